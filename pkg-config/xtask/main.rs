@@ -1,0 +1,76 @@
+//! The build crate, run as `cargo xtask`: builds the wasm artifacts and the npm package, serves the page, runs every
+//! test. Each command installs what it needs, or says in one sentence what to install.
+
+mod package;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds, serves and tests unnoise.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything and serve the page on localhost
+    Start {
+        /// Build as for publishing: smaller and faster, but it takes long
+        #[arg(long)]
+        release: bool,
+        /// Port on localhost
+        #[arg(long, default_value_t = 5173)]
+        port: u16,
+    },
+    /// Build the npm package into `pkg/`
+    Package {
+        /// Build quickly instead of as for publishing
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Run every check and test, in a real Chromium too
+    Test {
+        /// Only the tests in the browser
+        #[arg(long)]
+        browser: bool,
+    },
+    /// Check formatting and lints, Rust and TypeScript
+    Lint,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Start { release, port } => start(release, port),
+        Command::Package { quick } => package::build(profile(!quick), &[]),
+        Command::Test { browser } => test::run(browser),
+        Command::Lint => {
+            package::build(package::Profile::Quick, &[])?;
+            test::lint()
+        }
+    }
+}
+
+fn profile(release: bool) -> package::Profile {
+    if release { package::Profile::Release } else { package::Profile::Quick }
+}
+
+fn start(release: bool, port: u16) -> Result<()> {
+    package::build(profile(release), &[])?;
+    package::page()?;
+    tools::say(&format!("serving the page: http://localhost:{port}/"));
+    let port = port.to_string();
+    tools::run(tools::npx("www").args([
+        "vite",
+        "preview",
+        "--host",
+        "localhost",
+        "--strictPort",
+        "--port",
+        &port,
+    ]))
+}

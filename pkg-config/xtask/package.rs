@@ -1,0 +1,124 @@
+//! The npm package: two wasm artifacts, their glue, the compiled TypeScript, weights and model cards, in `pkg/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::tools::{self, root};
+
+/// How the wasm is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// For every day: minutes.
+    Quick,
+    /// For publishing: link-time optimisation.
+    Release,
+}
+
+impl Profile {
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Quick => "quick",
+            Profile::Release => "release",
+        }
+    }
+}
+
+/// The wasm artifacts: name and cargo feature.
+const ARTIFACTS: [(&str, &str); 2] = [("full", "web-full"), ("cpu", "web-cpu")];
+
+/// Builds the package into `pkg/`; `extra` are further cargo features of the crate.
+pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
+    tools::ensure_wasm_target()?;
+    let pkg = root().join("pkg");
+    fs::create_dir_all(&pkg)?;
+    for (name, feature) in ARTIFACTS {
+        tools::say(&format!("building the {name} wasm"));
+        let features: Vec<&str> = [feature].into_iter().chain(extra.iter().copied()).collect();
+        let wasm = compile(profile, &features)?;
+        bindgen(&wasm, &pkg.join("wasm").join(name))?;
+    }
+    manifest(&pkg)?;
+    copy_folder(&root().join("pkg-config/weights"), &pkg.join("weights"))?;
+    for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        fs::copy(root().join(file), pkg.join(file))?;
+    }
+    fs::copy(root().join("pkg-config/README.md"), pkg.join("README.md"))?;
+    cards(&pkg)?;
+    tools::ensure_npm("www")?;
+    tools::say("compiling the TypeScript of the package");
+    tools::run(tools::npx("www").args(["tsc", "-p", "../pkg-config"]))
+}
+
+/// Builds the page into `www/dist/`.
+pub fn page() -> Result<()> {
+    tools::ensure_npm("www")?;
+    tools::say("building the page");
+    tools::run(Command::new("npm").args(["run", "--silent", "build"]).current_dir(root().join("www")))
+}
+
+fn compile(profile: Profile, features: &[&str]) -> Result<PathBuf> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    tools::run(
+        tools::cargo()
+            .args(["build", "--lib", "--package", "unnoise", "--target", TARGET, "--no-default-features"])
+            .args(["--profile", profile.name(), "--features", &features.join(",")]),
+    )?;
+    Ok(tools::target().join(TARGET).join(profile.name()).join("unnoise.wasm"))
+}
+
+/// Writes glue and wasm into `out`, unless they are there already for this very input.
+fn bindgen(wasm: &Path, out: &Path) -> Result<()> {
+    let bytes = fs::read(wasm).with_context(|| wasm.display().to_string())?;
+    let stamp = out.join(".input");
+    let digest = format!("{:016x} {}", fnv1a(&bytes), bytes.len());
+    if fs::read_to_string(&stamp).is_ok_and(|known| known == digest) {
+        return Ok(());
+    }
+    fs::create_dir_all(out)?;
+    Bindgen::new()
+        .input_bytes("unnoise", bytes)
+        .web(true)?
+        .typescript(true)
+        .out_name("unnoise")
+        .remove_producers_section(true)
+        .generate(out)?;
+    Ok(fs::write(stamp, digest)?)
+}
+
+/// Tells files apart; not meant against malice.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// `package.json`, with the version of the crate.
+fn manifest(pkg: &Path) -> Result<()> {
+    let text = fs::read_to_string(root().join("pkg-config/package.json"))?;
+    let mut json: serde_json::Value = serde_json::from_str(&text)?;
+    json["version"] = env!("CARGO_PKG_VERSION").into();
+    Ok(fs::write(pkg.join("package.json"), serde_json::to_string_pretty(&json)? + "\n")?)
+}
+
+/// `models.json`: the cards, as the wasm itself tells them.
+fn cards(pkg: &Path) -> Result<()> {
+    const SCRIPT: &str = "
+        import init, { cards } from './wasm/cpu/unnoise.js';
+        import { readFileSync, writeFileSync } from 'node:fs';
+        await init({ module_or_path: readFileSync('wasm/cpu/unnoise_bg.wasm') });
+        writeFileSync('models.json', JSON.stringify(cards(), null, 2) + '\\n');";
+    tools::run(Command::new("node").args(["--input-type=module", "--eval", SCRIPT]).current_dir(pkg))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}

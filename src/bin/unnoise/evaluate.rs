@@ -1,0 +1,183 @@
+//! `unnoise evaluate`: PSNR and SSIM of a network over a folder, with synthetic noise or on pairs of noisy and clean.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::ArgGroup;
+use serde::Serialize;
+use unnoise::metrics::{psnr, ssim};
+use unnoise::noise::add_white_gaussian;
+use unnoise::photo::{Photo, decode};
+
+use crate::{Engine, Result, read};
+
+#[derive(clap::Args)]
+#[command(group(ArgGroup::new("data").required(true).args(["clean", "pairs"])))]
+pub struct Args {
+    #[command(flatten)]
+    engine: Engine,
+    /// Folder of clean photos; white Gaussian noise is added, clipped and rounded to 8 bit
+    #[arg(long, value_name = "DIR", requires = "sigma")]
+    clean: Option<PathBuf>,
+    /// Standard deviation of that noise, on the scale 0 to 255
+    #[arg(long, requires = "clean")]
+    sigma: Option<f32>,
+    /// Seed of that noise
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder of pairs named `..._real`/`..._mean` or `..._noisy`/`..._clean`
+    #[arg(long, value_name = "DIR")]
+    pairs: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    images: Vec<Row>,
+    mean: Scores,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    #[serde(flatten)]
+    scores: Scores,
+}
+
+#[derive(Serialize, Default)]
+struct Scores {
+    psnr_noisy: f64,
+    psnr: f64,
+    ssim_noisy: f64,
+    ssim: f64,
+    seconds: f64,
+}
+
+/// A photo to measure with.
+struct Sample {
+    name: String,
+    noisy: Photo,
+    clean: Photo,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let files = match (&args.clean, &args.pairs) {
+        (Some(folder), _) => photos_in(folder)?.into_iter().map(|p| (p, None)).collect(),
+        (None, Some(folder)) => pairs_in(folder)?,
+        (None, None) => unreachable!("clap demands one of them"),
+    };
+    let engine = args.engine.load()?;
+    let mut images = Vec::new();
+    for (index, (path, clean)) in files.iter().enumerate() {
+        let sample = read_sample(path, clean.as_deref(), args, index)?;
+        let start = Instant::now();
+        let denoised = engine.denoise(sample.noisy.clone(), 1.0)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let scores = Scores {
+            psnr_noisy: psnr(&sample.noisy, &sample.clean)?,
+            psnr: psnr(&denoised, &sample.clean)?,
+            ssim_noisy: ssim(&sample.noisy, &sample.clean)?,
+            ssim: ssim(&denoised, &sample.clean)?,
+            seconds,
+        };
+        images.push(Row { name: sample.name, scores });
+        if !args.json {
+            print_row(&images[images.len() - 1].name, &images[images.len() - 1].scores);
+        }
+    }
+    let report = Report { model: engine.card.id.to_string(), mean: mean(&images), images };
+    print_report(&report, args.json)
+}
+
+fn read_sample(path: &Path, clean: Option<&Path>, args: &Args, index: usize) -> Result<Sample> {
+    let open =
+        |path: &Path| -> Result<Photo> { Ok(decode(&read(path)?).map_err(|e| e.context(path.display()))?) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(match clean {
+        Some(clean) => Sample { name, noisy: open(path)?, clean: open(clean)? },
+        None => {
+            let clean = open(path)?;
+            let sigma = args.sigma.unwrap_or_default();
+            // One seed for the run; every photo gets noise of its own.
+            let noisy = add_white_gaussian(&clean, sigma, args.seed.wrapping_add(index as u64));
+            Sample { name, noisy, clean }
+        }
+    })
+}
+
+fn is_photo(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    matches!(extension.as_str(), "png" | "jpg" | "jpeg" | "webp" | "tif" | "tiff" | "bmp")
+}
+
+fn photos_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if is_photo(&path) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        return Err(format!("{}: no photos in this folder", folder.display()).into());
+    }
+    Ok(found)
+}
+
+/// Noisy photos and their clean twins.
+fn pairs_in(folder: &Path) -> Result<Vec<(PathBuf, Option<PathBuf>)>> {
+    let photos = photos_in(folder)?;
+    let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+    let mut pairs = Vec::new();
+    for noisy in &photos {
+        let name = stem(noisy);
+        for (ending, twin) in [("_real", "_mean"), ("_noisy", "_clean")] {
+            let Some(start) = name.strip_suffix(ending) else { continue };
+            let wanted = format!("{start}{twin}");
+            let clean = photos.iter().find(|p| stem(p) == wanted);
+            let clean =
+                clean.ok_or_else(|| format!("{}: its twin `{wanted}` is missing", noisy.display()))?;
+            pairs.push((noisy.clone(), Some(clean.clone())));
+        }
+    }
+    if pairs.is_empty() {
+        return Err(format!("{}: no pairs named _real/_mean or _noisy/_clean", folder.display()).into());
+    }
+    Ok(pairs)
+}
+
+fn mean(rows: &[Row]) -> Scores {
+    let average =
+        |f: fn(&Scores) -> f64| rows.iter().map(|row| f(&row.scores)).sum::<f64>() / rows.len() as f64;
+    Scores {
+        psnr_noisy: average(|s| s.psnr_noisy),
+        psnr: average(|s| s.psnr),
+        ssim_noisy: average(|s| s.ssim_noisy),
+        ssim: average(|s| s.ssim),
+        seconds: average(|s| s.seconds),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of the command")]
+fn print_row(name: &str, s: &Scores) {
+    println!(
+        "{name:40} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s",
+        s.psnr_noisy, s.psnr, s.ssim_noisy, s.ssim, s.seconds
+    );
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of the command")]
+fn print_report(report: &Report, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+    } else {
+        print_row("mean", &report.mean);
+    }
+    Ok(())
+}

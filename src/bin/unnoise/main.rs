@@ -1,0 +1,128 @@
+//! The command line: `unnoise denoise` and `unnoise evaluate`.
+
+mod denoise;
+mod evaluate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use unnoise::denoise::{Job, Options};
+use unnoise::device::Backend;
+use unnoise::models::{self, Card, Network};
+use unnoise::photo::Photo;
+use unnoise::weights::StateDict;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Denoise photos with the networks of the literature.
+#[derive(Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Denoise one photo (PNG, JPEG, WebP, TIFF or BMP)
+    Denoise(denoise::Args),
+    /// Measure a network: PSNR and SSIM over a folder of photos
+    Evaluate(evaluate::Args),
+    /// List the networks, as JSON
+    Models,
+}
+
+/// Which network runs, and where.
+#[derive(Args)]
+struct Engine {
+    /// Network (see `unnoise models`)
+    #[arg(long, value_name = "ID", default_value_t = models::default_card().id.to_string())]
+    model: String,
+    /// Weights, a .safetensors file [default: those of the package]
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Compute device: flex (CPU), ndarray (CPU) or wgpu (GPU)
+    #[arg(long, default_value = "flex")]
+    device: Backend,
+    /// Input pixels per tile, at most
+    #[arg(long, value_name = "PIXELS", default_value_t = unnoise::denoise::TILE_PIXELS)]
+    tile: usize,
+}
+
+/// A network, ready to run.
+struct Loaded {
+    card: &'static Card,
+    network: Network,
+    device: burn::tensor::Device,
+    tile_pixels: usize,
+}
+
+impl Engine {
+    fn load(&self) -> Result<Loaded> {
+        let card = models::card(&self.model)?;
+        let path = self.weights.clone().map_or_else(|| bundled_weights(card), Ok)?;
+        let bytes = read(&path)?;
+        let state = StateDict::from_safetensors(&bytes).map_err(|e| e.context(path.display()))?;
+        let device = pollster::block_on(self.device.open())?;
+        let network = Network::load(card.id, &state, &device).map_err(|e| e.context(path.display()))?;
+        Ok(Loaded { card, network, device, tile_pixels: self.tile })
+    }
+}
+
+impl Loaded {
+    /// Denoises a photo, with a progress bar where there is a terminal.
+    fn denoise(&self, photo: Photo, strength: f32) -> Result<Photo> {
+        let options = Options { tile_pixels: self.tile_pixels, strength, ..Options::default() };
+        let mut job = Job::new(self.network.clone(), self.card, self.device.clone(), photo.into(), options)?;
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tiles, {eta} left")?;
+        let bar = ProgressBar::new(job.plan().tiles.len() as u64).with_style(style);
+        bar.tick();
+        while pollster::block_on(job.step())?.is_some() {
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(job.finish()?)
+    }
+}
+
+/// The weights of the package: in `weights/` beside the program, or in the source tree it was built from.
+fn bundled_weights(card: &Card) -> Result<PathBuf> {
+    let weights = card
+        .weights
+        .ok_or_else(|| format!("the package has no weights for `{}`; give some with --weights", card.id))?;
+    let beside = std::env::current_exe()?.with_file_name("weights");
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("pkg-config/weights");
+    let places = [beside.join(weights.file), source.join(weights.file)];
+    places
+        .iter()
+        .find(|p| p.is_file())
+        .cloned()
+        .ok_or_else(|| format!("{} is not there; give weights with --weights", places[0].display()).into())
+}
+
+fn read(path: &std::path::Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()).into())
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Denoise(args) => denoise::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Models => print_models(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("unnoise: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of the command")]
+fn print_models() -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(models::CARDS)?);
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Layers that more than one network uses.
+
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
+use burn::tensor::activation::leaky_relu;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor};
+
+use crate::error::{Error, Kind, Result};
+
+/// A 3x3 convolution with bias and zero padding 1: `[N, in, H, W]` to `[N, out, H, W]`.
+pub fn conv3x3(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {
+    Conv2dConfig::new([channels_in, channels_out], [3, 3])
+        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+        .init(device)
+}
+
+/// A transposed 3x3 convolution with bias that doubles both sides: stride 2, padding 1, output padding 1.
+pub fn deconv3x3_x2(channels_in: usize, channels_out: usize, device: &Device) -> ConvTranspose2d {
+    ConvTranspose2dConfig::new([channels_in, channels_out], [3, 3])
+        .with_stride([2, 2])
+        .with_padding([1, 1])
+        .with_padding_out([1, 1])
+        .init(device)
+}
+
+/// Maximum over 2x2 cells: `[N, C, H, W]` to `[N, C, H/2, W/2]`.
+pub fn max_pool_2x2(x: Tensor<4>) -> Tensor<4> {
+    max_pool2d(x, MaxPoolOptions::new([2, 2]).with_stride([2, 2]))
+}
+
+/// LeakyReLU with slope 0.1, the one that this literature's U-Nets use.
+pub fn leaky_relu_01(x: Tensor<4>) -> Tensor<4> {
+    leaky_relu(x, 0.1)
+}
+
+/// Reads a tensor back. Asynchronous because a browser's GPU can be read in no other way.
+///
+/// # Errors
+/// [`Kind::Device`] when the device fails.
+pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|e| Error::new(Kind::Device, format!("the device failed to give its result ({e:?})")))?;
+    data.convert::<f32>()
+        .try_into_vec::<f32>()
+        .map_err(|e| Error::new(Kind::Internal, format!("the result is not made of numbers ({e:?})")))
+}

@@ -1,0 +1,17 @@
+//! Cases of the two Noise2Noise U-Nets.
+
+use burn::tensor::Device;
+
+use super::{Case, Check};
+use crate::error::Result;
+use crate::models::noise2noise::{UNet, UNetConfig};
+use crate::weights;
+
+pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
+    let weights = case.file("weights")?;
+    let network = UNetConfig::infer(weights)?.init(device);
+    let network = weights::load(network, weights, UNet::key)?;
+    let input = if case.name.starts_with("train_step") { "source" } else { "input" };
+    let output = network.forward(case.tensor(input, device)?);
+    Ok(vec![case.compare("output", output).await?])
+}

@@ -1,0 +1,383 @@
+//! Photos: decoded pixels with everything about them that must survive the trip (bit depth, alpha, colour profile).
+//!
+//! This module knows nothing of tensors. What it hands to the networks is a [`Planar`]: planar `f32` in `[0, 1]`.
+
+mod decode;
+mod encode;
+pub mod tiles;
+
+pub use decode::{MAX_PIXELS, decode};
+pub use encode::Format;
+
+use crate::error::{Error, Kind, Result};
+
+/// Interleaved samples in the depth of the file they came from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Samples {
+    /// 8 bits, 0..=255.
+    U8(Vec<u8>),
+    /// 16 bits, 0..=65535.
+    U16(Vec<u16>),
+    /// 32-bit float; 0 is black, 1 is white, values outside are kept.
+    F32(Vec<f32>),
+}
+
+impl Samples {
+    fn zeros_like(&self) -> Self {
+        match self {
+            Samples::U8(v) => Samples::U8(vec![0; v.len()]),
+            Samples::U16(v) => Samples::U16(vec![0; v.len()]),
+            Samples::F32(v) => Samples::F32(vec![0.0; v.len()]),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Samples::U8(v) => v.len(),
+            Samples::U16(v) => v.len(),
+            Samples::F32(v) => v.len(),
+        }
+    }
+
+    #[inline]
+    fn get(&self, i: usize) -> f32 {
+        match self {
+            Samples::U8(v) => f32::from(v[i]) / 255.0,
+            Samples::U16(v) => f32::from(v[i]) / 65535.0,
+            Samples::F32(v) => v[i],
+        }
+    }
+
+    #[inline]
+    fn set(&mut self, i: usize, value: f32) {
+        match self {
+            Samples::U8(v) => v[i] = (value.clamp(0.0, 1.0) * 255.0).round() as u8,
+            Samples::U16(v) => v[i] = (value.clamp(0.0, 1.0) * 65535.0).round() as u16,
+            Samples::F32(v) => v[i] = value,
+        }
+    }
+
+    #[inline]
+    fn copy(&mut self, i: usize, from: &Self, j: usize) {
+        match (self, from) {
+            (Samples::U8(a), Samples::U8(b)) => a[i] = b[j],
+            (Samples::U16(a), Samples::U16(b)) => a[i] = b[j],
+            (Samples::F32(a), Samples::F32(b)) => a[i] = b[j],
+            (a, b) => a.set(i, b.get(j)),
+        }
+    }
+}
+
+/// A decoded photo: gray or RGB, with or without alpha.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Photo {
+    width: usize,
+    height: usize,
+    /// Colour channels: 1 (gray) or 3 (RGB).
+    colors: usize,
+    alpha: bool,
+    samples: Samples,
+    metadata: Metadata,
+}
+
+/// What the file said about itself, passed through to the result.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Metadata {
+    /// ICC colour profile, untouched.
+    icc: Option<Vec<u8>>,
+    /// EXIF block, with the orientation (already applied) set to normal.
+    exif: Option<Vec<u8>>,
+}
+
+impl Photo {
+    /// A photo from interleaved samples, `colors` (1 or 3) plus one for alpha per pixel, row by row.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when a side is 0, `colors` is neither 1 nor 3, or the number of samples does not match.
+    pub fn new(width: usize, height: usize, colors: usize, alpha: bool, samples: Samples) -> Result<Self> {
+        let expected = width.checked_mul(height).and_then(|n| n.checked_mul(colors + usize::from(alpha)));
+        if width == 0 || height == 0 || !matches!(colors, 1 | 3) || expected != Some(samples.len()) {
+            return Err(Error::new(
+                Kind::Option,
+                format!(
+                    "{} samples do not make a photo of {width}x{height} with {colors} colours{}",
+                    samples.len(),
+                    if alpha { " and alpha" } else { "" }
+                ),
+            ));
+        }
+        Ok(Self { width, height, colors, alpha, samples, metadata: Metadata::default() })
+    }
+
+    /// An 8-bit RGB photo from 8-bit RGBA with straight alpha, `4 * width * height` bytes; alpha is kept only where some pixel is not opaque.
+    ///
+    /// # Errors
+    /// As [`Photo::new`].
+    pub fn from_rgba8(width: usize, height: usize, rgba: &[u8]) -> Result<Self> {
+        let opaque = rgba.iter().skip(3).step_by(4).all(|&a| a == 255);
+        if !opaque || rgba.len() % 4 != 0 {
+            return Self::new(width, height, 3, true, Samples::U8(rgba.to_vec()));
+        }
+        let rgb = rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+        Self::new(width, height, 3, false, Samples::U8(rgb))
+    }
+
+    /// A 32-bit photo without alpha from planar samples.
+    ///
+    /// # Errors
+    /// As [`Photo::new`].
+    pub fn from_planar(planar: &Planar) -> Result<Self> {
+        let plane = planar.width * planar.height;
+        let mut samples = Vec::with_capacity(planar.data.len());
+        for i in 0..plane {
+            samples.extend((0..planar.channels).map(|c| planar.data[c * plane + i]));
+        }
+        Self::new(planar.width, planar.height, planar.channels, false, Samples::F32(samples))
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Colour channels: 1 (gray) or 3 (RGB).
+    pub fn colors(&self) -> usize {
+        self.colors
+    }
+
+    /// Whether there is an alpha channel.
+    pub fn has_alpha(&self) -> bool {
+        self.alpha
+    }
+
+    /// Bits per sample: 8, 16 or 32 (float).
+    pub fn bit_depth(&self) -> u8 {
+        match self.samples {
+            Samples::U8(_) => 8,
+            Samples::U16(_) => 16,
+            Samples::F32(_) => 32,
+        }
+    }
+
+    /// The interleaved samples, colours first, alpha last.
+    pub fn samples(&self) -> &Samples {
+        &self.samples
+    }
+
+    /// Samples per pixel: the colours, and one more for alpha.
+    pub fn samples_per_pixel(&self) -> usize {
+        self.colors + usize::from(self.alpha)
+    }
+
+    /// The same photo with its samples rounded to 8 bits, as a viewer shows it.
+    #[must_use]
+    pub fn to_8bit(&self) -> Self {
+        let mut samples = Samples::U8(vec![0; self.samples.len()]);
+        for i in 0..self.samples.len() {
+            samples.set(i, self.samples.get(i));
+        }
+        Self { samples, metadata: self.metadata.clone(), ..*self }
+    }
+
+    /// A photo of the same size, layout and profile, with black colours and the alpha of `self`.
+    #[must_use]
+    pub fn blank_like(&self) -> Self {
+        let mut samples = self.samples.zeros_like();
+        if self.alpha {
+            let n = self.samples_per_pixel();
+            for i in (n - 1..self.samples.len()).step_by(n) {
+                samples.copy(i, &self.samples, i);
+            }
+        }
+        Self { samples, metadata: self.metadata.clone(), ..*self }
+    }
+
+    /// All colours (no alpha) as planar `f32`.
+    pub fn planar(&self) -> Planar {
+        self.window(0, 0, self.width, self.height, self.colors)
+    }
+
+    /// A window of the colours as planar `f32`, shape `[channels, height, width]`; what lies outside the photo is
+    /// reflected at its borders (without repeating the edge pixel, as often as it takes). A gray photo asked for 3
+    /// channels repeats its one; an RGB photo asked for 1 gives the mean of the three.
+    pub fn window(&self, x: isize, y: isize, width: usize, height: usize, channels: usize) -> Planar {
+        let columns: Vec<usize> = (0..width as isize).map(|i| reflect(x + i, self.width)).collect();
+        let n = self.samples_per_pixel();
+        let plane = width * height;
+        let mut data = vec![0.0; channels * plane];
+        for row in 0..height {
+            let source_row = reflect(y + row as isize, self.height) * self.width;
+            for (col, &source_col) in columns.iter().enumerate() {
+                let source = (source_row + source_col) * n;
+                let target = row * width + col;
+                if channels == 1 && self.colors == 3 {
+                    data[target] = (0..3).map(|c| self.samples.get(source + c)).sum::<f32>() / 3.0;
+                } else {
+                    for c in 0..channels {
+                        data[c * plane + target] = self.samples.get(source + c.min(self.colors - 1));
+                    }
+                }
+            }
+        }
+        Planar { channels, height, width, data }
+    }
+
+    /// Writes a planar block to the colours at `(x, y)`, clipped and rounded to the photo's depth. A one-channel block
+    /// is written to all colours; a three-channel block is averaged into a gray photo. `strength` in `[0, 1]` blends
+    /// from `original` (0) to the block (1).
+    ///
+    /// # Panics
+    /// When the block does not lie inside the photo, or `original` is of another layout.
+    pub fn write(&mut self, x: usize, y: usize, block: &Planar, original: &Photo, strength: f32) {
+        assert!(x + block.width <= self.width && y + block.height <= self.height);
+        assert_eq!(self.samples.len(), original.samples.len());
+        let n = self.samples_per_pixel();
+        let plane = block.width * block.height;
+        for row in 0..block.height {
+            for col in 0..block.width {
+                let target = ((y + row) * self.width + x + col) * n;
+                let source = row * block.width + col;
+                for c in 0..self.colors {
+                    let value = if block.channels > self.colors {
+                        (0..block.channels).map(|k| block.data[k * plane + source]).sum::<f32>()
+                            / block.channels as f32
+                    } else {
+                        block.data[c.min(block.channels - 1) * plane + source]
+                    };
+                    let before = original.samples.get(target + c);
+                    self.samples.set(target + c, before + strength * (value - before));
+                }
+            }
+        }
+    }
+
+    /// 8-bit RGBA (straight alpha) of a rectangle, for display.
+    ///
+    /// # Panics
+    /// When the rectangle does not lie inside the photo.
+    pub fn rgba8(&self, x: usize, y: usize, width: usize, height: usize) -> Vec<u8> {
+        assert!(x + width <= self.width && y + height <= self.height);
+        let n = self.samples_per_pixel();
+        let mut out = Samples::U8(vec![255; 4 * width * height]);
+        for row in 0..height {
+            for col in 0..width {
+                let source = ((y + row) * self.width + x + col) * n;
+                let target = (row * width + col) * 4;
+                for c in 0..3 {
+                    out.copy(target + c, &self.samples, source + c.min(self.colors - 1));
+                }
+                if self.alpha {
+                    out.copy(target + 3, &self.samples, source + self.colors);
+                }
+            }
+        }
+        match out {
+            Samples::U8(v) => v,
+            _ => unreachable!("made as U8 above"),
+        }
+    }
+
+    /// All samples as interleaved `f32` (alpha last when there is one), 0..1 for 8 and 16 bit photos.
+    pub fn float32(&self) -> Vec<f32> {
+        (0..self.samples.len()).map(|i| self.samples.get(i)).collect()
+    }
+
+    /// The photo as a file. Bit depth, alpha, ICC profile and EXIF are kept where the format can hold them (PNG: 8 and 16
+    /// bit; TIFF: all; WebP, lossless, and JPEG: 8 bit, JPEG on white without alpha). `quality` (1..=100) is for JPEG.
+    ///
+    /// # Errors
+    /// [`Kind::Encode`] when the format cannot hold a photo of this size.
+    pub fn encode(&self, format: Format, quality: u8) -> Result<Vec<u8>> {
+        encode::encode(self, format, quality)
+    }
+}
+
+/// Planar `f32` samples, shape `[channels, height, width]`, nominally in `[0, 1]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planar {
+    /// Number of planes.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// The samples, plane by plane, row by row.
+    pub data: Vec<f32>,
+}
+
+impl Planar {
+    /// The rectangle at `(x, y)`.
+    ///
+    /// # Panics
+    /// When it does not lie inside.
+    #[must_use]
+    pub fn crop(&self, x: usize, y: usize, width: usize, height: usize) -> Self {
+        assert!(x + width <= self.width && y + height <= self.height);
+        let mut data = Vec::with_capacity(self.channels * width * height);
+        for c in 0..self.channels {
+            for row in y..y + height {
+                let start = (c * self.height + row) * self.width + x;
+                data.extend_from_slice(&self.data[start..start + width]);
+            }
+        }
+        Self { channels: self.channels, height, width, data }
+    }
+}
+
+/// Index of position `i` after reflecting it into `0..n` (edge not repeated; `n = 1` is constant).
+fn reflect(i: isize, n: usize) -> usize {
+    if n == 1 {
+        return 0;
+    }
+    let period = 2 * (n as isize - 1);
+    let i = i.rem_euclid(period);
+    i.min(period - i) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reflection_repeats_as_often_as_it_takes() {
+        let got: Vec<usize> = (-4..8).map(|i| reflect(i, 3)).collect();
+        assert_eq!(got, [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1]);
+        assert_eq!(reflect(-17, 1), 0);
+    }
+
+    #[test]
+    fn window_and_write_round_trip_in_every_depth() {
+        let values = [0u8, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 255];
+        let rgb = Photo::new(2, 2, 3, false, Samples::U8(values.to_vec())).unwrap();
+        let wide = Samples::U16(values.iter().map(|&v| u16::from(v) * 257).collect());
+        for photo in [rgb, Photo::new(2, 2, 3, false, wide).unwrap()] {
+            let mut copy = photo.blank_like();
+            copy.write(0, 0, &photo.planar(), &photo, 1.0);
+            assert_eq!(copy, photo);
+        }
+    }
+
+    #[test]
+    fn alpha_is_kept_and_strength_zero_changes_nothing() {
+        let photo = Photo::new(2, 1, 1, true, Samples::U8(vec![10, 128, 20, 64])).unwrap();
+        let mut out = photo.blank_like();
+        let block = Planar { channels: 3, height: 1, width: 2, data: vec![1.0; 6] };
+        out.write(0, 0, &block, &photo, 1.0);
+        assert_eq!(out.samples(), &Samples::U8(vec![255, 128, 255, 64]));
+        out.write(0, 0, &block, &photo, 0.0);
+        assert_eq!(out, photo);
+    }
+
+    #[test]
+    fn wrong_sample_counts_are_refused() {
+        for (w, h, c, n) in [(0, 1, 3, 0), (2, 2, 3, 11), (1, 1, 2, 2)] {
+            let error = Photo::new(w, h, c, false, Samples::U8(vec![0; n])).unwrap_err();
+            assert_eq!(error.kind(), Kind::Option);
+        }
+    }
+}

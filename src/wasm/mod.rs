@@ -1,0 +1,51 @@
+//! The JavaScript surface: thin, no logic of its own. The npm package's worker is its only intended caller.
+
+mod engine;
+#[cfg(feature = "parity")]
+mod parity;
+mod photo;
+
+use js_sys::{Object, Reflect};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use crate::Error;
+
+/// Runs when the module is instantiated.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// The cards of all networks.
+///
+/// # Errors
+/// Never, short of a bug.
+#[wasm_bindgen]
+pub fn cards() -> Result<JsValue, JsValue> {
+    to_js(crate::models::CARDS)
+}
+
+/// Version of the crate, and of the package.
+#[wasm_bindgen]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_string()
+}
+
+fn to_js(value: &(impl Serialize + ?Sized)) -> Result<JsValue, JsValue> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(|e| js_sys::Error::new(&e.to_string()).into())
+}
+
+/// A JavaScript `Error` with the stable `code` of the kind.
+fn js_error(error: Error) -> JsValue {
+    let js = js_sys::Error::new(&error.to_string());
+    set(&js, "code", error.kind().code());
+    js.into()
+}
+
+fn set(object: &Object, key: &str, value: impl Into<JsValue>) {
+    // Setting a property of a fresh plain object cannot fail.
+    let _ = Reflect::set(object, &key.into(), &value.into());
+}

@@ -1,0 +1,97 @@
+//! `Photo` for JavaScript.
+
+use std::sync::Arc;
+
+use wasm_bindgen::prelude::*;
+
+use super::js_error;
+use crate::photo::{self, Format};
+
+/// A decoded photo, in the memory of this instance: `free()` it.
+#[wasm_bindgen]
+pub struct Photo {
+    /// Shared with the jobs that read it.
+    pub(super) inner: Arc<photo::Photo>,
+}
+
+#[wasm_bindgen]
+impl Photo {
+    /// Reads a PNG, JPEG, WebP, TIFF or BMP file.
+    ///
+    /// # Errors
+    /// `decode`, `unsupported`, `too-large`.
+    pub fn decode(bytes: &[u8]) -> Result<Photo, JsValue> {
+        photo::decode(bytes).map(|photo| Photo { inner: photo.into() }).map_err(js_error)
+    }
+
+    /// A photo from 8-bit RGBA with straight alpha.
+    ///
+    /// # Errors
+    /// `option` when the length is not `4 * width * height`.
+    #[wasm_bindgen(js_name = fromRgba)]
+    pub fn from_rgba(width: usize, height: usize, rgba: &[u8]) -> Result<Photo, JsValue> {
+        photo::Photo::from_rgba8(width, height, rgba)
+            .map(|photo| Photo { inner: photo.into() })
+            .map_err(js_error)
+    }
+
+    /// Width in pixels.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> usize {
+        self.inner.width()
+    }
+
+    /// Height in pixels.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> usize {
+        self.inner.height()
+    }
+
+    /// Colour channels: 1 or 3.
+    #[wasm_bindgen(getter)]
+    pub fn channels(&self) -> usize {
+        self.inner.colors()
+    }
+
+    /// Whether there is an alpha channel.
+    #[wasm_bindgen(getter, js_name = hasAlpha)]
+    pub fn has_alpha(&self) -> bool {
+        self.inner.has_alpha()
+    }
+
+    /// Bits per sample: 8, 16 or 32.
+    #[wasm_bindgen(getter, js_name = bitDepth)]
+    pub fn bit_depth(&self) -> u8 {
+        self.inner.bit_depth()
+    }
+
+    /// 8-bit RGBA, for display.
+    pub fn rgba(&self) -> Vec<u8> {
+        self.inner.rgba8(0, 0, self.inner.width(), self.inner.height())
+    }
+
+    /// Interleaved samples in `[0, 1]`, alpha last when there is one.
+    pub fn float32(&self) -> Vec<f32> {
+        self.inner.float32()
+    }
+
+    /// The photo as a file: `png`, `jpeg`, `webp` or `tiff`.
+    ///
+    /// # Errors
+    /// `option` for another format, `encode` when it cannot hold the photo.
+    pub fn encode(&self, format: &str, quality: Option<u8>) -> Result<Vec<u8>, JsValue> {
+        let format = Format::from_extension(format).ok_or_else(|| {
+            js_error(crate::Error::new(
+                crate::Kind::Option,
+                format!("photos are not written as `{format}`; there are: png, jpeg, webp, tiff"),
+            ))
+        })?;
+        self.inner.encode(format, quality.unwrap_or(92)).map_err(js_error)
+    }
+
+    /// A second photo with the same pixels.
+    #[wasm_bindgen(js_name = clone)]
+    pub fn duplicate(&self) -> Photo {
+        Photo { inner: Arc::clone(&self.inner) }
+    }
+}

@@ -1,0 +1,89 @@
+//! Every reference case, natively, on every CPU backend: those under `tests/fixtures/`, and those under the folder
+//! that `UNNOISE_REFERENCE` names (`<model>/<case>/{case.json,*.safetensors}`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use unnoise::device::Backend;
+use unnoise::parity::{self, Case};
+use unnoise::weights::StateDict;
+
+/// Largest difference allowed, relative to the reference's largest magnitude.
+const TOLERANCE: f64 = 1e-4;
+
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut found: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
+    found.sort();
+    found
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+fn read_case(folder: &Path) -> Case {
+    let json = fs::read(folder.join("case.json")).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+        .map(|path| {
+            let file = StateDict::from_safetensors(&fs::read(&path).unwrap())
+                .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            (path.file_stem().unwrap().to_string_lossy().into_owned(), file)
+        })
+        .collect();
+    Case {
+        model: name(folder.parent().unwrap()),
+        name: name(folder),
+        json: serde_json::from_slice(&json).unwrap_or_else(|e| panic!("{}: {e}", folder.display())),
+        files,
+    }
+}
+
+/// Runs all cases under `root` and returns how many, and what failed.
+fn run_all(root: &Path, backend: Backend) -> (usize, Vec<String>) {
+    let device = pollster::block_on(backend.open()).unwrap();
+    let (mut ran, mut failures) = (0, Vec::new());
+    for folder in subfolders(root).iter().flat_map(|model| subfolders(model)) {
+        let (model, case) = (name(folder.parent().unwrap()), name(&folder));
+        if let Some(why) = parity::not_yet(&model, &case) {
+            eprintln!("{backend:8} {model:20} {case:40} not yet: {why}");
+            continue;
+        }
+        ran += 1;
+        match pollster::block_on(parity::run(&read_case(&folder), &device)) {
+            Ok(checks) if checks.is_empty() => failures.push(format!("{model}/{case}: nothing was compared")),
+            Ok(checks) => {
+                let worst = checks.iter().max_by(|a, b| a.worst.total_cmp(&b.worst)).unwrap();
+                eprintln!("{backend:8} {model:20} {case:40} {:.2e} ({})", worst.worst, worst.name);
+                if worst.worst > TOLERANCE {
+                    failures.push(format!("{model}/{case}: {} is off by {:.2e}", worst.name, worst.worst));
+                }
+            }
+            Err(error) => failures.push(format!("{model}/{case}: {error}")),
+        }
+    }
+    (ran, failures)
+}
+
+fn check(backend: Backend) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let more = std::env::var_os("UNNOISE_REFERENCE").map(PathBuf::from);
+    for root in [fixtures].into_iter().chain(more) {
+        let (ran, failures) = run_all(&root, backend);
+        assert!(ran > 0, "no case was run under {}", root.display());
+        assert!(failures.is_empty(), "{} of {ran} failed:\n{}", failures.len(), failures.join("\n"));
+    }
+}
+
+#[test]
+fn flex_equals_the_public_implementations() {
+    check(Backend::Flex);
+}
+
+#[test]
+fn ndarray_equals_the_public_implementations() {
+    check(Backend::NdArray);
+}
