@@ -62,7 +62,7 @@ impl Job {
             let message = format!("strength is {}; it must be from 0 to 1", options.strength);
             return Err(Error::new(Kind::Option, message));
         }
-        let plan = Plan::new(input.width(), input.height(), options.tile_pixels, card.demands())?;
+        let plan = Plan::new(input.width(), input.height(), options.tile_pixels, network.demands(card))?;
         let output = input.blank_like();
         Ok(Self {
             network,

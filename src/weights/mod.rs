@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 pub use module::{export, load};
 
+use crate::error::{Error, Kind, Result};
+
 /// One named array: row-major, any rank.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -32,6 +34,36 @@ impl StateDict {
     /// The shape of an array, if it is there.
     pub fn shape(&self, key: &str) -> Option<&[usize]> {
         self.arrays.get(key).map(|a| a.shape.as_slice())
+    }
+
+    /// The shape of an array that must be there with `D` dimensions.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when it is not.
+    pub fn dims<const D: usize>(&self, key: &str) -> Result<[usize; D]> {
+        let Some(shape) = self.shape(key) else {
+            let message = format!("these are not weights of this network: `{key}` is missing");
+            return Err(Error::new(Kind::Weights, message));
+        };
+        shape.try_into().ok().filter(|_| !shape.contains(&0)).ok_or_else(|| {
+            let message = format!("`{key}` has the shape {shape:?} instead of one with {D} dimensions");
+            Error::new(Kind::Weights, message)
+        })
+    }
+
+    /// A note, read as a value.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when it is there and is no such value.
+    pub fn note<T: std::str::FromStr>(&self, note: &str) -> Result<Option<T>> {
+        self.metadata
+            .get(note)
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    Error::new(Kind::Weights, format!("the weights' note `{note}` cannot be `{text}`"))
+                })
+            })
+            .transpose()
     }
 
     /// Number of values in all arrays.
