@@ -13,7 +13,7 @@ use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Kind, Result};
-use crate::nn::{FiveLevel, FiveLevelConfig, conv1x1, in_four_directions};
+use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
 use crate::objectives::blind_spot_nll::{Normal, gaussian_noise, poisson_noise};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, Array, StateDict};
@@ -97,7 +97,7 @@ impl BlindUNet {
     /// - output: `[N, outputs, H, W]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let features = if self.shift > 0 {
-            in_four_directions(x, self.shift, |x| self.body.forward(x))
+            in_four_directions(x, Turn::CounterClockwise, self.shift, |x| self.body.forward(x))
         } else {
             self.body.forward(x)
         };

@@ -8,7 +8,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
 use crate::error::Result;
-use crate::nn::{FiveLevel, FiveLevelConfig, conv1x1, in_four_directions};
+use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -108,7 +108,7 @@ impl UNet {
     /// - output: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let features = if self.blind {
-            in_four_directions(x, 1, |x| self.body.forward(x))
+            in_four_directions(x, Turn::Clockwise, 1, |x| self.body.forward(x))
         } else {
             self.body.forward(x)
         };

@@ -44,11 +44,21 @@ pub fn rotate_270(x: Tensor<4>) -> Tensor<4> {
     x.swap_dims(2, 3).flip([2])
 }
 
+/// Which way a picture is turned from one direction to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// To the right.
+    Clockwise,
+    /// To the left.
+    CounterClockwise,
+}
+
 /// Shows `features`, which looks upwards and keeps the size, the picture in all four directions: `[N, C, H, W]` to
-/// `[N, 4F, H, W]`, in the order of counter-clockwise rotations by 0, 90, 180 and 270 degrees. `shift` rows are left out
+/// `[N, 4F, H, W]`, in the order of rotations by 0, 90, 180 and 270 degrees. `shift` rows are left out
 /// between a pixel and what is seen for it: 1 hides the pixel itself.
 pub fn in_four_directions(
     x: Tensor<4>,
+    turn: Turn,
     shift: usize,
     features: impl Fn(Tensor<4>) -> Tensor<4>,
 ) -> Tensor<4> {
@@ -59,6 +69,11 @@ pub fn in_four_directions(
         <[Tensor<4>; 2]>::try_from(halves).expect("two halves")
     };
     let [up, down] = pair(x.clone(), rotate_180(x.clone()));
-    let [right, left] = pair(rotate_270(x.clone()), rotate_90(x));
-    Tensor::cat(vec![up, rotate_90(right), rotate_180(down), rotate_270(left)], 1)
+    let [right, left] = pair(rotate_90(x.clone()), rotate_270(x));
+    let (right, left) = (rotate_270(right), rotate_90(left));
+    let (second, fourth) = match turn {
+        Turn::Clockwise => (right, left),
+        Turn::CounterClockwise => (left, right),
+    };
+    Tensor::cat(vec![up, second, rotate_180(down), fourth], 1)
 }

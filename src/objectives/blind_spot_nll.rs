@@ -19,6 +19,8 @@ pub struct Normal {
     pub mean: Tensor<4>,
     /// Covariance, lower triangle: row i has i + 1 planes of `[N, 1, H, W]`.
     covariance: Vec<Vec<Tensor<4>>>,
+    /// Determinant of A, up to its sign: `[N, 1, H, W]`.
+    determinant: Tensor<4>,
 }
 
 impl Normal {
@@ -47,16 +49,20 @@ impl Normal {
             products.reduce(|a, b| a + b).expect("rows are not empty")
         };
         let covariance = (0..channels).map(|i| (0..=i).map(|j| entry(i, j)).collect()).collect();
-        Self { mean: output.narrow(1, 0, channels), covariance }
+        let diagonal = factor.iter().map(|row| row[0].clone());
+        let determinant = diagonal.reduce(|a, b| a * b).expect("at least one channel").abs();
+        Self { mean: output.narrow(1, 0, channels), covariance, determinant }
     }
 
     /// Sixth root of the covariance's determinant (for one channel: the square root): a standard deviation that
     /// stands for all colours. `[N, 1, H, W]`.
     pub fn std(&self) -> Tensor<4> {
-        let pivots = cholesky(&self.covariance, None);
-        let channels = pivots.len();
-        let product = (0..channels).map(|i| pivots[i][i].clone()).reduce(|a, b| a * b);
-        product.expect("at least one channel").powf_scalar(1.0 / channels as f64)
+        self.determinant.clone().powf_scalar(1.0 / self.covariance.len() as f64)
+    }
+
+    /// The covariance of two channels: `[N, 1, H, W]`.
+    pub fn covariance(&self, a: usize, b: usize) -> Tensor<4> {
+        self.covariance[a.max(b)][a.min(b)].clone()
     }
 
     /// The mean of the clean colour, given the noisy one as well.
@@ -76,9 +82,8 @@ impl Normal {
             solved.push(rest / factor[i][i].clone());
         }
         solved.reverse();
-        let covariance = |i: usize, j: usize| self.covariance[i.max(j)][i.min(j)].clone();
         let step = |i| {
-            let products = (0..channels).map(|j| covariance(i, j) * solved[j].clone());
+            let products = (0..channels).map(|j| self.covariance(i, j) * solved[j].clone());
             products.reduce(|a, b| a + b).expect("at least one channel")
         };
         self.mean.clone() + Tensor::cat((0..channels).map(step).collect(), 1)
@@ -107,7 +112,7 @@ impl Normal {
         let [n, channels, h, w] = self.mean.dims();
         let noise = noise.expand([n, channels, h, w]);
         let noise: Vec<Tensor<4>> = (0..channels).map(|i| noise.clone().narrow(1, i, 1)).collect();
-        let factor = cholesky(&self.covariance, Some(&noise));
+        let factor = cholesky(&self.covariance, &noise);
         let difference = noisy - self.mean.clone();
         let mut whitened: Vec<Tensor<4>> = Vec::with_capacity(channels);
         for (i, row) in factor.iter().enumerate() {
@@ -120,7 +125,7 @@ impl Normal {
 }
 
 /// Lower Cholesky factor of a symmetric matrix of planes, given by its lower triangle, plus a diagonal.
-fn cholesky(matrix: &[Vec<Tensor<4>>], diagonal: Option<&[Tensor<4>]>) -> Vec<Vec<Tensor<4>>> {
+fn cholesky(matrix: &[Vec<Tensor<4>>], diagonal: &[Tensor<4>]) -> Vec<Vec<Tensor<4>>> {
     let mut factor: Vec<Vec<Tensor<4>>> = Vec::with_capacity(matrix.len());
     for (i, row) in matrix.iter().enumerate() {
         let mut entries: Vec<Tensor<4>> = Vec::with_capacity(i + 1);
@@ -128,14 +133,12 @@ fn cholesky(matrix: &[Vec<Tensor<4>>], diagonal: Option<&[Tensor<4>]>) -> Vec<Ve
             let done = if i == j { &entries } else { &factor[j] };
             let products = entries.iter().zip(done).take(j);
             let subtract = |rest: Tensor<4>| products.fold(rest, |rest, (a, b)| rest - a.clone() * b.clone());
-            entries.push(if i != j {
-                subtract(value.clone()) / factor[j][j].clone()
-            } else if let Some(diagonal) = diagonal {
+            entries.push(if i == j {
                 // No pivot is smaller than its part of the diagonal; rounding must not make it so.
-                let rest = subtract(value.clone() + diagonal[i].clone());
-                rest.max_pair(diagonal[i].clone()).sqrt()
+                let pivot = subtract(value.clone() + diagonal[i].clone());
+                pivot.max_pair(diagonal[i].clone()).sqrt()
             } else {
-                subtract(value.clone()).clamp_min(0.0).sqrt()
+                subtract(value.clone()) / factor[j][j].clone()
             });
         }
         factor.push(entries);

@@ -59,16 +59,16 @@ impl Pairs {
 /// - `target`: the second picture
 /// - `denoised`: the two pictures that the pairs make of the denoised whole picture, without gradient
 pub fn loss(output: Tensor<4>, target: Tensor<4>, denoised: [Tensor<4>; 2], lambda: f64) -> Tensor<1> {
-    let [reconstruction, regularisation] = terms(output, target, denoised);
-    reconstruction + regularisation.mul_scalar(lambda)
+    let [reconstruction, regularisation] = terms(output, target, denoised, lambda);
+    reconstruction + regularisation
 }
 
-/// The two terms of [`loss`], without `lambda`.
-pub fn terms(output: Tensor<4>, target: Tensor<4>, denoised: [Tensor<4>; 2]) -> [Tensor<1>; 2] {
+/// The two terms of [`loss`].
+pub fn terms(output: Tensor<4>, target: Tensor<4>, denoised: [Tensor<4>; 2], lambda: f64) -> [Tensor<1>; 2] {
     let [first, second] = denoised;
     let difference = output - target;
     let expected = first - second;
-    [difference.clone().square().mean(), (difference - expected).square().mean()]
+    [difference.clone().square().mean(), (difference - expected).square().mean() * lambda]
 }
 
 #[cfg(test)]

@@ -45,9 +45,10 @@ async fn training(case: &Case, network: &UNet, device: &Device) -> Result<Vec<Ch
     let [den1, den2] = pairs.split(denoised.clone());
     let output = network.forward(sub1.clone());
     let lambda = f64::from(case.array("io", "Lambda")?.data[0]);
-    let terms = neighbor2neighbor::terms(output.clone(), sub2.clone(), [den1.clone(), den2.clone()]);
-    let loss = neighbor2neighbor::loss(output.clone(), sub2.clone(), [den1.clone(), den2.clone()], lambda);
-    let [loss1, loss2] = terms;
+    let denoised_subs = [den1.clone(), den2.clone()];
+    let [loss1, loss2] =
+        neighbor2neighbor::terms(output.clone(), sub2.clone(), denoised_subs.clone(), lambda);
+    let loss = neighbor2neighbor::loss(output.clone(), sub2.clone(), denoised_subs, lambda);
     let tensors = [
         ("sub1", sub1),
         ("sub2", sub2),
