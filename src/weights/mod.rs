@@ -8,6 +8,7 @@ mod safetensors;
 
 use std::collections::BTreeMap;
 
+pub use self::safetensors::Precision;
 pub use module::{export, load};
 
 /// One named array: row-major, any rank.
