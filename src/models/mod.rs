@@ -1,6 +1,7 @@
 //! The networks: one file each, a closed set, and a card for each that says what it is and what it wants.
 
 pub mod noise2noise;
+pub mod unet;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -80,33 +81,57 @@ impl Card {
 }
 
 /// All cards, in the order in which they should be shown.
-pub const CARDS: &[Card] = &[Card {
-    id: "noise2noise",
-    title: "Noise2Noise",
-    summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
-    paper: Paper {
-        title: "Noise2Noise: Learning Image Restoration without Clean Data",
-        authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
-        year: 2018,
-        url: "https://arxiv.org/abs/1803.04189",
+pub const CARDS: &[Card] = &[
+    Card {
+        id: "unet",
+        title: "unnoise U-Net",
+        summary: "Small and fast, for any noise level; the one to start with.",
+        paper: Paper {
+            title: "Robust and interpretable blind image denoising via bias-free convolutional neural networks",
+            authors: "Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda",
+            year: 2020,
+            url: "https://arxiv.org/abs/1906.05478",
+        },
+        repository: "pkg-config/pretrain/nets/unet.py",
+        channels: 3,
+        range: [0.0, 1.0],
+        size_multiple: 8,
+        receptive_field: 67,
+        scale: 1,
+        noise: "white Gaussian of any strength",
+        mac_per_pixel: 72_528,
+        parameters: 1_079_808,
+        weights: None,
+        default: false,
     },
-    repository: "https://github.com/joeylitalien/noise2noise-pytorch",
-    channels: 3,
-    range: [0.0, 1.0],
-    size_multiple: 32,
-    receptive_field: 189,
-    scale: 1,
-    noise: "white Gaussian, sigma 0 to 50 of 255",
-    mac_per_pixel: 201_505,
-    parameters: 700_611,
-    weights: Some(Bundled {
-        file: "noise2noise.safetensors",
-        bytes: 1_403_814,
-        sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
-        licence: "MIT",
-    }),
-    default: true,
-}];
+    Card {
+        id: "noise2noise",
+        title: "Noise2Noise",
+        summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
+        paper: Paper {
+            title: "Noise2Noise: Learning Image Restoration without Clean Data",
+            authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
+            year: 2018,
+            url: "https://arxiv.org/abs/1803.04189",
+        },
+        repository: "https://github.com/joeylitalien/noise2noise-pytorch",
+        channels: 3,
+        range: [0.0, 1.0],
+        size_multiple: 32,
+        receptive_field: 189,
+        scale: 1,
+        noise: "white Gaussian, sigma 0 to 50 of 255",
+        mac_per_pixel: 201_505,
+        parameters: 700_611,
+        weights: Some(Bundled {
+            file: "noise2noise.safetensors",
+            bytes: 1_403_814,
+            sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
+            licence: "MIT",
+        }),
+        default: true,
+    },
+];
 
 /// The card of a network.
 ///
@@ -138,6 +163,8 @@ pub struct Run {
 pub enum Network {
     /// [`noise2noise`].
     Noise2Noise(noise2noise::UNet),
+    /// [`unet`].
+    UNet(unet::UNet),
 }
 
 impl Network {
@@ -152,6 +179,10 @@ impl Network {
                 let network = weights::load(network, state, noise2noise::UNet::key)?;
                 Ok(Network::Noise2Noise(network))
             }
+            "unet" => {
+                let network = unet::UNetConfig::infer(state)?.init(device);
+                Ok(Network::UNet(weights::load(network, state, unet::UNet::key)?))
+            }
             other => unreachable!("the card `{other}` has no network"),
         }
     }
@@ -163,6 +194,7 @@ impl Network {
     pub async fn export(&self) -> Result<StateDict> {
         match self {
             Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
+            Network::UNet(network) => weights::export(network, unet::UNet::key).await,
         }
     }
 
@@ -174,6 +206,7 @@ impl Network {
     pub fn denoise(&self, x: Tensor<4>, _run: &Run) -> Tensor<4> {
         match self {
             Network::Noise2Noise(network) => network.forward(x),
+            Network::UNet(network) => network.forward(x),
         }
     }
 }

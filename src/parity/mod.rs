@@ -5,6 +5,7 @@
 //! official key names. Each model's checks are in a file of its own here.
 
 mod noise2noise;
+mod unet;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ pub fn not_yet(model: &str, case: &str) -> Option<&'static str> {
 pub async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.model.as_str() {
         "noise2noise" => noise2noise::run(case, device).await,
+        "unet" => unet::run(case, device).await,
         other => Err(Error::new(Kind::Model, format!("no parity checks for the model `{other}`"))),
     }
 }
