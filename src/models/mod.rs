@@ -1,5 +1,6 @@
 //! The networks: one file each, a closed set, and a card for each that says what it is and what it wants.
 
+pub mod dasr;
 pub mod noise2noise;
 
 use burn::module::Module;
@@ -80,33 +81,97 @@ impl Card {
 }
 
 /// All cards, in the order in which they should be shown.
-pub const CARDS: &[Card] = &[Card {
-    id: "noise2noise",
-    title: "Noise2Noise",
-    summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
-    paper: Paper {
-        title: "Noise2Noise: Learning Image Restoration without Clean Data",
-        authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
-        year: 2018,
-        url: "https://arxiv.org/abs/1803.04189",
+pub const CARDS: &[Card] = &[
+    Card {
+        id: "noise2noise",
+        title: "Noise2Noise",
+        summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
+        paper: Paper {
+            title: "Noise2Noise: Learning Image Restoration without Clean Data",
+            authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
+            year: 2018,
+            url: "https://arxiv.org/abs/1803.04189",
+        },
+        repository: "https://github.com/joeylitalien/noise2noise-pytorch",
+        channels: 3,
+        range: [0.0, 1.0],
+        size_multiple: 32,
+        receptive_field: 189,
+        scale: 1,
+        noise: "white Gaussian, sigma 0 to 50 of 255",
+        mac_per_pixel: 201_505,
+        parameters: 700_611,
+        weights: Some(Bundled {
+            file: "noise2noise.safetensors",
+            bytes: 1_403_814,
+            sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
+            licence: "MIT",
+        }),
+        default: true,
     },
-    repository: "https://github.com/joeylitalien/noise2noise-pytorch",
+    DASR_X2,
+    DASR_X3,
+    DASR_X4,
+];
+
+const DASR_X2: Card = Card {
+    id: "dasr-x2",
+    title: "DASR, 2x",
+    summary: "Enlarges a blurred, noisy photo to twice its size.",
+    paper: Paper {
+        title: "Unsupervised Degradation Representation Learning for Blind Super-Resolution",
+        authors: "Wang, Wang, Dong, Xu, Yang, An, Guo",
+        year: 2021,
+        url: "https://arxiv.org/abs/2104.00416",
+    },
+    repository: "https://github.com/The-Learning-And-Vision-Atelier-LAVA/DASR",
     channels: 3,
-    range: [0.0, 1.0],
-    size_multiple: 32,
-    receptive_field: 189,
-    scale: 1,
-    noise: "white Gaussian, sigma 0 to 50 of 255",
-    mac_per_pixel: 201_505,
-    parameters: 700_611,
-    weights: Some(Bundled {
-        file: "noise2noise.safetensors",
-        bytes: 1_403_814,
-        sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
-        licence: "MIT",
-    }),
-    default: true,
-}];
+    range: [0.0, 255.0],
+    size_multiple: 1,
+    // 107 in the body and 2 in the tail, in input pixels; the embedding, which all tiles share, sees the whole photo.
+    receptive_field: 109,
+    scale: 2,
+    noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
+    mac_per_pixel: 2_603_309,
+    parameters: 5_820_000,
+    weights: None,
+    default: false,
+};
+
+const DASR_X3: Card = Card {
+    id: "dasr-x3",
+    title: "DASR, 3x",
+    summary: "Enlarges a blurred, noisy photo to three times its size.",
+    scale: 3,
+    mac_per_pixel: 2_796_314,
+    ..DASR_X2
+};
+
+const DASR_X4: Card = Card {
+    id: "dasr-x4",
+    title: "DASR, 4x",
+    summary: "Enlarges a blurred, noisy photo to four times its size.",
+    scale: 4,
+    mac_per_pixel: 3_213_977,
+    ..DASR_X2
+};
+
+/// The tests by which [`recognise`] knows whose weights it has been given: each tells the card's id, or nothing.
+const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] = &[noise2noise::recognise, dasr::recognise];
+
+/// The card of the network that these weights are of, told by their keys and shapes.
+///
+/// # Errors
+/// [`Kind::Weights`] when they are of none; the message shows what they begin with.
+pub fn recognise(state: &StateDict) -> Result<&'static Card> {
+    match RECOGNISERS.iter().find_map(|test| test(state)) {
+        Some(id) => card(id),
+        None => {
+            let message = format!("these are weights of no known network: {}", state.beginning());
+            Err(Error::new(Kind::Weights, message))
+        }
+    }
+}
 
 /// The card of a network.
 ///
@@ -133,11 +198,19 @@ pub struct Run {
     pub sigma: Option<f32>,
 }
 
+/// What a network makes of the whole photo before it sees the tiles.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    embedding: Tensor<2>,
+}
+
 /// Any of the networks.
 #[derive(Module, Debug)]
 pub enum Network {
     /// [`noise2noise`].
     Noise2Noise(noise2noise::UNet),
+    /// [`dasr`].
+    Dasr(dasr::Dasr),
 }
 
 impl Network {
@@ -146,11 +219,25 @@ impl Network {
     /// # Errors
     /// [`Kind::Model`] for an unknown `id`, [`Kind::Weights`] for weights that are not of this network.
     pub fn load(id: &str, state: &StateDict, device: &Device) -> Result<Self> {
-        match card(id)?.id {
+        let card = card(id)?;
+        if let Ok(other) = recognise(state)
+            && other.id != card.id
+        {
+            let message =
+                format!("these are weights of `{}`, not of `{}`: {}", other.id, card.id, state.beginning());
+            return Err(Error::new(Kind::Weights, message));
+        }
+        match card.id {
             "noise2noise" => {
                 let network = noise2noise::UNetConfig::infer(state)?.init(device);
                 let network = weights::load(network, state, noise2noise::UNet::key)?;
                 Ok(Network::Noise2Noise(network))
+            }
+            "dasr-x2" | "dasr-x3" | "dasr-x4" => {
+                let state = dasr::without_training_state(state);
+                let config = dasr::DasrConfig::infer(&state)?;
+                let network = weights::load(config.init(device), &state, |path| config.key(path))?;
+                Ok(Network::Dasr(network))
             }
             other => unreachable!("the card `{other}` has no network"),
         }
@@ -163,6 +250,10 @@ impl Network {
     pub async fn export(&self) -> Result<StateDict> {
         match self {
             Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
+            Network::Dasr(network) => {
+                let config = network.config();
+                weights::export(network, |path| config.key(path)).await
+            }
         }
     }
 
@@ -174,6 +265,27 @@ impl Network {
     pub fn denoise(&self, x: Tensor<4>, _run: &Run) -> Tensor<4> {
         match self {
             Network::Noise2Noise(network) => network.forward(x),
+            Network::Dasr(network) => network.forward(x * 255.0) / 255.0,
+        }
+    }
+
+    /// Looks at the whole photo, for networks whose result depends on all of it: what comes out is handed to
+    /// [`Network::denoise_tile`] with every tile, so that they agree. `None` for networks that see no further than
+    /// their receptive field.
+    pub fn survey(&self, photo: impl FnOnce() -> Tensor<4>) -> Option<Survey> {
+        match self {
+            Network::Dasr(network) => Some(Survey { embedding: network.embed(photo() * 255.0) }),
+            _ => None,
+        }
+    }
+
+    /// Denoises a part of a photo, with what [`Network::survey`] made of the whole. Shapes as [`Network::denoise`].
+    pub fn denoise_tile(&self, x: Tensor<4>, run: &Run, survey: Option<&Survey>) -> Tensor<4> {
+        match (self, survey) {
+            (Network::Dasr(network), Some(survey)) => {
+                network.upscale(x * 255.0, survey.embedding.clone()) / 255.0
+            }
+            _ => self.denoise(x, run),
         }
     }
 }
