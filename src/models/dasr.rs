@@ -485,3 +485,116 @@ pub fn recognise(state: &StateDict) -> Option<&'static str> {
         _ => Some("dasr-x4"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{Network, card, recognise};
+    use crate::nn::read;
+    use crate::weights::{export, load};
+    use burn::tensor::Distribution;
+
+    fn tiny(scale: usize) -> DasrConfig {
+        DasrConfig::new(scale).with_groups(2).with_blocks(3).with_features(8).with_encoder([4, 6, 8])
+    }
+
+    fn random(shape: [usize; 4]) -> Tensor<4> {
+        Tensor::random(shape, Distribution::Uniform(0.0, 255.0), &Device::flex())
+    }
+
+    fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+        pollster::block_on(read(x)).unwrap()
+    }
+
+    fn assert_close(a: &[f32], b: &[f32]) {
+        let peak = a.iter().fold(0f32, |m, v| m.max(v.abs()));
+        assert!(a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-5 * peak));
+    }
+
+    #[test]
+    fn every_scale_is_told_by_the_weights() {
+        for scale in [2, 3, 4] {
+            let (config, device) = (tiny(scale), Device::flex());
+            let network = config.init(&device);
+            assert_eq!(network.config(), config);
+            let state = pollster::block_on(export(&network, |path| config.key(path))).unwrap();
+            assert_eq!(DasrConfig::infer(&state).unwrap(), config);
+            let id = recognise(&state).unwrap().id;
+            assert_eq!(id, format!("dasr-x{scale}"));
+            assert_eq!(card(id).unwrap().scale, scale);
+            let again = load(config.init(&device), &state, |path| config.key(path)).unwrap();
+            let x = random([1, 3, 5, 7]);
+            assert_eq!(values(network.forward(x.clone())), values(again.forward(x)));
+        }
+    }
+
+    #[test]
+    fn leftovers_of_the_training_are_ignored_and_anything_else_is_refused() {
+        let (config, device) = (tiny(2), Device::flex());
+        let network = config.init(&device);
+        let mut state = pollster::block_on(export(&network, |path| config.key(path))).unwrap();
+        let norm = state.arrays["E.encoder_q.E.1.weight"].clone();
+        for key in ["E.queue", "E.queue_ptr", "E.encoder_k.E.1.weight", "E.encoder_q.E.1.num_batches_tracked"]
+        {
+            state.arrays.insert(key.into(), norm.clone());
+        }
+        assert!(Network::load("dasr-x2", &state, &device).is_ok());
+        let message = Network::load("dasr-x4", &state, &device).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("`dasr-x2`"), "{message}");
+        for key in ["G.a", "G.b", "G.c", "G.d"] {
+            state.arrays.insert(key.into(), norm.clone());
+        }
+        let message = Network::load("dasr-x2", &state, &device).map(|_| ()).unwrap_err().to_string();
+        assert!(["`G.a`", "`G.b`", "`G.c`", "and 1 more"].iter().all(|s| message.contains(s)), "{message}");
+    }
+
+    #[test]
+    fn the_published_sizes_are_as_on_the_cards() {
+        for scale in [2, 3, 4] {
+            let config = DasrConfig::new(scale);
+            let network = config.init(&Device::flex());
+            let state = pollster::block_on(export(&network, |path| config.key(path))).unwrap();
+            let trained = state.filtered(|key| !key.contains("_mean") && !key.contains("running_"));
+            let card = card(&format!("dasr-x{scale}")).unwrap();
+            assert_eq!(trained.parameters() as u64, card.parameters, "{scale}");
+        }
+    }
+
+    #[test]
+    fn the_tail_in_bands_equals_the_tail_in_one_piece() {
+        for scale in [2, 3, 4] {
+            let tail = tiny(scale).init(&Device::flex()).generator.tail;
+            let x = random([2, 8, 13, 6]);
+            let whole = values(tail.forward(x.clone(), usize::MAX));
+            for rows in [1, 4, 12] {
+                assert_close(&whole, &values(tail.forward(x.clone(), 2 * 6 * rows)));
+            }
+        }
+    }
+
+    #[test]
+    fn each_picture_of_a_batch_has_kernels_of_its_own() {
+        let network = tiny(2).init(&Device::flex());
+        let (a, b) = (random([1, 3, 6, 9]), random([1, 3, 6, 9]) * 0.1);
+        let both = values(network.forward(Tensor::cat(vec![a.clone(), b.clone()], 0)));
+        let one_by_one = [values(network.forward(a)), values(network.forward(b))].concat();
+        assert_close(&both, &one_by_one);
+    }
+
+    #[test]
+    fn with_one_embedding_it_sees_no_further_than_its_receptive_field() {
+        let config =
+            DasrConfig::new(4).with_groups(1).with_blocks(1).with_features(8).with_encoder([4, 4, 8]);
+        let network = config.init(&Device::flex());
+        let x = random([1, 3, 1, 31]);
+        let embedding = network.embed(x.clone());
+        let before = values(network.upscale(x.clone(), embedding.clone()));
+        let changed = x.clone().slice_dim(3, 0..30);
+        let changed = Tensor::cat(vec![changed, x.slice_dim(3, 30..31) + 50.0], 3);
+        let after = values(network.upscale(changed, embedding));
+        let moved = |i: usize| before[i] != after[i];
+        // Head, four in the block, group, body, tail: 1 + 4 + 1 + 1 + 2.
+        assert!((0..4 * (30 - 9)).all(|i| !moved(i)));
+        assert!(moved(4 * 30));
+    }
+}

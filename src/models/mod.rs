@@ -133,7 +133,7 @@ const DASR_X2: Card = Card {
     scale: 2,
     noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
     mac_per_pixel: 2_603_309,
-    parameters: 5_820_000,
+    parameters: 5_821_571,
     weights: None,
     default: false,
 };
@@ -144,6 +144,7 @@ const DASR_X3: Card = Card {
     summary: "Enlarges a blurred, noisy photo to three times its size.",
     scale: 3,
     mac_per_pixel: 2_796_314,
+    parameters: 6_006_211,
     ..DASR_X2
 };
 
@@ -153,6 +154,7 @@ const DASR_X4: Card = Card {
     summary: "Enlarges a blurred, noisy photo to four times its size.",
     scale: 4,
     mac_per_pixel: 3_213_977,
+    parameters: 5_969_283,
     ..DASR_X2
 };
 

@@ -65,6 +65,8 @@ fn end(bytes: &[u8]) -> Option<(usize, usize)> {
     let tail = &bytes[earliest..];
     let end = earliest + tail.windows(END.len()).rposition(|w| w == END)?;
     let (count, start) = (size::<2>(bytes, end + 10)?, size::<4>(bytes, end + 16)?);
+    let comment = size::<2>(bytes, end + 20)?;
+    bytes.get(end + 22..end + 22 + comment)?;
     if count < 0xffff && start < 0xffff_ffff {
         return Some((count, start));
     }
