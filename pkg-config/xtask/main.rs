@@ -68,7 +68,7 @@ fn run(command: Command) -> Result<()> {
 }
 
 fn profile(release: bool) -> package::Profile {
-    if release { package::Profile::Release } else { package::Profile::Quick }
+    if release { package::Profile::Publish } else { package::Profile::Quick }
 }
 
 fn start(release: bool, port: u16) -> Result<()> {

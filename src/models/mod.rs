@@ -1,5 +1,6 @@
 //! The networks: one file each, a closed set, and a card for each that says what it is and what it wants.
 
+pub mod dasr;
 pub mod noise2noise;
 pub mod unet;
 
@@ -131,7 +132,72 @@ pub const CARDS: &[Card] = &[
         }),
         default: true,
     },
+    DASR_X2,
+    DASR_X3,
+    DASR_X4,
 ];
+
+const DASR_X2: Card = Card {
+    id: "dasr-x2",
+    title: "DASR, 2x",
+    summary: "Enlarges a blurred, noisy photo to twice its size.",
+    paper: Paper {
+        title: "Unsupervised Degradation Representation Learning for Blind Super-Resolution",
+        authors: "Wang, Wang, Dong, Xu, Yang, An, Guo",
+        year: 2021,
+        url: "https://arxiv.org/abs/2104.00416",
+    },
+    repository: "https://github.com/The-Learning-And-Vision-Atelier-LAVA/DASR",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 1,
+    // 107 in the body and 2 in the tail, in input pixels; the embedding, which all tiles share, sees the whole photo.
+    receptive_field: 109,
+    scale: 2,
+    noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
+    mac_per_pixel: 2_603_309,
+    parameters: 5_821_571,
+    weights: None,
+    default: false,
+};
+
+const DASR_X3: Card = Card {
+    id: "dasr-x3",
+    title: "DASR, 3x",
+    summary: "Enlarges a blurred, noisy photo to three times its size.",
+    scale: 3,
+    mac_per_pixel: 2_796_314,
+    parameters: 6_006_211,
+    ..DASR_X2
+};
+
+const DASR_X4: Card = Card {
+    id: "dasr-x4",
+    title: "DASR, 4x",
+    summary: "Enlarges a blurred, noisy photo to four times its size.",
+    scale: 4,
+    mac_per_pixel: 3_213_977,
+    parameters: 5_969_283,
+    ..DASR_X2
+};
+
+/// The tests by which [`recognise`] knows whose weights it has been given: each tells the card's id, or nothing.
+const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] =
+    &[noise2noise::recognise, unet::recognise, dasr::recognise];
+
+/// The card of the network that these weights are of, told by their keys and shapes.
+///
+/// # Errors
+/// [`Kind::Weights`] when they are of none; the message shows what they begin with.
+pub fn recognise(state: &StateDict) -> Result<&'static Card> {
+    match RECOGNISERS.iter().find_map(|test| test(state)) {
+        Some(id) => card(id),
+        None => {
+            let message = format!("these are weights of no known network: {}", state.beginning());
+            Err(Error::new(Kind::Weights, message))
+        }
+    }
+}
 
 /// The card of a network.
 ///
@@ -158,6 +224,12 @@ pub struct Run {
     pub sigma: Option<f32>,
 }
 
+/// What a network makes of the whole photo before it sees the tiles.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    embedding: Tensor<2>,
+}
+
 /// Any of the networks.
 #[derive(Module, Debug)]
 pub enum Network {
@@ -165,6 +237,8 @@ pub enum Network {
     Noise2Noise(noise2noise::UNet),
     /// [`unet`].
     UNet(unet::UNet),
+    /// [`dasr`].
+    Dasr(dasr::Dasr),
 }
 
 impl Network {
@@ -173,7 +247,15 @@ impl Network {
     /// # Errors
     /// [`Kind::Model`] for an unknown `id`, [`Kind::Weights`] for weights that are not of this network.
     pub fn load(id: &str, state: &StateDict, device: &Device) -> Result<Self> {
-        match card(id)?.id {
+        let card = card(id)?;
+        if let Ok(other) = recognise(state)
+            && other.id != card.id
+        {
+            let message =
+                format!("these are weights of `{}`, not of `{}`: {}", other.id, card.id, state.beginning());
+            return Err(Error::new(Kind::Weights, message));
+        }
+        match card.id {
             "noise2noise" => {
                 let network = noise2noise::UNetConfig::infer(state)?.init(device);
                 let network = weights::load(network, state, noise2noise::UNet::key)?;
@@ -182,6 +264,12 @@ impl Network {
             "unet" => {
                 let network = unet::UNetConfig::infer(state)?.init(device);
                 Ok(Network::UNet(weights::load(network, state, unet::UNet::key)?))
+            }
+            "dasr-x2" | "dasr-x3" | "dasr-x4" => {
+                let state = dasr::without_training_state(state);
+                let config = dasr::DasrConfig::infer(&state)?;
+                let network = weights::load(config.init(device), &state, |path| config.key(path))?;
+                Ok(Network::Dasr(network))
             }
             other => unreachable!("the card `{other}` has no network"),
         }
@@ -195,6 +283,10 @@ impl Network {
         match self {
             Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
             Network::UNet(network) => weights::export(network, unet::UNet::key).await,
+            Network::Dasr(network) => {
+                let config = network.config();
+                weights::export(network, |path| config.key(path)).await
+            }
         }
     }
 
@@ -207,6 +299,27 @@ impl Network {
         match self {
             Network::Noise2Noise(network) => network.forward(x),
             Network::UNet(network) => network.forward(x),
+            Network::Dasr(network) => network.forward(x * 255.0) / 255.0,
+        }
+    }
+
+    /// Looks at the whole photo, for networks whose result depends on all of it: what comes out is handed to
+    /// [`Network::denoise_tile`] with every tile, so that they agree. `None` for networks that see no further than
+    /// their receptive field.
+    pub fn survey(&self, photo: impl FnOnce() -> Tensor<4>) -> Option<Survey> {
+        match self {
+            Network::Dasr(network) => Some(Survey { embedding: network.embed(photo() * 255.0) }),
+            _ => None,
+        }
+    }
+
+    /// Denoises a part of a photo, with what [`Network::survey`] made of the whole. Shapes as [`Network::denoise`].
+    pub fn denoise_tile(&self, x: Tensor<4>, run: &Run, survey: Option<&Survey>) -> Tensor<4> {
+        match (self, survey) {
+            (Network::Dasr(network), Some(survey)) => {
+                network.upscale(x * 255.0, survey.embedding.clone()) / 255.0
+            }
+            _ => self.denoise(x, run),
         }
     }
 }

@@ -161,6 +161,12 @@ impl UNet {
     }
 }
 
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("head.weight")?;
+    UNetConfig::infer(state).ok().map(|_| "unet")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 //! A case is a folder `<model>/<case>/` with `case.json` and safetensors files (`weights`, `io`, ...), under the
 //! official key names. Each model's checks are in a file of its own here.
 
+mod dasr;
 mod noise2noise;
 mod unet;
 
@@ -52,6 +53,7 @@ pub fn not_yet(model: &str, case: &str) -> Option<&'static str> {
 /// When the model or the sort of case is unknown, or its files do not hold what they should.
 pub async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.model.as_str() {
+        "dasr" => dasr::run(case, device).await,
         "noise2noise" => noise2noise::run(case, device).await,
         "unet" => unet::run(case, device).await,
         other => Err(Error::new(Kind::Model, format!("no parity checks for the model `{other}`"))),
