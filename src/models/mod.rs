@@ -1,11 +1,14 @@
 //! The networks: one file each, a closed set, and a card for each that says what it is and what it wants.
 
+pub mod masked_denoising;
 pub mod noise2noise;
+pub mod tbsn;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
@@ -80,33 +83,80 @@ impl Card {
 }
 
 /// All cards, in the order in which they should be shown.
-pub const CARDS: &[Card] = &[Card {
-    id: "noise2noise",
-    title: "Noise2Noise",
-    summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
-    paper: Paper {
-        title: "Noise2Noise: Learning Image Restoration without Clean Data",
-        authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
-        year: 2018,
-        url: "https://arxiv.org/abs/1803.04189",
+pub const CARDS: &[Card] = &[
+    Card {
+        id: "noise2noise",
+        title: "Noise2Noise",
+        summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
+        paper: Paper {
+            title: "Noise2Noise: Learning Image Restoration without Clean Data",
+            authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
+            year: 2018,
+            url: "https://arxiv.org/abs/1803.04189",
+        },
+        repository: "https://github.com/joeylitalien/noise2noise-pytorch",
+        channels: 3,
+        range: [0.0, 1.0],
+        size_multiple: 32,
+        receptive_field: 189,
+        scale: 1,
+        noise: "white Gaussian, sigma 0 to 50 of 255",
+        mac_per_pixel: 201_505,
+        parameters: 700_611,
+        weights: Some(Bundled {
+            file: "noise2noise.safetensors",
+            bytes: 1_403_814,
+            sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
+            licence: "MIT",
+        }),
+        default: true,
     },
-    repository: "https://github.com/joeylitalien/noise2noise-pytorch",
-    channels: 3,
-    range: [0.0, 1.0],
-    size_multiple: 32,
-    receptive_field: 189,
-    scale: 1,
-    noise: "white Gaussian, sigma 0 to 50 of 255",
-    mac_per_pixel: 201_505,
-    parameters: 700_611,
-    weights: Some(Bundled {
-        file: "noise2noise.safetensors",
-        bytes: 1_403_814,
-        sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
-        licence: "MIT",
-    }),
-    default: true,
-}];
+    Card {
+        id: "tbsn",
+        title: "TBSN",
+        summary: "Transformer with a blind spot, trained on noisy camera photos only; thorough, and slow.",
+        paper: Paper {
+            title: "Rethinking Transformer-Based Blind-Spot Network for Self-Supervised Image Denoising",
+            authors: "Li, Zhang, Zuo",
+            year: 2025,
+            url: "https://arxiv.org/abs/2404.07846",
+        },
+        repository: "https://github.com/nagejacob/TBSN",
+        channels: 3,
+        range: [0.0, 255.0],
+        size_multiple: 32,
+        // The channel attention sees all of a tile; this is how far the convolutions and windows of the first level see.
+        receptive_field: 64,
+        scale: 1,
+        noise: "camera noise",
+        mac_per_pixel: 4_860_792,
+        parameters: 12_746_780,
+        weights: None,
+        default: false,
+    },
+    Card {
+        id: "masked_denoising",
+        title: "Masked Denoising",
+        summary: "Transformer trained on pictures with most of their pixels hidden; for noise that it was not trained on.",
+        paper: Paper {
+            title: "Masked Image Training for Generalizable Deep Image Denoising",
+            authors: "Chen, Gu, Liu, Magid, Dong, Wang, Pfister, Zhu",
+            year: 2023,
+            url: "https://arxiv.org/abs/2303.13132",
+        },
+        repository: "https://github.com/haoyuc/MaskedDenoising",
+        channels: 3,
+        range: [0.0, 1.0],
+        size_multiple: 8,
+        receptive_field: 179,
+        scale: 1,
+        noise: "white Gaussian, sigma 15 of 255; generalises to others",
+        mac_per_pixel: 959_445,
+        parameters: 824_118,
+        weights: None,
+        default: false,
+    },
+];
 
 /// The card of a network.
 ///
@@ -125,12 +175,24 @@ pub fn default_card() -> &'static Card {
 }
 
 /// What a network may want to know beside the pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
     /// Seed of whatever is random in the network (masks). Every tile of a run has a seed of its own.
     pub seed: u64,
     /// Standard deviation of the noise in `[0, 1]` units, where it is known.
     pub sigma: Option<f32>,
+    /// Whether networks that were trained with random masks keep them, as published.
+    pub masks: bool,
+    /// Passes that are averaged where the result is random.
+    pub passes: usize,
+    /// Pixel-shuffle downsampling and refinement around the network.
+    pub adapt: Adapt,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self { seed: 0, sigma: None, masks: true, passes: 1, adapt: Adapt::PLAIN }
+    }
 }
 
 /// Any of the networks.
@@ -138,6 +200,10 @@ pub struct Run {
 pub enum Network {
     /// [`noise2noise`].
     Noise2Noise(noise2noise::UNet),
+    /// [`tbsn`].
+    Tbsn(tbsn::Tbsn),
+    /// [`masked_denoising`].
+    MaskedDenoising(masked_denoising::SwinIr),
 }
 
 impl Network {
@@ -152,6 +218,10 @@ impl Network {
                 let network = weights::load(network, state, noise2noise::UNet::key)?;
                 Ok(Network::Noise2Noise(network))
             }
+            "tbsn" => Ok(Network::Tbsn(tbsn::Tbsn::load(state, device)?)),
+            "masked_denoising" => {
+                Ok(Network::MaskedDenoising(masked_denoising::SwinIr::load(state, device)?))
+            }
             other => unreachable!("the card `{other}` has no network"),
         }
     }
@@ -163,6 +233,10 @@ impl Network {
     pub async fn export(&self) -> Result<StateDict> {
         match self {
             Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
+            Network::Tbsn(network) => weights::export(network, tbsn::Tbsn::key).await,
+            Network::MaskedDenoising(network) => {
+                weights::export(network, masked_denoising::SwinIr::key).await
+            }
         }
     }
 
@@ -171,9 +245,14 @@ impl Network {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `C` and the size multiple as on the [`Card`]
     /// - output: the same, both sides times the card's `scale`
-    pub fn denoise(&self, x: Tensor<4>, _run: &Run) -> Tensor<4> {
+    pub fn denoise(&self, x: Tensor<4>, run: &Run) -> Tensor<4> {
         match self {
             Network::Noise2Noise(network) => network.forward(x),
+            Network::Tbsn(network) => {
+                run.adapt.apply(x, 32, run.seed, |x| network.forward(x * 255.0) / 255.0)
+            }
+            Network::MaskedDenoising(network) if run.masks => network.forward_masked(x, run.passes, run.seed),
+            Network::MaskedDenoising(network) => network.forward_unmasked(x),
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Layers that more than one network uses.
 
+pub mod padding;
+pub mod shuffle;
+pub mod windows;
+
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::tensor::activation::leaky_relu;

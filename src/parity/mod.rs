@@ -4,7 +4,9 @@
 //! A case is a folder `<model>/<case>/` with `case.json` and safetensors files (`weights`, `io`, ...), under the
 //! official key names. Each model's checks are in a file of its own here.
 
+mod masked_denoising;
 mod noise2noise;
+mod tbsn;
 
 use std::collections::BTreeMap;
 
@@ -38,7 +40,10 @@ pub struct Check {
 
 /// Cases that are not run yet, by model and start of the case name, with the reason. Whatever is not run and not
 /// listed here is a failure.
-pub const NOT_YET: &[(&str, &str, &str)] = &[];
+pub const NOT_YET: &[(&str, &str, &str)] = &[
+    ("tbsn", "distill_unet_", "the distilled U-Net comes with the other U-Nets"),
+    ("tbsn", "train_step_distill_unet_", "the distilled U-Net comes with the other U-Nets"),
+];
 
 /// Why a case is not run yet, if it is not.
 pub fn not_yet(model: &str, case: &str) -> Option<&'static str> {
@@ -51,7 +56,9 @@ pub fn not_yet(model: &str, case: &str) -> Option<&'static str> {
 /// When the model or the sort of case is unknown, or its files do not hold what they should.
 pub async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.model.as_str() {
+        "masked_denoising" => masked_denoising::run(case, device).await,
         "noise2noise" => noise2noise::run(case, device).await,
+        "tbsn" => tbsn::run(case, device).await,
         other => Err(Error::new(Kind::Model, format!("no parity checks for the model `{other}`"))),
     }
 }

@@ -33,7 +33,9 @@ impl StateDict {
         let mut arrays = BTreeMap::new();
         for (key, view) in file.tensors() {
             let data = values(&key, &view)?;
-            if let Some(i) = data.iter().position(|v| !v.is_finite()) {
+            // Checkpoints of transformers carry additive masks as buffers, with -inf in them; they are never loaded.
+            let finite = |v: &f32| v.is_finite() || (key.ends_with("attention_mask") && *v < 0.0);
+            if let Some(i) = data.iter().position(|v| !finite(v)) {
                 let message = format!("weight `{key}` contains {} (at index {i})", data[i]);
                 return Err(Error::new(Kind::Weights, message));
             }
