@@ -391,3 +391,87 @@ impl Borders {
         (0..tokens * tokens).map(entry).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::read;
+
+    fn small() -> SwinIr {
+        SwinIrConfig::new()
+            .with_dim(12)
+            .with_depths(vec![2, 2])
+            .with_heads(vec![3, 2])
+            .with_window(4)
+            .with_hidden(24)
+            .init(&Device::flex())
+    }
+
+    fn image(shape: [usize; 4]) -> Tensor<4> {
+        let count: usize = shape.iter().product();
+        let data: Vec<f32> = (0..count).map(|i| 0.5 + 0.5 * ((i * i) as f32 * 0.37).sin()).collect();
+        Tensor::from_data(TensorData::new(data, shape), &Device::flex())
+    }
+
+    fn values(x: Tensor<4>) -> Vec<f32> {
+        pollster::block_on(read(x)).unwrap()
+    }
+
+    #[test]
+    fn any_size_goes() {
+        let network = small();
+        for (height, width) in [(1, 1), (7, 5), (2, 41), (16, 16)] {
+            let output = network.forward_unmasked(image([1, 3, height, width]));
+            assert_eq!(output.dims(), [1, 3, height, width]);
+            assert!(values(output).iter().all(|v| v.is_finite()));
+        }
+    }
+
+    #[test]
+    fn masks_are_told_by_their_seed_and_average_out() {
+        let (network, x) = (small(), image([1, 3, 13, 18]));
+        let masked = |passes, seed| values(network.forward_masked(x.clone(), passes, seed));
+        assert_eq!(masked(1, 3), masked(1, 3));
+        assert_ne!(masked(1, 3), masked(1, 4));
+        assert_ne!(masked(1, 3), values(network.forward_unmasked(x.clone())));
+        let distance = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+        assert!(distance(masked(16, 1), masked(16, 2)) < 0.5 * distance(masked(1, 1), masked(1, 2)));
+    }
+
+    #[test]
+    fn a_mask_hides_what_it_says() {
+        let (network, x) = (small(), image([2, 3, 8, 12]));
+        let mut asked = Vec::new();
+        let all = network.forward(x.clone(), &mut |shape| {
+            asked.push(shape);
+            Some(Tensor::ones(shape, &Device::flex()))
+        });
+        assert_eq!(asked, [[12, 16]; 4]);
+        assert_eq!(values(all), values(network.forward_unmasked(x)));
+    }
+
+    #[test]
+    fn a_batch_is_its_images_one_by_one() {
+        let (network, both) = (small(), image([2, 3, 48, 48]));
+        // Together, the windows are more than are attended to at once; alone, they are not.
+        let got = values(network.forward_unmasked(both.clone()));
+        let one = |i: usize| values(network.forward_unmasked(both.clone().slice_dim(0, i..i + 1)));
+        assert!(got.iter().zip([one(0), one(1)].concat()).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+
+    #[test]
+    fn a_checkpoint_tells_its_configuration_through_any_wrapper() {
+        let state = pollster::block_on(weights::export(&small(), SwinIr::key)).unwrap();
+        let arrays = state.arrays.iter().map(|(key, array)| (format!("params.{key}"), array.clone()));
+        let wrapped = StateDict { arrays: arrays.collect(), ..StateDict::default() };
+        let again = SwinIr::load(&wrapped, &Device::flex()).unwrap();
+        assert_eq!(pollster::block_on(weights::export(&again, SwinIr::key)).unwrap(), state);
+        let error = SwinIrConfig::infer(&StateDict::default()).unwrap_err();
+        assert!(error.to_string().contains("`conv_first.weight` is missing"), "{error}");
+    }
+
+    #[test]
+    fn the_published_size_is_the_default() {
+        assert_eq!(SwinIrConfig::new().init(&Device::flex()).num_params(), 824_118);
+    }
+}

@@ -24,8 +24,8 @@ use crate::weights::{self, StateDict};
 const WINDOW: usize = 8;
 /// Their keys come from a window this much larger on each side.
 const OVERLAP: usize = 2;
-/// Windows, their phases and heads that are attended to at once.
-const CHUNK: usize = 16_384;
+/// Windows (of each phase and head) that are attended to at once.
+const CHUNK: usize = 4096;
 
 /// Configuration of a [`Tbsn`]; the defaults are the published one.
 #[derive(Config, Debug, PartialEq)]
@@ -389,10 +389,9 @@ impl SpatialAttention {
             let chunk = |t: &Tensor<3>| t.clone().slice_dim(0, range.clone());
             self.attend(chunk(&q), chunk(&k), chunk(&v))
         });
-        let heads = inner / dim_head;
         let attended = attended
-            .reshape([n, rows / SIDE, columns / SIDE, heads, SIDE, SIDE, dim_head])
-            .permute([0, 3, 6, 1, 4, 2, 5])
+            .reshape([n * inner / dim_head, rows / SIDE, columns / SIDE, SIDE, SIDE, dim_head])
+            .permute([0, 5, 1, 3, 2, 4])
             .reshape([n, inner, rows, columns]);
         self.project_out.forward(pd_up(attended, 2))
     }
@@ -431,18 +430,15 @@ impl SpatialAttention {
     }
 }
 
-/// `[N, heads * d, H, W]` to `[N * H/SIDE * W/SIDE * heads, SIDE², d]`.
+/// `[N, heads * d, H, W]` to `[N * heads * H/SIDE * W/SIDE, SIDE², d]`.
 fn queries(x: Tensor<4>, dim_head: usize) -> Tensor<3> {
     let [n, channels, height, width] = x.dims();
     let (rows, columns, heads) = (height / SIDE, width / SIDE, channels / dim_head);
-    x.reshape([n, heads, dim_head, rows, SIDE, columns, SIDE]).permute([0, 3, 5, 1, 4, 6, 2]).reshape([
-        n * rows * columns * heads,
-        SIDE * SIDE,
-        dim_head,
-    ])
+    let x = x.reshape([n * heads, dim_head, rows, SIDE, columns, SIDE]);
+    x.permute([0, 2, 4, 3, 5, 1]).reshape([n * heads * rows * columns, SIDE * SIDE, dim_head])
 }
 
-/// `[N, heads * d, H, W]` to `[N * H/SIDE * W/SIDE * heads, KEYS², d]`: overlapping windows, zero outside the image.
+/// `[N, heads * d, H, W]` to `[N * heads * H/SIDE * W/SIDE, KEYS², d]`: overlapping windows, zero outside the image.
 fn keys(x: Tensor<4>, dim_head: usize) -> Tensor<3> {
     let [n, channels, height, width] = x.dims();
     let (rows, columns, heads) = (height / SIDE, width / SIDE, channels / dim_head);
@@ -451,11 +447,8 @@ fn keys(x: Tensor<4>, dim_head: usize) -> Tensor<3> {
     let x = x.pad([margin, margin], PadMode::Constant(0.0));
     let x = overlapping(x.reshape([n * channels, rows + 1, SIDE, width + SIDE]));
     let x = overlapping(x.reshape([n * channels * rows * KEYS, columns + 1, SIDE, 1]));
-    x.reshape([n, heads, dim_head, rows, KEYS, columns, KEYS]).permute([0, 3, 5, 1, 4, 6, 2]).reshape([
-        n * rows * columns * heads,
-        KEYS * KEYS,
-        dim_head,
-    ])
+    let x = x.reshape([n * heads, dim_head, rows, KEYS, columns, KEYS]);
+    x.permute([0, 2, 4, 3, 5, 1]).reshape([n * heads * rows * columns, KEYS * KEYS, dim_head])
 }
 
 /// `[P, count + 1, SIDE, W]` to `[P, count, KEYS, W]`: each part with the first rows of the next.
@@ -463,4 +456,104 @@ fn overlapping(x: Tensor<4>) -> Tensor<4> {
     let count = x.dims()[1] - 1;
     let next = x.clone().slice_dim(1, 1..count + 1).slice_dim(2, 0..KEYS - SIDE);
     Tensor::cat(vec![x.slice_dim(1, 0..count), next], 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::TensorData;
+
+    use super::*;
+    use crate::nn::read;
+
+    fn small() -> TbsnConfig {
+        TbsnConfig::new()
+            .with_dim(8)
+            .with_blocks([1, 1, 1])
+            .with_refinement(1)
+            .with_spatial_heads([4, 1, 2])
+            .with_dim_head(4)
+    }
+
+    /// Noise between 0 and 255.
+    fn image(shape: [usize; 4]) -> Vec<f32> {
+        let count: usize = shape.iter().product();
+        (0..count).map(|i| 127.5 + 127.5 * ((i * i) as f32 * 0.37).sin()).collect()
+    }
+
+    fn forward(network: &Tbsn, values: Vec<f32>, shape: [usize; 4]) -> Vec<f32> {
+        let x = Tensor::from_data(TensorData::new(values, shape), &Device::flex());
+        pollster::block_on(read(network.forward(x))).unwrap()
+    }
+
+    /// How much the output changes when the input does at one pixel: there, and at most elsewhere.
+    fn response(network: &Tbsn, side: usize, row: usize, column: usize) -> (f32, f32) {
+        let shape = [1, 3, side, side];
+        let before = forward(network, image(shape), shape);
+        let mut input = image(shape);
+        let at = |channel: usize| (channel * side + row) * side + column;
+        (0..3).for_each(|channel| input[at(channel)] += 50.0);
+        let after = forward(network, input, shape);
+        let change: Vec<f32> = before.iter().zip(&after).map(|(a, b)| (a - b).abs()).collect();
+        let there = (0..3).map(|channel| change[at(channel)]).fold(0.0, f32::max);
+        let elsewhere = change.iter().enumerate().filter(|(i, _)| (0..3).all(|c| *i != at(c)));
+        (there, elsewhere.map(|(_, change)| *change).fold(0.0, f32::max))
+    }
+
+    const PIXELS: [(usize, usize); 5] = [(0, 0), (31, 31), (16, 16), (10, 8), (17, 15)];
+
+    #[test]
+    fn strictly_blind_without_channel_attention() {
+        let network = small().init(&Device::flex());
+        let mut state = pollster::block_on(weights::export(&network, Tbsn::key)).unwrap();
+        for (key, array) in &mut state.arrays {
+            if key.ends_with(".channel_attn.project_out.weight") {
+                array.data.fill(0.0);
+            }
+        }
+        let network = Tbsn::load(&state, &Device::flex()).unwrap();
+        for (row, column) in PIXELS {
+            let (there, elsewhere) = response(&network, 32, row, column);
+            assert_eq!(there, 0.0, "at {row}, {column}");
+            assert!(elsewhere > 0.0);
+        }
+    }
+
+    #[test]
+    fn what_leaks_through_channel_attention_is_small() {
+        let network = small().init(&Device::flex());
+        for (row, column) in PIXELS {
+            let (there, elsewhere) = response(&network, 64, row, column);
+            assert!(there < 0.05 * elsewhere, "{there} against {elsewhere} at {row}, {column}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_tells_its_configuration_through_any_wrapper() {
+        let config = small().with_ffn_expansion(2.66).with_blocks([1, 2, 3]).with_channel_heads([2, 2, 4]);
+        let network = config.init(&Device::flex());
+        let state = pollster::block_on(weights::export(&network, Tbsn::key)).unwrap();
+        let arrays = state.arrays.iter().map(|(key, array)| (format!("module.bsn.{key}"), array.clone()));
+        let wrapped = StateDict { arrays: arrays.collect(), ..StateDict::default() };
+        let again = Tbsn::load(&wrapped, &Device::flex()).unwrap();
+        assert_eq!(pollster::block_on(weights::export(&again, Tbsn::key)).unwrap(), state);
+        let error = TbsnConfig::infer(&StateDict::default()).unwrap_err();
+        assert!(error.to_string().contains("`patch_embed.proj.weight` is missing"), "{error}");
+    }
+
+    #[test]
+    fn the_published_size_is_the_default() {
+        assert_eq!(TbsnConfig::new().init(&Device::flex()).num_params(), 12_746_780);
+    }
+
+    #[test]
+    fn a_batch_is_its_images_one_by_one() {
+        let network = small().init(&Device::flex());
+        let (one, two) = ([1, 3, 96, 96], [2, 3, 96, 96]);
+        let both = image(two);
+        let (first, second) = both.split_at(both.len() / 2);
+        // Together, the windows are more than are attended to at once; alone, they are not.
+        let got = forward(&network, both.clone(), two);
+        let want = [forward(&network, first.to_vec(), one), forward(&network, second.to_vec(), one)].concat();
+        assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-3));
+    }
 }

@@ -57,12 +57,10 @@ pub fn pd_phase(x: Tensor<4>, factor: usize, row: usize, column: usize) -> Tenso
 /// - output: `[N, 4 C, H / 2, W / 2]`
 pub fn patch_unshuffle(x: Tensor<4>) -> Tensor<4> {
     let [n, channels, height, width] = x.dims();
-    x.reshape([n * channels, height / 4, 2, 2, width / 4, 2, 2]).permute([0, 2, 5, 1, 3, 4, 6]).reshape([
-        n,
-        4 * channels,
-        height / 2,
-        width / 2,
-    ])
+    // Rows first, then columns: ndarray knows no more than six dimensions.
+    let x = x.reshape([n * channels, height / 4, 2, 2 * width]).permute([0, 2, 1, 3]);
+    let x = x.reshape([n * channels * 2, height / 2, width / 4, 2, 2]).permute([0, 3, 1, 2, 4]);
+    x.reshape([n, 4 * channels, height / 2, width / 2])
 }
 
 /// Undoes [`patch_unshuffle`].
@@ -72,11 +70,7 @@ pub fn patch_unshuffle(x: Tensor<4>) -> Tensor<4> {
 /// - output: `[N, C, 2 H, 2 W]`
 pub fn patch_shuffle(x: Tensor<4>) -> Tensor<4> {
     let [n, channels, height, width] = x.dims();
-    let channels = channels / 4;
-    x.reshape([n * channels, 2, 2, height / 2, 2, width / 2, 2]).permute([0, 3, 1, 4, 5, 2, 6]).reshape([
-        n,
-        channels,
-        2 * height,
-        2 * width,
-    ])
+    let x = x.reshape([n * channels / 2, 2, height, width / 2, 2]).permute([0, 2, 3, 1, 4]);
+    let x = x.reshape([n * channels / 4, 2, height / 2, 4 * width]).permute([0, 2, 1, 3]);
+    x.reshape([n, channels / 4, 2 * height, 2 * width])
 }
