@@ -118,7 +118,7 @@ mod tests {
 
     fn image(shape: [usize; 4]) -> Tensor<4> {
         let count: usize = shape.iter().product();
-        let data: Vec<f32> = (0..count).map(|i| (i as f32 * 0.7).sin()).collect();
+        let data: Vec<f32> = (0..count).map(|i| (i as f32 * 0.7 + 0.3).sin()).collect();
         Tensor::from_data(TensorData::new(data, shape), &Device::flex())
     }
 
