@@ -27,6 +27,7 @@
 //! What is read is not trusted: images and weights are checked before use, and whatever is wrong with them is an
 //! [`Error`] whose message names it.
 
+pub mod adapt;
 pub mod degradation;
 pub mod denoise;
 pub mod device;

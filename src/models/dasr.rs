@@ -15,9 +15,57 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::{Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv3x3, leaky_relu_01};
 use crate::weights::StateDict;
+
+/// The card of the network that enlarges 2 times.
+pub const X2: Card = Card {
+    id: "dasr-x2",
+    title: "DASR, 2x",
+    summary: "Enlarges a blurred, noisy photo to twice its size.",
+    paper: Paper {
+        title: "Unsupervised Degradation Representation Learning for Blind Super-Resolution",
+        authors: "Wang, Wang, Dong, Xu, Yang, An, Guo",
+        year: 2021,
+        url: "https://arxiv.org/abs/2104.00416",
+    },
+    repository: "https://github.com/The-Learning-And-Vision-Atelier-LAVA/DASR",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 1,
+    // 107 in the body and 2 in the tail, in input pixels; the embedding, which all tiles share, sees the whole photo.
+    receptive_field: 109,
+    scale: 2,
+    noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
+    mac_per_pixel: 2_603_309,
+    parameters: 5_821_571,
+    weights: None,
+    default: false,
+};
+
+/// The card of the network that enlarges 3 times.
+pub const X3: Card = Card {
+    id: "dasr-x3",
+    title: "DASR, 3x",
+    summary: "Enlarges a blurred, noisy photo to three times its size.",
+    scale: 3,
+    mac_per_pixel: 2_796_314,
+    parameters: 6_006_211,
+    ..X2
+};
+
+/// The card of the network that enlarges 4 times.
+pub const X4: Card = Card {
+    id: "dasr-x4",
+    title: "DASR, 4x",
+    summary: "Enlarges a blurred, noisy photo to four times its size.",
+    scale: 4,
+    mac_per_pixel: 3_213_977,
+    parameters: 5_969_283,
+    ..X2
+};
 
 /// Mean colour of the training pictures, in `[0, 1]`.
 const MEAN: [f32; 3] = [0.4488, 0.4371, 0.4040];

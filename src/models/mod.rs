@@ -1,13 +1,16 @@
 //! The networks: one file each, a closed set, and a card for each that says what it is and what it wants.
 
 pub mod dasr;
+pub mod masked_denoising;
 pub mod noise2noise;
+pub mod tbsn;
 pub mod unet;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
@@ -82,108 +85,12 @@ impl Card {
 }
 
 /// All cards, in the order in which they should be shown.
-pub const CARDS: &[Card] = &[
-    Card {
-        id: "unet",
-        title: "unnoise U-Net",
-        summary: "Small and fast, for any noise level; the one to start with.",
-        paper: Paper {
-            title: "Robust and interpretable blind image denoising via bias-free convolutional neural networks",
-            authors: "Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda",
-            year: 2020,
-            url: "https://arxiv.org/abs/1906.05478",
-        },
-        repository: "pkg-config/pretrain/nets/unet.py",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 8,
-        receptive_field: 67,
-        scale: 1,
-        noise: "white Gaussian of any strength",
-        mac_per_pixel: 72_528,
-        parameters: 1_079_808,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "noise2noise",
-        title: "Noise2Noise",
-        summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
-        paper: Paper {
-            title: "Noise2Noise: Learning Image Restoration without Clean Data",
-            authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
-            year: 2018,
-            url: "https://arxiv.org/abs/1803.04189",
-        },
-        repository: "https://github.com/joeylitalien/noise2noise-pytorch",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 32,
-        receptive_field: 189,
-        scale: 1,
-        noise: "white Gaussian, sigma 0 to 50 of 255",
-        mac_per_pixel: 201_505,
-        parameters: 700_611,
-        weights: Some(Bundled {
-            file: "noise2noise.safetensors",
-            bytes: 1_403_814,
-            sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
-            licence: "MIT",
-        }),
-        default: true,
-    },
-    DASR_X2,
-    DASR_X3,
-    DASR_X4,
-];
-
-const DASR_X2: Card = Card {
-    id: "dasr-x2",
-    title: "DASR, 2x",
-    summary: "Enlarges a blurred, noisy photo to twice its size.",
-    paper: Paper {
-        title: "Unsupervised Degradation Representation Learning for Blind Super-Resolution",
-        authors: "Wang, Wang, Dong, Xu, Yang, An, Guo",
-        year: 2021,
-        url: "https://arxiv.org/abs/2104.00416",
-    },
-    repository: "https://github.com/The-Learning-And-Vision-Atelier-LAVA/DASR",
-    channels: 3,
-    range: [0.0, 255.0],
-    size_multiple: 1,
-    // 107 in the body and 2 in the tail, in input pixels; the embedding, which all tiles share, sees the whole photo.
-    receptive_field: 109,
-    scale: 2,
-    noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
-    mac_per_pixel: 2_603_309,
-    parameters: 5_821_571,
-    weights: None,
-    default: false,
-};
-
-const DASR_X3: Card = Card {
-    id: "dasr-x3",
-    title: "DASR, 3x",
-    summary: "Enlarges a blurred, noisy photo to three times its size.",
-    scale: 3,
-    mac_per_pixel: 2_796_314,
-    parameters: 6_006_211,
-    ..DASR_X2
-};
-
-const DASR_X4: Card = Card {
-    id: "dasr-x4",
-    title: "DASR, 4x",
-    summary: "Enlarges a blurred, noisy photo to four times its size.",
-    scale: 4,
-    mac_per_pixel: 3_213_977,
-    parameters: 5_969_283,
-    ..DASR_X2
-};
+pub const CARDS: &[Card] =
+    &[unet::CARD, noise2noise::CARD, tbsn::CARD, masked_denoising::CARD, dasr::X2, dasr::X3, dasr::X4];
 
 /// The tests by which [`recognise`] knows whose weights it has been given: each tells the card's id, or nothing.
 const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] =
-    &[noise2noise::recognise, unet::recognise, dasr::recognise];
+    &[noise2noise::recognise, unet::recognise, tbsn::recognise, masked_denoising::recognise, dasr::recognise];
 
 /// The card of the network that these weights are of, told by their keys and shapes.
 ///
@@ -216,12 +123,24 @@ pub fn default_card() -> &'static Card {
 }
 
 /// What a network may want to know beside the pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
     /// Seed of whatever is random in the network (masks). Every tile of a run has a seed of its own.
     pub seed: u64,
     /// Standard deviation of the noise in `[0, 1]` units, where it is known.
     pub sigma: Option<f32>,
+    /// Whether networks that were trained with random masks keep them, as published.
+    pub masks: bool,
+    /// Passes that are averaged where the result is random.
+    pub passes: usize,
+    /// Pixel-shuffle downsampling and refinement around the network.
+    pub adapt: Adapt,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self { seed: 0, sigma: None, masks: true, passes: 1, adapt: Adapt::PLAIN }
+    }
 }
 
 /// What a network makes of the whole photo before it sees the tiles.
@@ -237,6 +156,10 @@ pub enum Network {
     Noise2Noise(noise2noise::UNet),
     /// [`unet`].
     UNet(unet::UNet),
+    /// [`tbsn`].
+    Tbsn(tbsn::Tbsn),
+    /// [`masked_denoising`].
+    MaskedDenoising(masked_denoising::SwinIr),
     /// [`dasr`].
     Dasr(dasr::Dasr),
 }
@@ -265,6 +188,10 @@ impl Network {
                 let network = unet::UNetConfig::infer(state)?.init(device);
                 Ok(Network::UNet(weights::load(network, state, unet::UNet::key)?))
             }
+            "tbsn" => Ok(Network::Tbsn(tbsn::Tbsn::load(state, device)?)),
+            "masked_denoising" => {
+                Ok(Network::MaskedDenoising(masked_denoising::SwinIr::load(state, device)?))
+            }
             "dasr-x2" | "dasr-x3" | "dasr-x4" => {
                 let state = dasr::without_training_state(state);
                 let config = dasr::DasrConfig::infer(&state)?;
@@ -283,6 +210,10 @@ impl Network {
         match self {
             Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
             Network::UNet(network) => weights::export(network, unet::UNet::key).await,
+            Network::Tbsn(network) => weights::export(network, tbsn::Tbsn::key).await,
+            Network::MaskedDenoising(network) => {
+                weights::export(network, masked_denoising::SwinIr::key).await
+            }
             Network::Dasr(network) => {
                 let config = network.config();
                 weights::export(network, |path| config.key(path)).await
@@ -295,10 +226,15 @@ impl Network {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `C` and the size multiple as on the [`Card`]
     /// - output: the same, both sides times the card's `scale`
-    pub fn denoise(&self, x: Tensor<4>, _run: &Run) -> Tensor<4> {
+    pub fn denoise(&self, x: Tensor<4>, run: &Run) -> Tensor<4> {
         match self {
             Network::Noise2Noise(network) => network.forward(x),
             Network::UNet(network) => network.forward(x),
+            Network::Tbsn(network) => {
+                run.adapt.apply(x, tbsn::CARD.size_multiple, run.seed, |x| network.forward(x * 255.0) / 255.0)
+            }
+            Network::MaskedDenoising(network) if run.masks => network.forward_masked(x, run.passes, run.seed),
+            Network::MaskedDenoising(network) => network.forward_unmasked(x),
             Network::Dasr(network) => network.forward(x * 255.0) / 255.0,
         }
     }

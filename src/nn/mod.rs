@@ -1,6 +1,9 @@
 //! Layers that more than one network uses.
 
+pub mod padding;
 mod resample;
+pub mod shuffle;
+pub mod windows;
 
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
