@@ -63,7 +63,7 @@ impl Job {
         options: Options,
     ) -> Result<Self> {
         check_strength(options.strength)?;
-        let plan = Plan::new(input.width(), input.height(), options.tile_pixels, card.demands())?;
+        let plan = Plan::new(input.width(), input.height(), options.tile_pixels, network.demands(card))?;
         let output = input.blank_like(card.scale)?;
         Ok(Self {
             network,

@@ -36,6 +36,7 @@ pub mod metrics;
 pub mod models;
 mod nn;
 pub mod noise;
+pub mod objectives;
 #[cfg(feature = "parity")]
 pub mod parity;
 pub mod photo;

@@ -18,7 +18,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv3x3, leaky_relu_01};
-use crate::weights::StateDict;
+use crate::weights::{self, StateDict};
 
 /// The card of the network that enlarges 2 times.
 pub const X2: Card = Card {
@@ -328,6 +328,25 @@ fn shift(sign: f32, device: &Device) -> Conv2d {
 }
 
 impl Dasr {
+    /// The network with the given weights; its configuration is told by their shapes.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when they are not of this network.
+    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
+        let state = without_training_state(state);
+        let config = DasrConfig::infer(&state)?;
+        weights::load(config.init(device), &state, |path| config.key(path))
+    }
+
+    /// The weights under their official keys.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails.
+    pub async fn export(&self) -> Result<StateDict> {
+        let config = self.config();
+        weights::export(self, |path| config.key(path)).await
+    }
+
     /// Enlarges pictures, each with the embedding of itself.
     ///
     /// # Shapes

@@ -199,6 +199,14 @@ impl SwinIrConfig {
 }
 
 impl SwinIr {
+    /// The weights under their official keys.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails.
+    pub async fn export(&self) -> Result<StateDict> {
+        weights::export(self, Self::key).await
+    }
+
     /// The network that a checkpoint holds, with or without the prefix of a wrapper (`params.`, ...) and the constant
     /// buffers that official ones carry.
     ///

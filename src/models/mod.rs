@@ -1,8 +1,17 @@
 //! The networks: one file each, a closed set, and a card for each that says what it is and what it wants.
 
+#[cfg(test)]
+mod blind_spot;
 pub mod dasr;
+pub mod distilled_unet;
+pub mod hq_ssl;
 pub mod masked_denoising;
+pub mod neighbor2neighbor;
 pub mod noise2noise;
+pub mod noise2noise_nvlabs;
+pub mod noise2void;
+pub mod rednet;
+pub mod sasl;
 pub mod tbsn;
 pub mod unet;
 
@@ -12,8 +21,9 @@ use serde::Serialize;
 
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
+use crate::nn::plane_by_plane;
 use crate::photo::tiles::Demands;
-use crate::weights::{self, StateDict};
+use crate::weights::StateDict;
 
 /// The article that describes a network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -78,6 +88,17 @@ pub struct Card {
 }
 
 impl Card {
+    /// Whether weights of the one network can be weights of the other: SASL's first stage is a network of HQ-SSL's, its
+    /// last one the distilled U-Net.
+    fn shares_weights_with(&self, other: &Card) -> bool {
+        let family = |card: &Card| match card.id {
+            "sasl-unet" => distilled_unet::CARD.id,
+            "sasl-bnn" => hq_ssl::CARD.id,
+            id => id,
+        };
+        family(self) == family(other)
+    }
+
     /// What [`crate::photo::tiles::Plan`] has to know.
     pub fn demands(&self) -> Demands {
         Demands { size_multiple: self.size_multiple, radius: self.receptive_field }
@@ -85,12 +106,40 @@ impl Card {
 }
 
 /// All cards, in the order in which they should be shown.
-pub const CARDS: &[Card] =
-    &[unet::CARD, noise2noise::CARD, tbsn::CARD, masked_denoising::CARD, dasr::X2, dasr::X3, dasr::X4];
+pub const CARDS: &[Card] = &[
+    unet::CARD,
+    noise2noise::CARD,
+    noise2noise_nvlabs::CARD,
+    noise2void::CARD,
+    neighbor2neighbor::CARD,
+    hq_ssl::CARD,
+    tbsn::CARD,
+    distilled_unet::CARD,
+    masked_denoising::CARD,
+    rednet::CARD,
+    sasl::UNET,
+    sasl::BNN,
+    sasl::LAN,
+    dasr::X2,
+    dasr::X3,
+    dasr::X4,
+];
 
 /// The tests by which [`recognise`] knows whose weights it has been given: each tells the card's id, or nothing.
-const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] =
-    &[noise2noise::recognise, unet::recognise, tbsn::recognise, masked_denoising::recognise, dasr::recognise];
+const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] = &[
+    unet::recognise,
+    noise2noise::recognise,
+    noise2noise_nvlabs::recognise,
+    noise2void::recognise,
+    neighbor2neighbor::recognise,
+    sasl::recognise,
+    hq_ssl::recognise,
+    tbsn::recognise,
+    masked_denoising::recognise,
+    rednet::recognise,
+    distilled_unet::recognise,
+    dasr::recognise,
+];
 
 /// The card of the network that these weights are of, told by their keys and shapes.
 ///
@@ -149,6 +198,10 @@ pub struct Survey {
     embedding: Tensor<2>,
 }
 
+/// The standard deviation that networks are told which must know one, when nobody knows it: what most of the literature
+/// measures at.
+const USUAL_SIGMA: f32 = 25.0 / 255.0;
+
 /// Any of the networks.
 #[derive(Module, Debug)]
 pub enum Network {
@@ -162,44 +215,70 @@ pub enum Network {
     MaskedDenoising(masked_denoising::SwinIr),
     /// [`dasr`].
     Dasr(dasr::Dasr),
+    /// [`noise2noise_nvlabs`].
+    Noise2NoiseNvlabs(noise2noise_nvlabs::UNet),
+    /// [`neighbor2neighbor`].
+    Neighbor2Neighbor(neighbor2neighbor::UNet),
+    /// [`noise2void`].
+    Noise2Void(noise2void::UNet),
+    /// [`hq_ssl`].
+    HqSsl(hq_ssl::HqSsl),
+    /// [`rednet`].
+    RedNet(rednet::RedNet),
+    /// [`distilled_unet`], TBSN's student.
+    DistilledUNet(distilled_unet::UNet),
+    /// [`distilled_unet`], the last stage of [`sasl`].
+    SaslUNet(distilled_unet::UNet),
+    /// [`hq_ssl::BlindUNet`], the first stage of [`sasl`].
+    SaslBnn(hq_ssl::BlindUNet),
+    /// [`sasl::Lan`], the second stage.
+    SaslLan(sasl::Lan),
 }
 
 impl Network {
     /// The network `id` with the given weights; its configuration is told by their shapes.
     ///
     /// # Errors
-    /// [`Kind::Model`] for an unknown `id`, [`Kind::Weights`] for weights that are not of this network.
+    /// [`Kind::Model`] for an unknown `id`, [`Kind::Weights`] for weights that are not of this network, or of one that
+    /// does not give the colours that it takes.
     pub fn load(id: &str, state: &StateDict, device: &Device) -> Result<Self> {
         let card = card(id)?;
         if let Ok(other) = recognise(state)
-            && other.id != card.id
+            && !other.shares_weights_with(card)
         {
             let message =
                 format!("these are weights of `{}`, not of `{}`: {}", other.id, card.id, state.beginning());
             return Err(Error::new(Kind::Weights, message));
         }
-        match card.id {
-            "noise2noise" => {
-                let network = noise2noise::UNetConfig::infer(state)?.init(device);
-                let network = weights::load(network, state, noise2noise::UNet::key)?;
-                Ok(Network::Noise2Noise(network))
-            }
-            "unet" => {
-                let network = unet::UNetConfig::infer(state)?.init(device);
-                Ok(Network::UNet(weights::load(network, state, unet::UNet::key)?))
-            }
-            "tbsn" => Ok(Network::Tbsn(tbsn::Tbsn::load(state, device)?)),
-            "masked_denoising" => {
-                Ok(Network::MaskedDenoising(masked_denoising::SwinIr::load(state, device)?))
-            }
-            "dasr-x2" | "dasr-x3" | "dasr-x4" => {
-                let state = dasr::without_training_state(state);
-                let config = dasr::DasrConfig::infer(&state)?;
-                let network = weights::load(config.init(device), &state, |path| config.key(path))?;
-                Ok(Network::Dasr(network))
-            }
-            other => unreachable!("the card `{other}` has no network"),
+        let network = Self::build(card.id, state, device)?;
+        let (channels, outputs) = network.channels();
+        if channels == outputs && [1, card.channels].contains(&channels) {
+            return Ok(network);
         }
+        let message = format!("these weights turn {channels} colours into {outputs}; photos have 1 or 3");
+        Err(Error::new(Kind::Weights, message))
+    }
+
+    fn build(id: &str, state: &StateDict, device: &Device) -> Result<Self> {
+        Ok(match id {
+            "unet" => Network::UNet(unet::UNet::load(state, device)?),
+            "noise2noise" => Network::Noise2Noise(noise2noise::UNet::load(state, device)?),
+            "noise2noise-nvlabs" => {
+                Network::Noise2NoiseNvlabs(noise2noise_nvlabs::UNet::load(state, device)?)
+            }
+            "noise2void" => Network::Noise2Void(noise2void::UNet::load(state, device)?),
+            "neighbor2neighbor" => Network::Neighbor2Neighbor(neighbor2neighbor::UNet::load(state, device)?),
+            "hq-ssl" => Network::HqSsl(hq_ssl::HqSsl::load(state, device)?),
+            "tbsn" => Network::Tbsn(tbsn::Tbsn::load(state, device)?),
+            "distilled-unet" => Network::DistilledUNet(distilled_unet::UNet::load(state, device)?),
+            "masked_denoising" => Network::MaskedDenoising(masked_denoising::SwinIr::load(state, device)?),
+            "rednet" => Network::RedNet(rednet::RedNet::load(state, device)?),
+            "sasl-unet" => Network::SaslUNet(distilled_unet::UNet::load(state, device)?),
+            "sasl-bnn" => Network::SaslBnn(sasl::load_bnn(state, device)?),
+            "sasl-lan" => Network::SaslLan(sasl::Lan::load(state, device)?),
+            "dasr-x2" | "dasr-x3" | "dasr-x4" => Network::Dasr(dasr::Dasr::load(state, device)?),
+            other => unreachable!("the card `{other}` has no network"),
+        })
     }
 
     /// The weights under their official keys.
@@ -208,16 +287,54 @@ impl Network {
     /// [`Kind::Device`] when the device fails.
     pub async fn export(&self) -> Result<StateDict> {
         match self {
-            Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
-            Network::UNet(network) => weights::export(network, unet::UNet::key).await,
-            Network::Tbsn(network) => weights::export(network, tbsn::Tbsn::key).await,
-            Network::MaskedDenoising(network) => {
-                weights::export(network, masked_denoising::SwinIr::key).await
+            Network::UNet(network) => network.export().await,
+            Network::Noise2Noise(network) => network.export().await,
+            Network::Noise2NoiseNvlabs(network) => network.export().await,
+            Network::Noise2Void(network) => network.export().await,
+            Network::Neighbor2Neighbor(network) => network.export().await,
+            Network::HqSsl(network) => network.export().await,
+            Network::Tbsn(network) => network.export().await,
+            Network::DistilledUNet(network) | Network::SaslUNet(network) => network.export().await,
+            Network::MaskedDenoising(network) => network.export().await,
+            Network::RedNet(network) => network.export().await,
+            Network::SaslBnn(network) => sasl::export_bnn(network).await,
+            Network::SaslLan(network) => network.export().await,
+            Network::Dasr(network) => network.export().await,
+        }
+    }
+
+    /// What the network with these very weights demands of its input. The card says what the published one does.
+    pub fn demands(&self, card: &Card) -> Demands {
+        match self {
+            Network::UNet(network) => network.demands(),
+            Network::Neighbor2Neighbor(network) => network.demands(),
+            Network::Noise2Void(network) => network.demands(),
+            Network::HqSsl(network) => network.demands(),
+            Network::RedNet(network) => network.demands(),
+            Network::SaslBnn(network) => network.demands(),
+            Network::SaslLan(network) => network.demands(),
+            _ => card.demands(),
+        }
+    }
+
+    /// Image channels in and out. Photos with more than a network of one channel takes are denoised plane by plane.
+    fn channels(&self) -> (usize, usize) {
+        match self {
+            Network::Noise2NoiseNvlabs(network) => (network.channels, network.channels),
+            Network::Neighbor2Neighbor(network) => (network.channels, network.outputs),
+            Network::Noise2Void(network) => (network.channels, network.channels),
+            Network::HqSsl(network) => (network.channels(), network.channels()),
+            Network::RedNet(network) => (network.channels, network.channels),
+            Network::DistilledUNet(network) | Network::SaslUNet(network) => {
+                (network.channels, network.outputs)
             }
-            Network::Dasr(network) => {
-                let config = network.config();
-                weights::export(network, |path| config.key(path)).await
-            }
+            Network::SaslBnn(network) => (network.channels, network.outputs),
+            Network::SaslLan(network) => (network.channels, network.channels),
+            Network::UNet(_)
+            | Network::Noise2Noise(_)
+            | Network::Tbsn(_)
+            | Network::MaskedDenoising(_)
+            | Network::Dasr(_) => (3, 3),
         }
     }
 
@@ -236,6 +353,28 @@ impl Network {
             Network::MaskedDenoising(network) if run.masks => network.forward_masked(x, run.passes, run.seed),
             Network::MaskedDenoising(network) => network.forward_unmasked(x),
             Network::Dasr(network) => network.forward(x * 255.0) / 255.0,
+            Network::Noise2NoiseNvlabs(network) => {
+                plane_by_plane(x, network.channels, |x| network.forward(x - 0.5) + 0.5)
+            }
+            Network::Neighbor2Neighbor(network) => {
+                plane_by_plane(x, network.channels, |x| network.forward(x))
+            }
+            Network::Noise2Void(network) => plane_by_plane(x, network.channels, |x| network.denoise(x)),
+            Network::HqSsl(network) => {
+                let sigma = run.sigma.unwrap_or(USUAL_SIGMA);
+                plane_by_plane(x, network.channels(), |x| network.denoise(x, sigma))
+            }
+            Network::RedNet(network) => plane_by_plane(x, network.channels, |x| network.forward(x)),
+            Network::DistilledUNet(network) => plane_by_plane(x, network.channels, |x| network.forward(x)),
+            Network::SaslUNet(network) => {
+                plane_by_plane(x * 255.0, network.channels, |x| network.forward(x)) / 255.0
+            }
+            Network::SaslBnn(network) => {
+                plane_by_plane(x * 255.0, network.channels, |x| network.forward(x)) / 255.0
+            }
+            Network::SaslLan(network) => {
+                plane_by_plane(x * 255.0, network.channels, |x| network.forward(x)) / 255.0
+            }
         }
     }
 
@@ -263,6 +402,8 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::denoise::{Job, Options};
+    use crate::photo::{Photo, Samples};
 
     #[test]
     fn cards_are_unique_and_one_is_the_default() {
@@ -270,6 +411,69 @@ mod tests {
             assert_eq!(CARDS.iter().filter(|c| c.id == card.id).count(), 1, "{}", card.id);
         }
         assert_eq!(CARDS.iter().filter(|c| c.default).count(), 1);
+    }
+
+    /// Every network of this file's own, small, with random weights.
+    fn small(device: &Device) -> Vec<(&'static str, Network)> {
+        let blind = hq_ssl::BlindUNetConfig::new().with_features(4);
+        let mean = blind.clone().with_outputs(3);
+        let student = distilled_unet::UNetConfig::new().with_features(4).init(device);
+        let neighbours = neighbor2neighbor::UNetConfig::new().with_features(4).with_last(8);
+        let gray = neighbours.clone().with_channels(1).with_outputs(1);
+        let nvlabs = noise2noise_nvlabs::UNetConfig::new().with_encoder(4).with_decoder(8);
+        let rednet = rednet::RedNetConfig::new().with_features(4);
+        let noise2void = noise2void::UNetConfig::new().with_features(4);
+        let unet = unet::UNetConfig::new().with_widths(vec![8, 8, 8]);
+        vec![
+            ("unet", Network::UNet(unet.init(device))),
+            ("noise2noise-nvlabs", Network::Noise2NoiseNvlabs(nvlabs.init(device))),
+            ("neighbor2neighbor", Network::Neighbor2Neighbor(neighbours.init(device))),
+            ("neighbor2neighbor", Network::Neighbor2Neighbor(gray.with_blind(true).init(device))),
+            ("noise2void", Network::Noise2Void(noise2void.with_depth(3).with_n2v2(true).init(device))),
+            ("hq-ssl", Network::HqSsl(hq_ssl::HqSslConfig::new(blind).init(device))),
+            ("rednet", Network::RedNet(rednet.clone().init(device))),
+            ("rednet", Network::RedNet(rednet.with_stride(1).with_channels(1).init(device))),
+            ("distilled-unet", Network::DistilledUNet(student.clone())),
+            ("sasl-unet", Network::SaslUNet(student)),
+            ("sasl-bnn", Network::SaslBnn(mean.with_shift(5).init(device))),
+            ("sasl-lan", Network::SaslLan(sasl::LanConfig::new().with_features(16).init(device))),
+        ]
+    }
+
+    #[test]
+    fn every_network_loads_what_it_exports_and_takes_any_size() {
+        let device = Device::flex();
+        device.seed(8);
+        for (id, network) in small(&device) {
+            let state = pollster::block_on(network.export()).unwrap();
+            let again = Network::load(id, &state, &device).unwrap();
+            assert_eq!(pollster::block_on(again.export()).unwrap(), state, "{id}");
+            for (width, height) in [(1, 1), (7, 5), (74, 37)] {
+                let samples = (0..width * height * 3).map(|v| (v % 251) as u8).collect();
+                let photo = Photo::new(width, height, 3, false, Samples::U8(samples)).unwrap();
+                let options = Options::default();
+                let card = card(id).unwrap();
+                let mut job = Job::new(again.clone(), card, device.clone(), photo.into(), options).unwrap();
+                while pollster::block_on(job.step()).unwrap().is_some() {}
+                let result = job.finish().unwrap();
+                assert_eq!((result.width(), result.height()), (width, height), "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_of_another_network_are_refused() {
+        let device = Device::flex();
+        for (id, network) in small(&device) {
+            let state = pollster::block_on(network.export()).unwrap();
+            let other = if id == "unet" { "rednet" } else { "unet" };
+            let error = Network::load(other, &state, &device).unwrap_err();
+            assert_eq!(error.kind(), Kind::Weights);
+        }
+        let two = distilled_unet::UNetConfig::new().with_features(4).with_outputs(2).init(&device);
+        let state = pollster::block_on(two.export()).unwrap();
+        let error = Network::load("distilled-unet", &state, &device).unwrap_err();
+        assert!(error.to_string().contains("3 colours into 2"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Bundled, Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv3x3, deconv3x3_x2, leaky_relu_01, max_pool_2x2};
-use crate::weights::StateDict;
+use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -149,6 +149,22 @@ impl UNetConfig {
 }
 
 impl UNet {
+    /// The network with the given weights; its configuration is told by their shapes.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when they are not of this network.
+    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
+        weights::load(UNetConfig::infer(state)?.init(device), state, Self::key)
+    }
+
+    /// The weights under their official keys.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails.
+    pub async fn export(&self) -> Result<StateDict> {
+        weights::export(self, Self::key).await
+    }
+
     /// Denoises a batch.
     ///
     /// # Shapes

@@ -215,6 +215,14 @@ fn norm_of(level: &str, block: usize) -> String {
 }
 
 impl Tbsn {
+    /// The weights under their official keys.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails.
+    pub async fn export(&self) -> Result<StateDict> {
+        weights::export(self, Self::key).await
+    }
+
     /// The network that a checkpoint holds, with or without the prefix of a wrapper (`bsn.`, ...) and the constant
     /// masks that official ones carry.
     ///

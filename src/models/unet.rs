@@ -15,7 +15,8 @@ use burn::tensor::{Device, Tensor};
 use super::{Bundled, Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{pixel_shuffle, pixel_unshuffle};
-use crate::weights::StateDict;
+use crate::photo::tiles::Demands;
+use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -165,6 +166,32 @@ impl UNetConfig {
 }
 
 impl UNet {
+    /// The network of a checkpoint.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when the checkpoint is not one of this network.
+    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
+        weights::load(UNetConfig::infer(state)?.init(device), state, Self::key)
+    }
+
+    /// The weights under their official keys.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails.
+    pub async fn export(&self) -> Result<StateDict> {
+        weights::export(self, Self::key).await
+    }
+
+    /// What it demands of its input.
+    pub fn demands(&self) -> Demands {
+        let levels = self.down.len();
+        // Two convolutions of each block, four input pixels wide at the finest level, and the cell of all downsamplings.
+        let finer = (0..levels).map(|l| (4 << l) * (self.enc[l].len() + self.dec[l].len())).sum::<usize>();
+        let lowest = (4 << levels) * self.mid.len();
+        let size_multiple = 2 << levels;
+        Demands { size_multiple, radius: 4 + finer + lowest + size_multiple - 1 }
+    }
+
     /// Denoises a batch.
     ///
     /// # Shapes
@@ -207,7 +234,9 @@ mod tests {
     #[test]
     fn the_default_is_what_the_card_says() {
         let network = UNetConfig::new().init(&Device::flex());
-        assert_eq!(network.num_params() as u64, card("unet").unwrap().parameters);
+        let card = card("unet").unwrap();
+        assert_eq!(network.num_params() as u64, card.parameters);
+        assert_eq!(network.demands(), card.demands());
     }
 
     #[test]

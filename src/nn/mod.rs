@@ -1,5 +1,7 @@
 //! Layers that more than one network uses.
 
+mod blind;
+mod five_level;
 pub mod padding;
 mod resample;
 pub mod shuffle;
@@ -14,6 +16,10 @@ use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Kind, Result};
 
+pub use blind::{
+    conv3x3_upwards, in_four_directions, max_pool_2x2_upwards, rotate_90, rotate_180, rotate_270,
+};
+pub use five_level::{FiveLevel, FiveLevelConfig};
 pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_bilinear_x2, upsample_nearest_x2};
 
 /// A 3x3 convolution with bias and zero padding 1: `[N, in, H, W]` to `[N, out, H, W]`.
@@ -21,6 +27,11 @@ pub fn conv3x3(channels_in: usize, channels_out: usize, device: &Device) -> Conv
     Conv2dConfig::new([channels_in, channels_out], [3, 3])
         .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
         .init(device)
+}
+
+/// A 1x1 convolution with bias: `[N, in, H, W]` to `[N, out, H, W]`.
+pub fn conv1x1(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {
+    Conv2dConfig::new([channels_in, channels_out], [1, 1]).init(device)
 }
 
 /// A transposed 3x3 convolution with bias that doubles both sides: stride 2, padding 1, output padding 1.
@@ -40,6 +51,17 @@ pub fn max_pool_2x2(x: Tensor<4>) -> Tensor<4> {
 /// LeakyReLU with slope 0.1, the one that this literature's U-Nets use.
 pub fn leaky_relu_01(x: Tensor<4>) -> Tensor<4> {
     leaky_relu(x, 0.1)
+}
+
+/// Lets a network of `channels` work on pictures with more: every plane is then a picture of its own.
+pub fn plane_by_plane(x: Tensor<4>, channels: usize, f: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    if c == channels {
+        return f(x);
+    }
+    let y = f(x.reshape([n * c / channels, channels, h, w]));
+    let [_, _, h, w] = y.dims();
+    y.reshape([n, c, h, w])
 }
 
 /// Reads a tensor back. Asynchronous because a browser's GPU can be read in no other way.

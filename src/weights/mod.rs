@@ -82,6 +82,36 @@ impl StateDict {
         Self { arrays: arrays.collect(), metadata: self.metadata.clone() }
     }
 
+    /// The shape of an array that must be there with `D` dimensions.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when it is not.
+    pub fn dims<const D: usize>(&self, key: &str) -> Result<[usize; D]> {
+        let Some(shape) = self.shape(key) else {
+            let message = format!("these are not weights of this network: `{key}` is missing");
+            return Err(Error::new(Kind::Weights, message));
+        };
+        shape.try_into().ok().filter(|_| !shape.contains(&0)).ok_or_else(|| {
+            let message = format!("`{key}` has the shape {shape:?} instead of one with {D} dimensions");
+            Error::new(Kind::Weights, message)
+        })
+    }
+
+    /// A note, read as a value.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when it is there and is no such value.
+    pub fn note<T: std::str::FromStr>(&self, note: &str) -> Result<Option<T>> {
+        self.metadata
+            .get(note)
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    Error::new(Kind::Weights, format!("the weights' note `{note}` cannot be `{text}`"))
+                })
+            })
+            .transpose()
+    }
+
     /// Number of values in all arrays.
     pub fn parameters(&self) -> usize {
         self.arrays.values().map(|a| a.data.len()).sum()

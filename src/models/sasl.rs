@@ -1,0 +1,312 @@
+//! SASL (Li et al., "Spatially Adaptive Self-Supervised Learning for Real-World Image Denoising", CVPR 2023,
+//! <https://arxiv.org/abs/2303.14934>, <https://github.com/nagejacob/SpatiallyAdaptiveSSID>): a network with a large
+//! blind spot for flat areas (BNN), one that sees a few neighbours only for texture ([`Lan`]), and a U-Net
+//! ([`super::distilled_unet`]) that learns of both.
+//!
+//! BNN is the network of HQ-SSL ([`super::hq_ssl::BlindUNet`]) with a larger shift, and no more than the mean as output.
+//! All take and give values in `[0, 255]`.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::{Device, Tensor};
+
+use super::hq_ssl::{BlindUNet, BlindUNetConfig};
+use super::{Card, Paper};
+use crate::error::{Error, Kind, Result};
+use crate::nn::{conv1x1, conv3x3};
+use crate::photo::tiles::Demands;
+use crate::weights::{self, StateDict};
+
+/// Three networks are of this article.
+const PAPER: Paper = Paper {
+    title: "Spatially Adaptive Self-Supervised Learning for Real-World Image Denoising",
+    authors: "Li, Zhang, Liu, Feng, Wang, Lei, Zuo",
+    year: 2023,
+    url: "https://arxiv.org/abs/2303.14934",
+};
+
+/// The last stage: what the network is and what it demands.
+pub const UNET: Card = Card {
+    id: "sasl-unet",
+    title: "SASL U-Net",
+    summary: "U-Net that learned flat areas and texture from two networks; for the noise of cameras.",
+    paper: PAPER,
+    repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 32,
+    receptive_field: 157,
+    scale: 1,
+    noise: "noise of cameras (sRGB), correlated between pixels",
+    mac_per_pixel: 266_393,
+    parameters: 1_083_747,
+    weights: None,
+    default: false,
+};
+
+/// The first stage: a teacher for flat areas.
+pub const BNN: Card = Card {
+    id: "sasl-bnn",
+    title: "SASL BNN",
+    summary: "Does not see 9x9 pixels around each; smooth, for flat areas and as a teacher.",
+    paper: PAPER,
+    repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 32,
+    receptive_field: 319,
+    scale: 1,
+    noise: "noise of cameras (sRGB), correlated between pixels",
+    mac_per_pixel: 1_249_029,
+    parameters: 1_268_547,
+    weights: None,
+    default: false,
+};
+
+/// The second stage: a teacher for texture.
+pub const LAN: Card = Card {
+    id: "sasl-lan",
+    title: "SASL LAN",
+    summary: "Sees 3x3 pixels, and averages over the whole tile for attention, so tiles may differ slightly; a teacher for texture.",
+    paper: PAPER,
+    repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 1,
+    receptive_field: 1,
+    scale: 1,
+    noise: "noise of cameras (sRGB), correlated between pixels",
+    mac_per_pixel: 90_496,
+    parameters: 94_939,
+    weights: None,
+    default: false,
+};
+
+/// Side of the square that BNN does not see, where a checkpoint does not note another.
+pub const BLIND_SQUARE: usize = 9;
+
+/// Features of [`Lan`] over features of its channel attention.
+const SQUEEZE: usize = 16;
+
+/// The BNN of a checkpoint.
+///
+/// # Errors
+/// [`Kind::Weights`] when the checkpoint is not one of this network.
+pub fn load_bnn(state: &StateDict, device: &Device) -> Result<BlindUNet> {
+    // Official files hold one tensor twice.
+    let mut state = state.clone();
+    state.arrays.retain(|key, _| !key.starts_with("output_conv."));
+    weights::load(infer_bnn(&state)?.init(device), &state, BlindUNet::key)
+}
+
+/// The weights of BNN under their official keys, with the side of the blind square as a note.
+///
+/// # Errors
+/// [`Kind::Device`] when the device fails.
+pub async fn export_bnn(network: &BlindUNet) -> Result<StateDict> {
+    let mut state = weights::export(network, BlindUNet::key).await?;
+    state.metadata.insert("blindspot".into(), (2 * network.shift - 1).to_string());
+    Ok(state)
+}
+
+/// The configuration of a BNN checkpoint. Shapes do not tell the side of the blind square; the
+/// note `blindspot` does.
+///
+/// # Errors
+/// [`Kind::Weights`] when the arrays do not tell a blind network, or the noted side is not odd.
+fn infer_bnn(state: &StateDict) -> Result<BlindUNetConfig> {
+    let config = BlindUNetConfig::infer(state, "")?;
+    let side = state.note("blindspot")?.unwrap_or(BLIND_SQUARE);
+    if config.shift == 0 || side % 2 == 0 {
+        let message = format!("these weights have no blind spot of {side} pixels");
+        return Err(Error::new(Kind::Weights, message));
+    }
+    Ok(config.with_shift(side.div_ceil(2)))
+}
+
+/// Depth and width of [`Lan`].
+#[derive(Config, Debug, PartialEq)]
+pub struct LanConfig {
+    /// Image channels, in and out.
+    #[config(default = 3)]
+    pub channels: usize,
+    /// Features.
+    #[config(default = 64)]
+    pub features: usize,
+    /// 3x3 convolutions: the network sees a square of `2 * neighbours + 1` pixels.
+    #[config(default = 1)]
+    pub neighbours: usize,
+    /// Residual blocks.
+    #[config(default = 6)]
+    pub blocks: usize,
+}
+
+/// The local aware network: 1x1 convolutions except for the first few. Takes any size. Its channel attention averages
+/// over the whole picture, so tiles are not exactly what the picture in one piece is.
+#[derive(Module, Debug)]
+pub struct Lan {
+    first: Conv2d,
+    neighbours: Vec<Conv2d>,
+    blocks: Vec<Block>,
+    tail: Conv2d,
+    last: Conv2d,
+    /// Image channels.
+    pub channels: usize,
+}
+
+/// Residual block with channel attention.
+#[derive(Module, Debug)]
+struct Block {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    squeeze: Conv2d,
+    excite: Conv2d,
+}
+
+impl Block {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let h = self.conv2.forward(relu(self.conv1.forward(x.clone())));
+        let average = h.clone().mean_dim(2).mean_dim(3);
+        let attention = sigmoid(self.excite.forward(relu(self.squeeze.forward(average))));
+        x + h * attention
+    }
+}
+
+impl LanConfig {
+    /// A network with random weights.
+    pub fn init(&self, device: &Device) -> Lan {
+        let (channels, features) = (self.channels, self.features);
+        let block = |_| Block {
+            conv1: conv1x1(features, features, device),
+            conv2: conv1x1(features, features, device),
+            squeeze: conv1x1(features, features / SQUEEZE, device),
+            excite: conv1x1(features / SQUEEZE, features, device),
+        };
+        Lan {
+            first: conv1x1(channels, features, device),
+            neighbours: (0..self.neighbours).map(|_| conv3x3(features, features, device)).collect(),
+            blocks: (0..self.blocks).map(block).collect(),
+            tail: conv1x1(features, features, device),
+            last: conv1x1(features, channels, device),
+            channels,
+        }
+    }
+
+    /// The configuration that the keys and shapes of a checkpoint speak of.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when the first convolution is missing, has another rank or too few features.
+    pub fn infer(state: &StateDict) -> Result<Self> {
+        let [features, channels, ..] = state.dims::<4>("conv.0.weight")?;
+        let is_there = |key: String| state.shape(&key).is_some();
+        let neighbours = (1..).take_while(|i| is_there(format!("conv.{}.weight", 2 * i))).count();
+        let body = format!("conv.{}.body", 2 * neighbours + 2);
+        let blocks = (0..).take_while(|i| is_there(format!("{body}.{i}.conv1.weight"))).count();
+        if features < SQUEEZE {
+            let message = format!("{features} features are too few; channel attention needs {SQUEEZE}");
+            return Err(Error::new(Kind::Weights, message));
+        }
+        Ok(Self { channels, features, neighbours, blocks })
+    }
+}
+
+impl Lan {
+    /// The network of a checkpoint.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when the checkpoint is not one of this network.
+    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
+        let config = LanConfig::infer(state)?;
+        weights::load(config.init(device), state, |path| Self::key(config.neighbours, path))
+    }
+
+    /// The weights under their official keys.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails.
+    pub async fn export(&self) -> Result<StateDict> {
+        weights::export(self, |path| Self::key(self.neighbours.len(), path)).await
+    }
+
+    /// What it demands of its input, but for the channel attention, which sees everything.
+    pub fn demands(&self) -> Demands {
+        Demands { size_multiple: 1, radius: self.neighbours.len() }
+    }
+
+    /// Denoises a batch.
+    ///
+    /// # Shapes
+    /// - `x`: `[N, C, H, W]`, any size
+    /// - output: the same
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let h = relu(self.first.forward(x));
+        let h = self.neighbours.iter().fold(h, |h, conv| relu(conv.forward(h)));
+        let refined = self.blocks.iter().fold(h.clone(), |h, block| block.forward(h));
+        self.last.forward(h + self.tail.forward(refined))
+    }
+
+    /// The official key of a parameter at `path` in a network with so many 3x3 convolutions.
+    pub fn key(neighbours: usize, path: &str) -> String {
+        // In the official Sequential, each convolution but the last is followed by its activation.
+        let body = 2 * neighbours + 2;
+        let parts: Vec<&str> = path.split('.').collect();
+        match parts[..] {
+            ["first", name] => format!("conv.0.{name}"),
+            ["neighbours", i, name] => {
+                format!("conv.{}.{name}", 2 * i.parse::<usize>().unwrap_or_default() + 2)
+            }
+            ["blocks", i, "squeeze", name] => format!("conv.{body}.body.{i}.cuca.conv_du.0.{name}"),
+            ["blocks", i, "excite", name] => format!("conv.{body}.body.{i}.cuca.conv_du.2.{name}"),
+            ["blocks", i, conv, name] => format!("conv.{body}.body.{i}.{conv}.{name}"),
+            ["tail", name] => format!("conv.{body}.tail.{name}"),
+            ["last", name] => format!("conv.{}.{name}", body + 1),
+            _ => path.to_string(),
+        }
+    }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    if LanConfig::infer(state).is_ok_and(|config| config.blocks > 0) {
+        return Some(LAN.id);
+    }
+    // HQ-SSL's network that predicts the mean alone has the same arrays; the note tells them apart.
+    state.metadata.get("blindspot").and(infer_bnn(state).ok()).map(|_| BNN.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{blind_spot, card};
+
+    #[test]
+    fn published_sizes() {
+        let device = Device::flex();
+        let bnn = BlindUNetConfig::new().with_outputs(3).with_shift(5).init(&device);
+        assert_eq!(bnn.num_params() as u64, card("sasl-bnn").unwrap().parameters);
+        let lan = LanConfig::new().init(&device);
+        assert_eq!(lan.num_params() as u64, card("sasl-lan").unwrap().parameters);
+    }
+
+    #[test]
+    fn the_blind_square_is_blind() {
+        let device = Device::flex();
+        device.seed(6);
+        let config = BlindUNetConfig::new().with_features(4).with_outputs(3);
+        for side in [1, 3, 9] {
+            let network = config.clone().with_shift((side + 1) / 2).init(&device);
+            blind_spot::check(3, 32, 64, side / 2, |x| network.forward(x));
+        }
+    }
+
+    #[test]
+    fn the_local_network_takes_any_size() {
+        let device = Device::flex();
+        let network = LanConfig::new().with_features(16).with_blocks(1).init(&device);
+        for size in [[1, 3, 1, 1], [1, 3, 7, 5], [2, 3, 31, 62]] {
+            assert_eq!(network.forward(Tensor::zeros(size, &device)).dims(), size);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Noise2Void: some pixels are replaced by neighbours, and the network must restore what they were (Krull et al., CVPR
+//! 2019). Masks are made on the CPU, channel by channel, from a seed.
+
+use burn::tensor::Tensor;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::photo::Planar;
+
+/// What a masked pixel becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replacement {
+    /// Any other pixel of the window.
+    Uniform,
+    /// The mean of the window without its centre.
+    Mean,
+    /// The median of the window without its centre (N2V2).
+    Median,
+}
+
+/// How pixels are masked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Masking {
+    /// Share of the pixels that are masked.
+    pub share: f32,
+    /// Half the side of the window that replacements come from; windows end at the border of the picture.
+    pub radius: usize,
+    /// What a masked pixel becomes.
+    pub replacement: Replacement,
+}
+
+impl Default for Masking {
+    /// Those of careamics: 0.2 % of the pixels, windows of 11x11.
+    fn default() -> Self {
+        Self { share: 0.002, radius: 5, replacement: Replacement::Uniform }
+    }
+}
+
+/// A picture with some pixels replaced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Masked {
+    /// The picture with the replacements.
+    pub picture: Planar,
+    /// Ones where a pixel was replaced, else zeros.
+    pub mask: Planar,
+}
+
+impl Masking {
+    /// Masks each channel on its own. One seed gives one result.
+    pub fn apply(&self, picture: &Planar, seed: u64) -> Masked {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (height, width) = (picture.height, picture.width);
+        let mut masked = Masked {
+            picture: picture.clone(),
+            mask: Planar { data: vec![0.0; picture.data.len()], ..picture.clone() },
+        };
+        for channel in 0..picture.channels {
+            let start = channel * height * width;
+            let plane = Plane { data: &picture.data[start..start + height * width], height, width };
+            for [row, column] in stratified(height, width, self.share, &mut rng) {
+                let place = start + row * width + column;
+                masked.picture.data[place] = self.replace(plane, [row, column], &mut rng);
+                masked.mask.data[place] = 1.0;
+            }
+        }
+        masked
+    }
+
+    fn replace(&self, plane: Plane, [row, column]: [usize; 2], rng: &mut ChaCha8Rng) -> f32 {
+        let window = plane.window([row, column], self.radius);
+        match self.replacement {
+            Replacement::Mean => mean(window.others()),
+            Replacement::Median => median(window.others()),
+            Replacement::Uniform => {
+                let others = window.others();
+                if others.is_empty() {
+                    return plane.data[row * plane.width + column];
+                }
+                others[rng.random_range(0..others.len() as u32) as usize]
+            }
+        }
+    }
+}
+
+/// One pixel in each square box of a grid, anywhere in it; those that fall outside the picture are dropped.
+pub fn stratified(height: usize, width: usize, share: f32, rng: &mut ChaCha8Rng) -> Vec<[usize; 2]> {
+    let side = (1.0 / share.clamp(1e-6, 1.0)).sqrt().round().max(1.0) as u32;
+    let boxes = |length: usize| (0..(length as u32).div_ceil(side)).map(move |i| i * side);
+    let mut places = Vec::new();
+    for top in boxes(height) {
+        for left in boxes(width) {
+            let place = [top, left].map(|start| (start + rng.random_range(0..side)) as usize);
+            if place[0] < height && place[1] < width {
+                places.push(place);
+            }
+        }
+    }
+    places
+}
+
+/// One channel of a picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Plane<'a> {
+    /// Row by row.
+    pub data: &'a [f32],
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// The part of a plane around a pixel, cut off at the border.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// The values, row by row.
+    pub values: Vec<f32>,
+    /// Index of the pixel itself in `values`.
+    pub centre: usize,
+}
+
+impl Plane<'_> {
+    /// The window of side `2 * radius + 1` around a pixel, as far as it lies in the plane.
+    pub fn window(&self, [row, column]: [usize; 2], radius: usize) -> Window {
+        let range = |at: usize, length: usize| at.saturating_sub(radius)..(at + radius + 1).min(length);
+        let (rows, columns) = (range(row, self.height), range(column, self.width));
+        let values =
+            rows.clone().flat_map(|y| self.data[y * self.width..][columns.clone()].iter().copied()).collect();
+        let centre = (row - rows.start) * columns.len() + column - columns.start;
+        Window { height: rows.len(), width: columns.len(), values, centre }
+    }
+
+    /// The 24 values around a pixel in a window of 5x5 (for radius 2), border pixels repeated beyond the border.
+    pub fn window_repeating_border(&self, [row, column]: [usize; 2], radius: usize) -> Window {
+        let side = 2 * radius + 1;
+        let near = |at: usize, step: usize, length: usize| (at + step).saturating_sub(radius).min(length - 1);
+        let values = (0..side * side)
+            .map(|i| {
+                let (y, x) = (near(row, i / side, self.height), near(column, i % side, self.width));
+                self.data[y * self.width + x]
+            })
+            .collect();
+        Window { height: side, width: side, values, centre: side * side / 2 }
+    }
+}
+
+impl Window {
+    /// All values but the pixel itself.
+    pub fn others(&self) -> Vec<f32> {
+        let others = self.values.iter().enumerate().filter(|(i, _)| *i != self.centre);
+        others.map(|(_, &v)| v).collect()
+    }
+}
+
+/// The mean; 0 of nothing.
+pub fn mean(values: Vec<f32>) -> f32 {
+    values.iter().sum::<f32>() / values.len().max(1) as f32
+}
+
+/// The median: of an even number of values, the mean of the middle two; 0 of nothing.
+pub fn median(values: Vec<f32>) -> f32 {
+    let count = values.len();
+    let (low, high) = (order(&values, count.saturating_sub(1) / 2), order(&values, count / 2));
+    (low + high) / 2.0
+}
+
+/// The lower one of the middle two values, as PyTorch's median is.
+pub fn lower_median(values: Vec<f32>) -> f32 {
+    order(&values, values.len().saturating_sub(1) / 2)
+}
+
+/// The value at `rank` among the sorted ones.
+fn order(values: &[f32], rank: usize) -> f32 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    sorted.get(rank).copied().unwrap_or_default()
+}
+
+/// Mean squared error over the masked pixels only. All are `[N, C, H, W]`.
+pub fn loss(output: Tensor<4>, original: Tensor<4>, mask: Tensor<4>) -> Tensor<1> {
+    let count = mask.clone().sum().clamp_min(1.0);
+    ((output - original).square() * mask).sum() / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(height: usize, width: usize) -> Planar {
+        let data = (0..2 * height * width).map(|v| v as f32).collect();
+        Planar { channels: 2, height, width, data }
+    }
+
+    #[test]
+    fn masks_are_stratified_repeatable_and_different_in_each_channel() {
+        let picture = picture(60, 50);
+        let masking = Masking { share: 0.01, ..Masking::default() };
+        let masked = masking.apply(&picture, 1);
+        assert_eq!(masked, masking.apply(&picture, 1));
+        assert_ne!(masked, masking.apply(&picture, 2));
+        let planes: Vec<&[f32]> = masked.mask.data.chunks(3000).collect();
+        assert_ne!(planes[0], planes[1]);
+        for plane in planes {
+            assert_eq!(plane.iter().sum::<f32>(), 30.0);
+        }
+        // All values of the picture differ: what is masked has changed, and nothing else.
+        for ((before, after), mask) in picture.data.iter().zip(&masked.picture.data).zip(&masked.mask.data) {
+            assert_eq!(before != after, *mask == 1.0);
+        }
+    }
+
+    #[test]
+    fn odd_and_tiny_pictures_can_be_masked() {
+        for replacement in [Replacement::Uniform, Replacement::Mean, Replacement::Median] {
+            for (height, width) in [(1, 1), (7, 5), (1, 31)] {
+                let masking = Masking { share: 0.5, radius: 5, replacement };
+                let masked = masking.apply(&picture(height, width), 3);
+                assert!(masked.picture.data.iter().all(|v| v.is_finite()));
+            }
+        }
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert_eq!(lower_median(vec![4.0, 1.0, 3.0, 2.0]), 2.0);
+        assert_eq!(median(vec![5.0, 1.0, 3.0]), 3.0);
+    }
+}

@@ -1,0 +1,42 @@
+//! The third stage of SASL: the U-Net learns flat areas of the blind-spot network and texture of the local one (Li et
+//! al., CVPR 2023). Pictures are in `[0, 255]`. (The first two stages are plain [`super::l1`].)
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::sigmoid;
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::{AvgPoolOptions, PadMode};
+
+/// Side of the window that flatness is measured in.
+const WINDOW: usize = 7;
+/// Below this deviation an area is flat.
+const FLAT: f64 = 1.0;
+/// Above this deviation it is texture.
+const TEXTURE: f64 = 5.0;
+
+/// Standard deviation of the mean colour in the 7x7 window around each pixel, mirrored at the border:
+/// `[N, C, H, W]` to `[N, 1, H, W]`.
+pub fn local_std(x: Tensor<4>) -> Tensor<4> {
+    let margin = WINDOW / 2;
+    let gray = x.mean_dim(1);
+    // Deviations from the picture's mean: squares of the values themselves would lose the digits that matter.
+    let centred = gray.clone() - gray.mean_dim(2).mean_dim(3);
+    let padded = centred.pad((margin, margin, margin, margin), PadMode::Reflect);
+    let average = |x| avg_pool2d(x, AvgPoolOptions::new([WINDOW, WINDOW]).with_stride([1, 1]));
+    let mean = average(padded.clone());
+    (average(padded.square()) - mean.square()).clamp_min(0.0).sqrt()
+}
+
+/// How much a pixel is texture, from the deviation around it: below a half where flat, above where not, else a half.
+pub fn texture(std: Tensor<4>) -> Tensor<4> {
+    let half = std.full_like(0.5);
+    let (flat, textured) = (std.clone().lower_elem(FLAT), std.clone().greater_elem(TEXTURE));
+    half.mask_where(flat, sigmoid(std.clone() - FLAT)).mask_where(textured, sigmoid(std - TEXTURE))
+}
+
+/// The loss of the U-Net's output, given those of the two others and [`texture`] of the blind-spot network's.
+pub fn loss(unet: Tensor<4>, bnn: Tensor<4>, lan: Tensor<4>, texture: Tensor<4>) -> Tensor<1> {
+    let flat = texture.clone().neg() + 1.0;
+    let towards =
+        |target: Tensor<4>, weight: Tensor<4>| super::l1(target * weight.clone(), unet.clone() * weight);
+    towards(bnn, flat) + towards(lan, texture)
+}
