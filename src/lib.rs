@@ -9,7 +9,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let card = models::default_card();
 //! let device = Backend::Flex.open().await?;
-//! let weights = StateDict::from_safetensors(&std::fs::read("noise2noise.safetensors")?)?;
+//! let weights = StateDict::read(&std::fs::read("noise2noise.safetensors")?)?;
 //! let network = models::Network::load(card.id, &weights, &device)?;
 //!
 //! let noisy = photo::decode(&std::fs::read("noisy.jpg")?)?;
@@ -28,6 +28,7 @@
 //! [`Error`] whose message names it.
 
 pub mod adapt;
+pub mod degradation;
 pub mod denoise;
 pub mod device;
 mod error;

@@ -1,8 +1,10 @@
 //! The networks: one file each, a closed set, and a card for each that says what it is and what it wants.
 
+pub mod dasr;
 pub mod masked_denoising;
 pub mod noise2noise;
 pub mod tbsn;
+pub mod unet;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -85,6 +87,28 @@ impl Card {
 /// All cards, in the order in which they should be shown.
 pub const CARDS: &[Card] = &[
     Card {
+        id: "unet",
+        title: "unnoise U-Net",
+        summary: "Small and fast, for any noise level; the one to start with.",
+        paper: Paper {
+            title: "Robust and interpretable blind image denoising via bias-free convolutional neural networks",
+            authors: "Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda",
+            year: 2020,
+            url: "https://arxiv.org/abs/1906.05478",
+        },
+        repository: "pkg-config/pretrain/nets/unet.py",
+        channels: 3,
+        range: [0.0, 1.0],
+        size_multiple: 8,
+        receptive_field: 67,
+        scale: 1,
+        noise: "white Gaussian of any strength",
+        mac_per_pixel: 72_528,
+        parameters: 1_079_808,
+        weights: None,
+        default: false,
+    },
+    Card {
         id: "noise2noise",
         title: "Noise2Noise",
         summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
@@ -111,52 +135,123 @@ pub const CARDS: &[Card] = &[
         }),
         default: true,
     },
-    Card {
-        id: "tbsn",
-        title: "TBSN",
-        summary: "Transformer with a blind spot, trained on noisy camera photos only; thorough, and slow.",
-        paper: Paper {
-            title: "Rethinking Transformer-Based Blind-Spot Network for Self-Supervised Image Denoising",
-            authors: "Li, Zhang, Zuo",
-            year: 2025,
-            url: "https://arxiv.org/abs/2404.07846",
-        },
-        repository: "https://github.com/nagejacob/TBSN",
-        channels: 3,
-        range: [0.0, 255.0],
-        size_multiple: 32,
-        // The channel attention sees all of a tile; this is how far the convolutions and windows of the first level see.
-        receptive_field: 64,
-        scale: 1,
-        noise: "camera noise",
-        mac_per_pixel: 4_860_792,
-        parameters: 12_746_780,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "masked_denoising",
-        title: "Masked Denoising",
-        summary: "Transformer trained on pictures with most of their pixels hidden; for noise that it was not trained on.",
-        paper: Paper {
-            title: "Masked Image Training for Generalizable Deep Image Denoising",
-            authors: "Chen, Gu, Liu, Magid, Dong, Wang, Pfister, Zhu",
-            year: 2023,
-            url: "https://arxiv.org/abs/2303.13132",
-        },
-        repository: "https://github.com/haoyuc/MaskedDenoising",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 8,
-        receptive_field: 179,
-        scale: 1,
-        noise: "white Gaussian, sigma 15 of 255; generalises to others",
-        mac_per_pixel: 959_445,
-        parameters: 824_118,
-        weights: None,
-        default: false,
-    },
+    DASR_X2,
+    DASR_X3,
+    DASR_X4,
+    TBSN,
+    MASKED_DENOISING,
 ];
+
+const TBSN: Card = Card {
+    id: "tbsn",
+    title: "TBSN",
+    summary: "Transformer with a blind spot, learned from noisy photos only; thorough, slow, and it looks at all of a tile.",
+    paper: Paper {
+        title: "Rethinking Transformer-Based Blind-Spot Network for Self-Supervised Image Denoising",
+        authors: "Li, Zhang, Zuo",
+        year: 2025,
+        url: "https://arxiv.org/abs/2404.07846",
+    },
+    repository: "https://github.com/nagejacob/TBSN",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 32,
+    // Channel attention sees all of a tile, and windows upon windows most of it: the true bound would leave nothing to
+    // tile. These are two windows of the deepest level.
+    receptive_field: 64,
+    scale: 1,
+    noise: "noise of cameras (sRGB), correlated between pixels",
+    mac_per_pixel: 4_860_792,
+    parameters: 12_746_780,
+    weights: None,
+    default: false,
+};
+
+const MASKED_DENOISING: Card = Card {
+    id: "masked-denoising",
+    title: "Masked Denoising",
+    summary: "Transformer that learned to see pictures through masks; for noise that nobody trained for.",
+    paper: Paper {
+        title: "Masked Image Training for Generalizable Deep Image Denoising",
+        authors: "Chen, Gu, Liu, Magid, Dong, Wang, Pfister, Zhu",
+        year: 2023,
+        url: "https://arxiv.org/abs/2303.13132",
+    },
+    repository: "https://github.com/haoyuc/MaskedDenoising",
+    channels: 3,
+    range: [0.0, 1.0],
+    size_multiple: 8,
+    // 7 pixels in each of 24 windows, 1 in each of 11 convolutions.
+    receptive_field: 179,
+    scale: 1,
+    noise: "white Gaussian, sigma 15 of 255, and other sorts that it was not trained on",
+    mac_per_pixel: 959_445,
+    parameters: 824_118,
+    weights: None,
+    default: false,
+};
+
+const DASR_X2: Card = Card {
+    id: "dasr-x2",
+    title: "DASR, 2x",
+    summary: "Enlarges a blurred, noisy photo to twice its size.",
+    paper: Paper {
+        title: "Unsupervised Degradation Representation Learning for Blind Super-Resolution",
+        authors: "Wang, Wang, Dong, Xu, Yang, An, Guo",
+        year: 2021,
+        url: "https://arxiv.org/abs/2104.00416",
+    },
+    repository: "https://github.com/The-Learning-And-Vision-Atelier-LAVA/DASR",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 1,
+    // 107 in the body and 2 in the tail, in input pixels; the embedding, which all tiles share, sees the whole photo.
+    receptive_field: 109,
+    scale: 2,
+    noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
+    mac_per_pixel: 2_603_309,
+    parameters: 5_821_571,
+    weights: None,
+    default: false,
+};
+
+const DASR_X3: Card = Card {
+    id: "dasr-x3",
+    title: "DASR, 3x",
+    summary: "Enlarges a blurred, noisy photo to three times its size.",
+    scale: 3,
+    mac_per_pixel: 2_796_314,
+    parameters: 6_006_211,
+    ..DASR_X2
+};
+
+const DASR_X4: Card = Card {
+    id: "dasr-x4",
+    title: "DASR, 4x",
+    summary: "Enlarges a blurred, noisy photo to four times its size.",
+    scale: 4,
+    mac_per_pixel: 3_213_977,
+    parameters: 5_969_283,
+    ..DASR_X2
+};
+
+/// The tests by which [`recognise`] knows whose weights it has been given: each tells the card's id, or nothing.
+const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] =
+    &[noise2noise::recognise, unet::recognise, dasr::recognise, tbsn::recognise, masked_denoising::recognise];
+
+/// The card of the network that these weights are of, told by their keys and shapes.
+///
+/// # Errors
+/// [`Kind::Weights`] when they are of none; the message shows what they begin with.
+pub fn recognise(state: &StateDict) -> Result<&'static Card> {
+    match RECOGNISERS.iter().find_map(|test| test(state)) {
+        Some(id) => card(id),
+        None => {
+            let message = format!("these are weights of no known network: {}", state.beginning());
+            Err(Error::new(Kind::Weights, message))
+        }
+    }
+}
 
 /// The card of a network.
 ///
@@ -195,11 +290,21 @@ impl Default for Run {
     }
 }
 
+/// What a network makes of the whole photo before it sees the tiles.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    embedding: Tensor<2>,
+}
+
 /// Any of the networks.
 #[derive(Module, Debug)]
 pub enum Network {
     /// [`noise2noise`].
     Noise2Noise(noise2noise::UNet),
+    /// [`unet`].
+    UNet(unet::UNet),
+    /// [`dasr`].
+    Dasr(dasr::Dasr),
     /// [`tbsn`].
     Tbsn(tbsn::Tbsn),
     /// [`masked_denoising`].
@@ -212,14 +317,32 @@ impl Network {
     /// # Errors
     /// [`Kind::Model`] for an unknown `id`, [`Kind::Weights`] for weights that are not of this network.
     pub fn load(id: &str, state: &StateDict, device: &Device) -> Result<Self> {
-        match card(id)?.id {
+        let card = card(id)?;
+        if let Ok(other) = recognise(state)
+            && other.id != card.id
+        {
+            let message =
+                format!("these are weights of `{}`, not of `{}`: {}", other.id, card.id, state.beginning());
+            return Err(Error::new(Kind::Weights, message));
+        }
+        match card.id {
             "noise2noise" => {
                 let network = noise2noise::UNetConfig::infer(state)?.init(device);
                 let network = weights::load(network, state, noise2noise::UNet::key)?;
                 Ok(Network::Noise2Noise(network))
             }
+            "unet" => {
+                let network = unet::UNetConfig::infer(state)?.init(device);
+                Ok(Network::UNet(weights::load(network, state, unet::UNet::key)?))
+            }
+            "dasr-x2" | "dasr-x3" | "dasr-x4" => {
+                let state = dasr::without_training_state(state);
+                let config = dasr::DasrConfig::infer(&state)?;
+                let network = weights::load(config.init(device), &state, |path| config.key(path))?;
+                Ok(Network::Dasr(network))
+            }
             "tbsn" => Ok(Network::Tbsn(tbsn::Tbsn::load(state, device)?)),
-            "masked_denoising" => {
+            "masked-denoising" => {
                 Ok(Network::MaskedDenoising(masked_denoising::SwinIr::load(state, device)?))
             }
             other => unreachable!("the card `{other}` has no network"),
@@ -233,6 +356,11 @@ impl Network {
     pub async fn export(&self) -> Result<StateDict> {
         match self {
             Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
+            Network::UNet(network) => weights::export(network, unet::UNet::key).await,
+            Network::Dasr(network) => {
+                let config = network.config();
+                weights::export(network, |path| config.key(path)).await
+            }
             Network::Tbsn(network) => weights::export(network, tbsn::Tbsn::key).await,
             Network::MaskedDenoising(network) => {
                 weights::export(network, masked_denoising::SwinIr::key).await
@@ -248,11 +376,33 @@ impl Network {
     pub fn denoise(&self, x: Tensor<4>, run: &Run) -> Tensor<4> {
         match self {
             Network::Noise2Noise(network) => network.forward(x),
+            Network::UNet(network) => network.forward(x),
+            Network::Dasr(network) => network.forward(x * 255.0) / 255.0,
             Network::Tbsn(network) => {
                 run.adapt.apply(x, 32, run.seed, |x| network.forward(x * 255.0) / 255.0)
             }
             Network::MaskedDenoising(network) if run.masks => network.forward_masked(x, run.passes, run.seed),
             Network::MaskedDenoising(network) => network.forward_unmasked(x),
+        }
+    }
+
+    /// Looks at the whole photo, for networks whose result depends on all of it: what comes out is handed to
+    /// [`Network::denoise_tile`] with every tile, so that they agree. `None` for networks that see no further than
+    /// their receptive field.
+    pub fn survey(&self, photo: impl FnOnce() -> Tensor<4>) -> Option<Survey> {
+        match self {
+            Network::Dasr(network) => Some(Survey { embedding: network.embed(photo() * 255.0) }),
+            _ => None,
+        }
+    }
+
+    /// Denoises a part of a photo, with what [`Network::survey`] made of the whole. Shapes as [`Network::denoise`].
+    pub fn denoise_tile(&self, x: Tensor<4>, run: &Run, survey: Option<&Survey>) -> Tensor<4> {
+        match (self, survey) {
+            (Network::Dasr(network), Some(survey)) => {
+                network.upscale(x * 255.0, survey.embedding.clone()) / 255.0
+            }
+            _ => self.denoise(x, run),
         }
     }
 }

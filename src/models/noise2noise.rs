@@ -157,3 +157,9 @@ impl UNet {
         format!("_{block}.{position}.{name}")
     }
 }
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("_block6.4.weight")?;
+    UNetConfig::infer(state).ok().map(|_| "noise2noise")
+}

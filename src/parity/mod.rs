@@ -4,9 +4,11 @@
 //! A case is a folder `<model>/<case>/` with `case.json` and safetensors files (`weights`, `io`, ...), under the
 //! official key names. Each model's checks are in a file of its own here.
 
+mod dasr;
 mod masked_denoising;
 mod noise2noise;
 mod tbsn;
+mod unet;
 
 use std::collections::BTreeMap;
 
@@ -56,9 +58,11 @@ pub fn not_yet(model: &str, case: &str) -> Option<&'static str> {
 /// When the model or the sort of case is unknown, or its files do not hold what they should.
 pub async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.model.as_str() {
+        "dasr" => dasr::run(case, device).await,
         "masked_denoising" => masked_denoising::run(case, device).await,
         "noise2noise" => noise2noise::run(case, device).await,
         "tbsn" => tbsn::run(case, device).await,
+        "unet" => unet::run(case, device).await,
         other => Err(Error::new(Kind::Model, format!("no parity checks for the model `{other}`"))),
     }
 }

@@ -64,7 +64,7 @@ impl Engine {
         let card = models::card(&self.model)?;
         let path = self.weights.clone().map_or_else(|| bundled_weights(card), Ok)?;
         let bytes = read(&path)?;
-        let state = StateDict::from_safetensors(&bytes).map_err(|e| e.context(path.display()))?;
+        let state = StateDict::read(&bytes).map_err(|e| e.context(path.display()))?;
         let device = pollster::block_on(self.device.open())?;
         let network = Network::load(card.id, &state, &device).map_err(|e| e.context(path.display()))?;
         Ok(Loaded { card, network, device, tile_pixels: self.tile })
