@@ -25,7 +25,7 @@ use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
-    id: "masked_denoising",
+    id: "masked-denoising",
     title: "Masked Denoising",
     summary: "Transformer trained on pictures with most of their pixels hidden; for noise that it was not trained on.",
     paper: Paper {
@@ -207,15 +207,13 @@ impl SwinIr {
         weights::export(self, Self::key).await
     }
 
-    /// The network that a checkpoint holds, with or without the prefix of a wrapper (`params.`, ...) and the constant
-    /// buffers that official ones carry.
+    /// The network that a checkpoint holds, with or without the constant buffers that official ones carry.
     ///
     /// # Errors
     /// [`Kind::Weights`] when it is not one of this network.
     pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let state = state.bare("conv_first.weight", |key| {
-            key.ends_with(".attn_mask") || key.ends_with(".relative_position_index")
-        });
+        let state =
+            state.filtered(|key| !key.ends_with(".attn_mask") && !key.ends_with(".relative_position_index"));
         weights::load(SwinIrConfig::infer(&state)?.init(device), &state, Self::key)
     }
 
@@ -267,6 +265,12 @@ impl SwinIr {
         }
         key
     }
+}
+
+/// Tells this network's weights by their keys.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("patch_embed.norm.weight")?;
+    SwinIrConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 /// Hides pixels, as training does: those with 0 in `keep` become -0.1 in all channels.
@@ -425,13 +429,6 @@ impl Borders {
     }
 }
 
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    let state = state.bare("patch_embed.norm.weight", |_| false);
-    state.shape("patch_embed.norm.weight")?;
-    SwinIrConfig::infer(&state).ok().map(|_| CARD.id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -504,7 +501,9 @@ mod tests {
         let state = pollster::block_on(weights::export(&small(), SwinIr::key)).unwrap();
         let arrays = state.arrays.iter().map(|(key, array)| (format!("params.{key}"), array.clone()));
         let wrapped = StateDict { arrays: arrays.collect(), ..StateDict::default() };
-        let again = SwinIr::load(&wrapped, &Device::flex()).unwrap();
+        let bare = StateDict::read(&wrapped.to_safetensors(weights::Precision::F32).unwrap()).unwrap();
+        assert_eq!(recognise(&bare), Some("masked-denoising"));
+        let again = SwinIr::load(&bare, &Device::flex()).unwrap();
         assert_eq!(pollster::block_on(weights::export(&again, SwinIr::key)).unwrap(), state);
         let error = SwinIrConfig::infer(&StateDict::default()).unwrap_err();
         assert!(error.to_string().contains("`conv_first.weight` is missing"), "{error}");

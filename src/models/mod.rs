@@ -271,7 +271,7 @@ impl Network {
             "hq-ssl" => Network::HqSsl(hq_ssl::HqSsl::load(state, device)?),
             "tbsn" => Network::Tbsn(tbsn::Tbsn::load(state, device)?),
             "distilled-unet" => Network::DistilledUNet(distilled_unet::UNet::load(state, device)?),
-            "masked_denoising" => Network::MaskedDenoising(masked_denoising::SwinIr::load(state, device)?),
+            "masked-denoising" => Network::MaskedDenoising(masked_denoising::SwinIr::load(state, device)?),
             "rednet" => Network::RedNet(rednet::RedNet::load(state, device)?),
             "sasl-unet" => Network::SaslUNet(distilled_unet::UNet::load(state, device)?),
             "sasl-bnn" => Network::SaslBnn(sasl::load_bnn(state, device)?),

@@ -223,14 +223,13 @@ impl Tbsn {
         weights::export(self, Self::key).await
     }
 
-    /// The network that a checkpoint holds, with or without the prefix of a wrapper (`bsn.`, ...) and the constant
-    /// masks that official ones carry.
+    /// The network that a checkpoint holds, with or without the constant masks that official ones carry.
     ///
     /// # Errors
     /// [`Kind::Weights`] when it is not one of this network.
     pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let state = state.bare("patch_embed.proj.weight", |key| {
-            key == "patch_embed.proj.mask" || key.ends_with(".fixed_pos_emb.attention_mask")
+        let state = state.filtered(|key| {
+            key != "patch_embed.proj.mask" && !key.ends_with(".fixed_pos_emb.attention_mask")
         });
         weights::load(TbsnConfig::infer(&state)?.init(device), &state, Self::key)
     }
@@ -269,6 +268,12 @@ impl Tbsn {
 
 fn run(blocks: &[Block], x: Tensor<4>) -> Tensor<4> {
     blocks.iter().fold(x, |x, block| block.forward(x))
+}
+
+/// Tells this network's weights by their keys.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("encoder_level1.0.spatial_attn.qkv.weight")?;
+    TbsnConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 /// A 3x3 convolution that does not see the pixel in its middle.
@@ -492,13 +497,6 @@ fn overlapping(x: Tensor<4>) -> Tensor<4> {
     Tensor::cat(vec![x.slice_dim(1, 0..count), next], 2)
 }
 
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    let state = state.bare("patch_embed.proj.weight", |_| false);
-    state.shape("patch_embed.proj.weight")?;
-    TbsnConfig::infer(&state).ok().map(|_| CARD.id)
-}
-
 #[cfg(test)]
 mod tests {
     use burn::tensor::TensorData;
@@ -575,7 +573,9 @@ mod tests {
         let state = pollster::block_on(weights::export(&network, Tbsn::key)).unwrap();
         let arrays = state.arrays.iter().map(|(key, array)| (format!("module.bsn.{key}"), array.clone()));
         let wrapped = StateDict { arrays: arrays.collect(), ..StateDict::default() };
-        let again = Tbsn::load(&wrapped, &Device::flex()).unwrap();
+        let bare = StateDict::read(&wrapped.to_safetensors(weights::Precision::F32).unwrap()).unwrap();
+        assert_eq!(recognise(&bare), Some("tbsn"));
+        let again = Tbsn::load(&bare, &Device::flex()).unwrap();
         assert_eq!(pollster::block_on(weights::export(&again, Tbsn::key)).unwrap(), state);
         let error = TbsnConfig::infer(&StateDict::default()).unwrap_err();
         assert!(error.to_string().contains("`patch_embed.proj.weight` is missing"), "{error}");

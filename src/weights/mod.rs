@@ -69,19 +69,6 @@ impl StateDict {
         }
     }
 
-    /// The arrays under the names that they have within the network: without the prefix that wrappers (`module.`,
-    /// `bsn.`, `params.`, ...) put before all keys, told by `anchor`, a key of the network; and without the constant
-    /// buffers that `ignorable` names.
-    pub fn bare(&self, anchor: &str, ignorable: impl Fn(&str) -> bool) -> Self {
-        let prefix = self.arrays.keys().find_map(|key| {
-            key.strip_suffix(anchor).filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
-        });
-        let prefix = prefix.unwrap_or_default();
-        let named = self.arrays.iter().map(|(key, array)| (key.strip_prefix(prefix).unwrap_or(key), array));
-        let arrays = named.filter(|(key, _)| !ignorable(key)).map(|(key, a)| (key.to_string(), a.clone()));
-        Self { arrays: arrays.collect(), metadata: self.metadata.clone() }
-    }
-
     /// The shape of an array that must be there with `D` dimensions.
     ///
     /// # Errors
