@@ -207,6 +207,7 @@ pub struct Survey {
 }
 
 /// Any of the networks.
+#[allow(clippy::large_enum_variant, reason = "there are few of them, and their weights are elsewhere")]
 #[derive(Module, Debug)]
 pub enum Network {
     /// [`noise2noise`].
