@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run, Survey};
 use crate::nn::read;
 use crate::photo::tiles::{Plan, Rect, Tile};
-use crate::photo::{Photo, Planar};
+use crate::photo::{Photo, Planar, check_strength};
 
 /// Input pixels per tile, unless asked otherwise: what the widest network needs then stays below 2 GB.
 pub const TILE_PIXELS: usize = 1 << 20;
@@ -62,10 +62,7 @@ impl Job {
         input: Arc<Photo>,
         options: Options,
     ) -> Result<Self> {
-        if !(0.0..=1.0).contains(&options.strength) {
-            let message = format!("strength is {}; it must be from 0 to 1", options.strength);
-            return Err(Error::new(Kind::Option, message));
-        }
+        check_strength(options.strength)?;
         let plan = Plan::new(input.width(), input.height(), options.tile_pixels, card.demands())?;
         let output = input.blank_like(card.scale)?;
         Ok(Self {

@@ -2,6 +2,7 @@
 
 pub mod dasr;
 pub mod noise2noise;
+pub mod unet;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -83,6 +84,28 @@ impl Card {
 /// All cards, in the order in which they should be shown.
 pub const CARDS: &[Card] = &[
     Card {
+        id: "unet",
+        title: "unnoise U-Net",
+        summary: "Small and fast, for any noise level; the one to start with.",
+        paper: Paper {
+            title: "Robust and interpretable blind image denoising via bias-free convolutional neural networks",
+            authors: "Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda",
+            year: 2020,
+            url: "https://arxiv.org/abs/1906.05478",
+        },
+        repository: "pkg-config/pretrain/nets/unet.py",
+        channels: 3,
+        range: [0.0, 1.0],
+        size_multiple: 8,
+        receptive_field: 67,
+        scale: 1,
+        noise: "white Gaussian of any strength",
+        mac_per_pixel: 72_528,
+        parameters: 1_079_808,
+        weights: None,
+        default: false,
+    },
+    Card {
         id: "noise2noise",
         title: "Noise2Noise",
         summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
@@ -159,7 +182,8 @@ const DASR_X4: Card = Card {
 };
 
 /// The tests by which [`recognise`] knows whose weights it has been given: each tells the card's id, or nothing.
-const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] = &[noise2noise::recognise, dasr::recognise];
+const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] =
+    &[noise2noise::recognise, unet::recognise, dasr::recognise];
 
 /// The card of the network that these weights are of, told by their keys and shapes.
 ///
@@ -212,6 +236,8 @@ pub struct Survey {
 pub enum Network {
     /// [`noise2noise`].
     Noise2Noise(noise2noise::UNet),
+    /// [`unet`].
+    UNet(unet::UNet),
     /// [`dasr`].
     Dasr(dasr::Dasr),
 }
@@ -236,6 +262,10 @@ impl Network {
                 let network = weights::load(network, state, noise2noise::UNet::key)?;
                 Ok(Network::Noise2Noise(network))
             }
+            "unet" => {
+                let network = unet::UNetConfig::infer(state)?.init(device);
+                Ok(Network::UNet(weights::load(network, state, unet::UNet::key)?))
+            }
             "dasr-x2" | "dasr-x3" | "dasr-x4" => {
                 let state = dasr::without_training_state(state);
                 let config = dasr::DasrConfig::infer(&state)?;
@@ -253,6 +283,7 @@ impl Network {
     pub async fn export(&self) -> Result<StateDict> {
         match self {
             Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
+            Network::UNet(network) => weights::export(network, unet::UNet::key).await,
             Network::Dasr(network) => {
                 let config = network.config();
                 weights::export(network, |path| config.key(path)).await
@@ -268,6 +299,7 @@ impl Network {
     pub fn denoise(&self, x: Tensor<4>, _run: &Run) -> Tensor<4> {
         match self {
             Network::Noise2Noise(network) => network.forward(x),
+            Network::UNet(network) => network.forward(x),
             Network::Dasr(network) => network.forward(x * 255.0) / 255.0,
         }
     }

@@ -1,5 +1,7 @@
 //! Layers that more than one network uses.
 
+mod resample;
+
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::tensor::activation::leaky_relu;
@@ -8,6 +10,8 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Kind, Result};
+
+pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_bilinear_x2, upsample_nearest_x2};
 
 /// A 3x3 convolution with bias and zero padding 1: `[N, in, H, W]` to `[N, out, H, W]`.
 pub fn conv3x3(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {

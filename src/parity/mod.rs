@@ -6,6 +6,7 @@
 
 mod dasr;
 mod noise2noise;
+mod unet;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,7 @@ pub async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.model.as_str() {
         "dasr" => dasr::run(case, device).await,
         "noise2noise" => noise2noise::run(case, device).await,
+        "unet" => unet::run(case, device).await,
         other => Err(Error::new(Kind::Model, format!("no parity checks for the model `{other}`"))),
     }
 }

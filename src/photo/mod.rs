@@ -285,6 +285,25 @@ impl Photo {
         }
     }
 
+    /// A photo between `original` (strength 0) and this one (strength 1), alpha and metadata of this one.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when `strength` is not from 0 to 1, or the photos differ in size or layout.
+    pub fn blend(&self, original: &Photo, strength: f32) -> Result<Self> {
+        check_strength(strength)?;
+        let layout = |p: &Photo| (p.width, p.height, p.colors, p.alpha, p.bit_depth());
+        if layout(self) != layout(original) {
+            return Err(Error::new(Kind::Option, "only photos of one size and layout can be blended"));
+        }
+        let n = self.samples_per_pixel();
+        let mut out = self.clone();
+        for i in (0..self.samples.len()).filter(|i| i % n < self.colors) {
+            let before = original.samples.get(i);
+            out.samples.set(i, before + strength * (self.samples.get(i) - before));
+        }
+        Ok(out)
+    }
+
     /// 8-bit RGBA (straight alpha) of a rectangle, for display.
     ///
     /// # Panics
@@ -324,6 +343,14 @@ impl Photo {
     pub fn encode(&self, format: Format, quality: u8) -> Result<Vec<u8>> {
         encode::encode(self, format, quality)
     }
+}
+
+/// Refuses a blending strength outside `[0, 1]`.
+pub(crate) fn check_strength(strength: f32) -> Result<()> {
+    if (0.0..=1.0).contains(&strength) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Option, format!("strength is {strength}; it must be from 0 to 1")))
 }
 
 /// Planar `f32` samples, shape `[channels, height, width]`, nominally in `[0, 1]`.
@@ -400,6 +427,19 @@ mod tests {
         assert_eq!(out.samples(), &Samples::U8(vec![255, 128, 255, 64]));
         out.write(0, 0, &block, &photo, 0.0);
         assert_eq!(out, photo);
+    }
+
+    #[test]
+    fn blending_goes_from_the_original_to_the_result() {
+        let photo = |v: [u8; 4]| Photo::new(2, 1, 1, true, Samples::U8(v.to_vec())).unwrap();
+        let (result, original) = (photo([100, 7, 0, 8]), photo([0, 9, 50, 9]));
+        assert_eq!(result.blend(&original, 1.0).unwrap(), result);
+        assert_eq!(result.blend(&original, 0.5).unwrap(), photo([50, 7, 25, 8]));
+        assert_eq!(result.blend(&original, 1.5).unwrap_err().kind(), Kind::Option);
+        assert_eq!(
+            result.blend(&Photo::from_planar(&result.planar()).unwrap(), 0.5).unwrap_err().kind(),
+            Kind::Option
+        );
     }
 
     #[test]

@@ -10,9 +10,10 @@ mod safetensors;
 
 use std::collections::BTreeMap;
 
-use crate::error::{Error, Kind, Result};
-
+pub use self::safetensors::Precision;
 pub use module::{export, load};
+
+use crate::error::{Error, Kind, Result};
 
 /// One named array: row-major, any rank.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,193 @@
+//! The network unnoise starts with: a blind, bias-free residual U-Net that works at half resolution.
+//!
+//! The definition is `pkg-config/pretrain/nets/unet.py`, in words `pkg-config/pretrain/SPEC.md`. Without biases the
+//! network is positively homogeneous, f(a x) = a f(x) for a >= 0, so one set of weights serves all noise levels
+//! (Mohan et al., "Robust and interpretable blind image denoising via bias-free convolutional neural networks", ICLR
+//! 2020, <https://arxiv.org/abs/1906.05478>).
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use crate::error::{Error, Kind, Result};
+use crate::nn::{pixel_shuffle, pixel_unshuffle};
+use crate::weights::StateDict;
+
+/// Channels of an RGB picture at half resolution: 3 colours x 4 pixels.
+const SHUFFLED: usize = 12;
+
+/// Widths and depths of the [`UNet`]. Level 0 is the finest.
+#[derive(Config, Debug, PartialEq)]
+pub struct UNetConfig {
+    /// Channels of each level; there is one level more than there are downsamplings.
+    #[config(default = "vec![64, 96, 112]")]
+    pub widths: Vec<usize>,
+    /// Blocks before each downsampling.
+    #[config(default = "vec![1, 1]")]
+    pub enc_blocks: Vec<usize>,
+    /// Blocks at the lowest level.
+    #[config(default = 2)]
+    pub mid_blocks: usize,
+    /// Blocks after each upsampling, by level.
+    #[config(default = "vec![1, 1]")]
+    pub dec_blocks: Vec<usize>,
+}
+
+/// The U-Net. Both sides must be multiples of `2 * 2^D`, D the number of downsamplings. Takes and gives values in
+/// `[0, 1]`, not clamped.
+#[derive(Module, Debug)]
+pub struct UNet {
+    head: Conv2d,
+    enc: Vec<Vec<Block>>,
+    down: Vec<Conv2d>,
+    mid: Vec<Block>,
+    up: Vec<ConvTranspose2d>,
+    dec: Vec<Vec<Block>>,
+    tail: Conv2d,
+}
+
+/// Residual block: two 3x3 convolutions with a ReLU between them.
+#[derive(Module, Debug)]
+struct Block {
+    conv1: Conv2d,
+    conv2: Conv2d,
+}
+
+impl Block {
+    fn stack(width: usize, count: usize, device: &Device) -> Vec<Self> {
+        (0..count)
+            .map(|_| Self { conv1: conv3(width, width, device), conv2: conv3(width, width, device) })
+            .collect()
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        x.clone() + self.conv2.forward(relu(self.conv1.forward(x)))
+    }
+}
+
+fn run(blocks: &[Block], x: Tensor<4>) -> Tensor<4> {
+    blocks.iter().fold(x, |x, block| block.forward(x))
+}
+
+/// 3x3 without bias, zero padding 1.
+fn conv3(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {
+    Conv2dConfig::new([channels_in, channels_out], [3, 3])
+        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+        .with_bias(false)
+        .init(device)
+}
+
+impl UNetConfig {
+    /// A network with random weights.
+    pub fn init(&self, device: &Device) -> UNet {
+        let levels = || self.widths.windows(2).map(|pair| (pair[0], pair[1]));
+        let blocks = |counts: &[usize]| {
+            let per_level = counts.iter().zip(&self.widths);
+            per_level.map(|(&count, &width)| Block::stack(width, count, device)).collect()
+        };
+        let down = |(fine, coarse): (usize, usize)| {
+            Conv2dConfig::new([fine, coarse], [2, 2]).with_stride([2, 2]).with_bias(false).init(device)
+        };
+        let up = |(fine, coarse): (usize, usize)| {
+            ConvTranspose2dConfig::new([coarse, fine], [2, 2])
+                .with_stride([2, 2])
+                .with_bias(false)
+                .init(device)
+        };
+        let lowest = self.widths[self.widths.len() - 1];
+        UNet {
+            head: conv3(SHUFFLED, self.widths[0], device),
+            enc: blocks(&self.enc_blocks),
+            down: levels().map(down).collect(),
+            mid: Block::stack(lowest, self.mid_blocks, device),
+            up: levels().map(up).collect(),
+            dec: blocks(&self.dec_blocks),
+            tail: conv3(self.widths[0], SHUFFLED, device),
+        }
+    }
+
+    /// The configuration that the keys and shapes of a checkpoint speak of.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when the first convolution is missing or has another shape.
+    pub fn infer(state: &StateDict) -> Result<Self> {
+        let Some(&[first, SHUFFLED, 3, 3]) = state.shape("head.weight") else {
+            let message = match state.shape("head.weight") {
+                Some(other) => format!("`head.weight` has the shape {other:?} instead of [width, 12, 3, 3]"),
+                None => "these are not weights of this network: `head.weight` is missing".into(),
+            };
+            return Err(Error::new(Kind::Weights, message));
+        };
+        let mut widths = vec![first];
+        while let Some(&[coarse, _, 2, 2]) = state.shape(&format!("down.{}.weight", widths.len() - 1)) {
+            widths.push(coarse);
+        }
+        let count = |blocks: &str| {
+            (0..).take_while(|i| state.shape(&format!("{blocks}.{i}.conv1.weight")).is_some()).count()
+        };
+        let levels = widths.len() - 1;
+        let counts = |part: &str| (0..levels).map(|level| count(&format!("{part}.{level}"))).collect();
+        Ok(Self { enc_blocks: counts("enc"), mid_blocks: count("mid"), dec_blocks: counts("dec"), widths })
+    }
+}
+
+impl UNet {
+    /// Denoises a batch.
+    ///
+    /// # Shapes
+    /// - `x`: `[N, 3, H, W]`, `H` and `W` multiples of 8 (of `2 * 2^D`)
+    /// - output: the same
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let mut h = self.head.forward(pixel_unshuffle(x.clone(), 2));
+        let mut skips = Vec::with_capacity(self.down.len());
+        for (blocks, down) in self.enc.iter().zip(&self.down) {
+            h = run(blocks, h);
+            skips.push(h.clone());
+            h = down.forward(h);
+        }
+        h = run(&self.mid, h);
+        for ((up, blocks), skip) in self.up.iter().zip(&self.dec).zip(skips).rev() {
+            h = run(blocks, up.forward(h) + skip);
+        }
+        x + pixel_shuffle(self.tail.forward(h), 2)
+    }
+
+    /// The key of a parameter at `path` in this module: the names are the same.
+    pub fn key(path: &str) -> String {
+        path.to_string()
+    }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("head.weight")?;
+    UNetConfig::infer(state).ok().map(|_| "unet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::card;
+    use crate::nn::read;
+    use burn::tensor::Distribution;
+
+    #[test]
+    fn the_default_is_what_the_card_says() {
+        let network = UNetConfig::new().init(&Device::flex());
+        assert_eq!(network.num_params() as u64, card("unet").unwrap().parameters);
+    }
+
+    #[test]
+    fn twice_the_light_gives_twice_the_picture() {
+        let device = Device::flex();
+        device.seed(1);
+        let network = UNetConfig::new().with_widths(vec![8, 12, 16]).init(&device);
+        let x = Tensor::<4>::random([1, 3, 16, 24], Distribution::Uniform(0.0, 1.0), &device);
+        let twice = network.forward(x.clone() * 2.0);
+        let difference = (network.forward(x) * 2.0 - twice).abs().max();
+        assert!(pollster::block_on(read(difference)).unwrap()[0] < 1e-5);
+    }
+}
