@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn no_strength_is_plain_enlargement_and_alpha_is_enlarged_too() {
         let (network, card) = tiny(2);
-        let flat = vec![0.25, 0.5, 0.75, 0.5].repeat(7 * 5);
+        let flat = [0.25, 0.5, 0.75, 0.5].repeat(7 * 5);
         let input = Arc::new(Photo::new(7, 5, 3, true, Samples::F32(flat)).unwrap());
         let options = Options { strength: 0.0, ..Options::default() };
         let (_, output) = run(&network, card, &input, options);

@@ -203,6 +203,7 @@ pub struct Survey {
 const USUAL_SIGMA: f32 = 25.0 / 255.0;
 
 /// Any of the networks.
+#[allow(clippy::large_enum_variant, reason = "there are few of them, and their weights are elsewhere")]
 #[derive(Module, Debug)]
 pub enum Network {
     /// [`noise2noise`].

@@ -117,7 +117,7 @@ impl Photo {
     /// As [`Photo::new`].
     pub fn from_rgba8(width: usize, height: usize, rgba: &[u8]) -> Result<Self> {
         let opaque = rgba.iter().skip(3).step_by(4).all(|&a| a == 255);
-        if !opaque || rgba.len() % 4 != 0 {
+        if !opaque || !rgba.len().is_multiple_of(4) {
             return Self::new(width, height, 3, true, Samples::U8(rgba.to_vec()));
         }
         let rgb = rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
