@@ -9,7 +9,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let card = models::default_card();
 //! let device = Backend::Flex.open().await?;
-//! let weights = StateDict::from_safetensors(&std::fs::read("noise2noise.safetensors")?)?;
+//! let weights = StateDict::read(&std::fs::read("noise2noise.safetensors")?)?;
 //! let network = models::Network::load(card.id, &weights, &device)?;
 //!
 //! let noisy = photo::decode(&std::fs::read("noisy.jpg")?)?;
@@ -27,6 +27,8 @@
 //! What is read is not trusted: images and weights are checked before use, and whatever is wrong with them is an
 //! [`Error`] whose message names it.
 
+pub mod adapt;
+pub mod degradation;
 pub mod denoise;
 pub mod device;
 mod error;

@@ -1,6 +1,7 @@
 //! Every reference case, natively, on every CPU backend: those under `tests/fixtures/`, and those under the folder
 //! that `UNNOISE_REFERENCE` names (`<model>/<case>/{case.json,*.safetensors}`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,24 +23,27 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
 
+fn read_weights(path: &Path) -> StateDict {
+    let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    StateDict::from_safetensors(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
 fn read_case(folder: &Path) -> Case {
     let json = fs::read(folder.join("case.json")).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let files = fs::read_dir(folder)
+    let json: serde_json::Value =
+        serde_json::from_slice(&json).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut files: BTreeMap<String, StateDict> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
-        .map(|path| {
-            let file = StateDict::from_safetensors(&fs::read(&path).unwrap())
-                .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-            (path.file_stem().unwrap().to_string_lossy().into_owned(), file)
-        })
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read_weights(&path)))
         .collect();
-    Case {
-        model: name(folder.parent().unwrap()),
-        name: name(folder),
-        json: serde_json::from_slice(&json).unwrap_or_else(|e| panic!("{}: {e}", folder.display())),
-        files,
+    // A case of weights that we ship names them instead of repeating them.
+    if let Some(shipped) = json["weights"].as_str() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pkg-config/weights").join(shipped);
+        files.insert("weights".into(), read_weights(&path));
     }
+    Case { model: name(folder.parent().unwrap()), name: name(folder), json, files }
 }
 
 /// Runs all cases under `root` and returns how many, and what failed.

@@ -5,6 +5,8 @@ mod package;
 mod test;
 mod tools;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -43,8 +45,18 @@ enum Command {
     Lint,
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tools::say(&format!("FAILED: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
         Command::Start { release, port } => start(release, port),
         Command::Package { quick } => package::build(profile(!quick), &[]),
         Command::Test { browser } => test::run(browser),
@@ -56,7 +68,7 @@ fn main() -> Result<()> {
 }
 
 fn profile(release: bool) -> package::Profile {
-    if release { package::Profile::Release } else { package::Profile::Quick }
+    if release { package::Profile::Publish } else { package::Profile::Quick }
 }
 
 fn start(release: bool, port: u16) -> Result<()> {

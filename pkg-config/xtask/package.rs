@@ -15,14 +15,14 @@ pub enum Profile {
     /// For every day: minutes.
     Quick,
     /// For publishing: link-time optimisation.
-    Release,
+    Publish,
 }
 
 impl Profile {
     pub fn name(self) -> &'static str {
         match self {
             Profile::Quick => "quick",
-            Profile::Release => "release",
+            Profile::Publish => "dist",
         }
     }
 }

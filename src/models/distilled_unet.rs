@@ -10,9 +10,34 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
 use super::hq_ssl::BlindUNet;
+use super::{Card, Paper};
 use crate::error::Result;
 use crate::nn::{FiveLevel, FiveLevelConfig, conv1x1};
 use crate::weights::{self, StateDict};
+
+/// What the network is and what it demands.
+pub const CARD: Card = Card {
+    id: "distilled-unet",
+    title: "TBSN distilled U-Net",
+    summary: "U-Net that learned from a large blind-spot network; for the noise of cameras.",
+    paper: Paper {
+        title: "Rethinking Transformer-Based Blind-Spot Network for Self-Supervised Image Denoising",
+        authors: "Li, Zhang, Zuo",
+        year: 2025,
+        url: "https://arxiv.org/abs/2404.07846",
+    },
+    repository: "https://github.com/nagejacob/TBSN",
+    channels: 3,
+    range: [0.0, 1.0],
+    size_multiple: 32,
+    receptive_field: 157,
+    scale: 1,
+    noise: "noise of cameras (sRGB), correlated between pixels",
+    mac_per_pixel: 266_393,
+    parameters: 1_083_747,
+    weights: None,
+    default: false,
+};
 
 /// Widths of the [`UNet`].
 #[derive(Config, Debug, PartialEq)]
@@ -93,6 +118,12 @@ impl UNet {
     pub fn key(path: &str) -> String {
         BlindUNet::key(path)
     }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    let is_larger = state.shape("output_block.0.weight").is_some();
+    UNetConfig::infer(state).ok().filter(|_| !is_larger).map(|_| CARD.id)
 }
 
 #[cfg(test)]

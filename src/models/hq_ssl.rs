@@ -12,11 +12,36 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 
+use super::{Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
 use crate::objectives::blind_spot_nll::{Normal, gaussian_noise, poisson_noise};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, Array, StateDict};
+
+/// What the network is and what it demands.
+pub const CARD: Card = Card {
+    id: "hq-ssl",
+    title: "HQ-SSL",
+    summary: "Blind-spot U-Net that predicts a distribution of each pixel and weighs it against the noisy value.",
+    paper: Paper {
+        title: "High-Quality Self-Supervised Deep Image Denoising",
+        authors: "Laine, Karras, Lehtinen, Aila",
+        year: 2019,
+        url: "https://arxiv.org/abs/1901.10277",
+    },
+    repository: "https://github.com/NVlabs/selfsupervised-denoising",
+    channels: 3,
+    range: [0.0, 1.0],
+    size_multiple: 32,
+    receptive_field: 315,
+    scale: 1,
+    noise: "white Gaussian or Poisson noise, independent from pixel to pixel",
+    mac_per_pixel: 1_249_605,
+    parameters: 1_269_129,
+    weights: None,
+    default: false,
+};
 
 /// Widths of a [`BlindUNet`].
 #[derive(Config, Debug, PartialEq)]
@@ -339,6 +364,11 @@ impl HqSsl {
             _ => LEARNED.to_string(),
         }
     }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    HqSslConfig::infer(&HqSsl::clean(state)).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

@@ -2,24 +2,28 @@
 
 #[cfg(test)]
 mod blind_spot;
+pub mod dasr;
 pub mod distilled_unet;
 pub mod hq_ssl;
+pub mod masked_denoising;
 pub mod neighbor2neighbor;
 pub mod noise2noise;
 pub mod noise2noise_nvlabs;
 pub mod noise2void;
 pub mod rednet;
 pub mod sasl;
+pub mod tbsn;
 pub mod unet;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::plane_by_plane;
 use crate::photo::tiles::Demands;
-use crate::weights::{self, StateDict};
+use crate::weights::StateDict;
 
 /// The article that describes a network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -84,253 +88,72 @@ pub struct Card {
 }
 
 impl Card {
+    /// Whether weights of the one network can be weights of the other: SASL's first stage is a network of HQ-SSL's, its
+    /// last one the distilled U-Net.
+    fn shares_weights_with(&self, other: &Card) -> bool {
+        let family = |card: &Card| match card.id {
+            "sasl-unet" => distilled_unet::CARD.id,
+            "sasl-bnn" => hq_ssl::CARD.id,
+            id => id,
+        };
+        family(self) == family(other)
+    }
+
     /// What [`crate::photo::tiles::Plan`] has to know.
     pub fn demands(&self) -> Demands {
         Demands { size_multiple: self.size_multiple, radius: self.receptive_field }
     }
 }
 
-/// Two networks are of this article.
-const NOISE2NOISE: Paper = Paper {
-    title: "Noise2Noise: Learning Image Restoration without Clean Data",
-    authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
-    year: 2018,
-    url: "https://arxiv.org/abs/1803.04189",
-};
-
-/// Three networks are of this article.
-const SASL: Paper = Paper {
-    title: "Spatially Adaptive Self-Supervised Learning for Real-World Image Denoising",
-    authors: "Li, Zhang, Liu, Feng, Wang, Lei, Zuo",
-    year: 2023,
-    url: "https://arxiv.org/abs/2303.14934",
-};
-
 /// All cards, in the order in which they should be shown.
 pub const CARDS: &[Card] = &[
-    Card {
-        id: "unet",
-        title: "unnoise U-Net",
-        summary: "Small and fast, for any noise level; the one to start with.",
-        paper: Paper {
-            title: "Robust and interpretable blind image denoising via bias-free convolutional neural networks",
-            authors: "Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda",
-            year: 2020,
-            url: "https://arxiv.org/abs/1906.05478",
-        },
-        repository: "pkg-config/pretrain/nets/unet.py",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 8,
-        receptive_field: 67,
-        scale: 1,
-        noise: "white Gaussian of any strength",
-        mac_per_pixel: 72_528,
-        parameters: 1_079_808,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "noise2noise",
-        title: "Noise2Noise",
-        summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
-        paper: NOISE2NOISE,
-        repository: "https://github.com/joeylitalien/noise2noise-pytorch",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 32,
-        receptive_field: 189,
-        scale: 1,
-        noise: "white Gaussian, sigma 0 to 50 of 255",
-        mac_per_pixel: 201_505,
-        parameters: 700_611,
-        weights: Some(Bundled {
-            file: "noise2noise.safetensors",
-            bytes: 1_403_814,
-            sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
-            licence: "MIT",
-        }),
-        default: true,
-    },
-    Card {
-        id: "noise2noise-nvlabs",
-        title: "Noise2Noise (NVlabs)",
-        summary: "The U-Net of the Noise2Noise article itself, for weights of that form.",
-        paper: NOISE2NOISE,
-        repository: "https://github.com/NVlabs/noise2noise",
-        channels: 3,
-        range: [-0.5, 0.5],
-        size_multiple: 32,
-        receptive_field: 158,
-        scale: 1,
-        noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
-        mac_per_pixel: 173_945,
-        parameters: 991_203,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "neighbor2neighbor",
-        title: "Neighbor2Neighbor",
-        summary: "U-Net that learns from one noisy photo: neighbouring pixels are each other's target.",
-        paper: Paper {
-            title: "Neighbor2Neighbor: Self-Supervised Denoising from Single Noisy Images",
-            authors: "Huang, Li, Jia, Lu, Liu",
-            year: 2021,
-            url: "https://arxiv.org/abs/2101.02824",
-        },
-        repository: "https://github.com/TaoHuang2018/Neighbor2Neighbor",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 32,
-        receptive_field: 157,
-        scale: 1,
-        noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
-        mac_per_pixel: 297_074,
-        parameters: 1_259_475,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "noise2void",
-        title: "Noise2Void",
-        summary: "Small U-Net that learns from one noisy photo: it restores pixels that were hidden from it.",
-        paper: Paper {
-            title: "Noise2Void - Learning Denoising from Single Noisy Images",
-            authors: "Krull, Buchholz, Jug",
-            year: 2019,
-            url: "https://arxiv.org/abs/1811.10980",
-        },
-        repository: "https://github.com/CAREamics/careamics",
-        channels: 3,
-        range: [-3.0, 3.0],
-        size_multiple: 4,
-        receptive_field: 26,
-        scale: 1,
-        noise: "noise that is independent from pixel to pixel",
-        mac_per_pixel: 83_904,
-        parameters: 334_371,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "hq-ssl",
-        title: "HQ-SSL",
-        summary: "Blind-spot U-Net that predicts a distribution of each pixel and weighs it against the noisy value.",
-        paper: Paper {
-            title: "High-Quality Self-Supervised Deep Image Denoising",
-            authors: "Laine, Karras, Lehtinen, Aila",
-            year: 2019,
-            url: "https://arxiv.org/abs/1901.10277",
-        },
-        repository: "https://github.com/NVlabs/selfsupervised-denoising",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 32,
-        receptive_field: 315,
-        scale: 1,
-        noise: "white Gaussian or Poisson noise, independent from pixel to pixel",
-        mac_per_pixel: 1_249_605,
-        parameters: 1_269_129,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "rednet",
-        title: "RED-Net",
-        summary: "Deep encoder and decoder with symmetric skips, learned from clean pictures.",
-        paper: Paper {
-            title: "Image Restoration Using Very Deep Convolutional Encoder-Decoder Networks with Symmetric Skip Connections",
-            authors: "Mao, Shen, Yang",
-            year: 2016,
-            url: "https://arxiv.org/abs/1603.09056",
-        },
-        repository: "https://github.com/yjn870/REDNet-pytorch",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 2,
-        receptive_field: 58,
-        scale: 1,
-        noise: "whatever the weights you bring were trained on; published for white Gaussian noise and JPEG artefacts",
-        mac_per_pixel: 258_912,
-        parameters: 1_037_507,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "distilled-unet",
-        title: "TBSN distilled U-Net",
-        summary: "U-Net that learned from a large blind-spot network; for the noise of cameras.",
-        paper: Paper {
-            title: "Rethinking Transformer-Based Blind-Spot Network for Self-Supervised Image Denoising",
-            authors: "Li, Zhang, Zuo",
-            year: 2025,
-            url: "https://arxiv.org/abs/2404.07846",
-        },
-        repository: "https://github.com/nagejacob/TBSN",
-        channels: 3,
-        range: [0.0, 1.0],
-        size_multiple: 32,
-        receptive_field: 157,
-        scale: 1,
-        noise: "noise of cameras (sRGB), correlated between pixels",
-        mac_per_pixel: 266_393,
-        parameters: 1_083_747,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "sasl-unet",
-        title: "SASL U-Net",
-        summary: "U-Net that learned flat areas and texture from two networks; for the noise of cameras.",
-        paper: SASL,
-        repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
-        channels: 3,
-        range: [0.0, 255.0],
-        size_multiple: 32,
-        receptive_field: 157,
-        scale: 1,
-        noise: "noise of cameras (sRGB), correlated between pixels",
-        mac_per_pixel: 266_393,
-        parameters: 1_083_747,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "sasl-bnn",
-        title: "SASL BNN",
-        summary: "Does not see 9x9 pixels around each; smooth, for flat areas and as a teacher.",
-        paper: SASL,
-        repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
-        channels: 3,
-        range: [0.0, 255.0],
-        size_multiple: 32,
-        receptive_field: 319,
-        scale: 1,
-        noise: "noise of cameras (sRGB), correlated between pixels",
-        mac_per_pixel: 1_249_029,
-        parameters: 1_268_547,
-        weights: None,
-        default: false,
-    },
-    Card {
-        id: "sasl-lan",
-        title: "SASL LAN",
-        summary: "Sees 3x3 pixels, and averages over the whole tile for attention, so tiles may differ slightly; a teacher for texture.",
-        paper: SASL,
-        repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
-        channels: 3,
-        range: [0.0, 255.0],
-        size_multiple: 1,
-        receptive_field: 1,
-        scale: 1,
-        noise: "noise of cameras (sRGB), correlated between pixels",
-        mac_per_pixel: 90_496,
-        parameters: 94_939,
-        weights: None,
-        default: false,
-    },
+    unet::CARD,
+    noise2noise::CARD,
+    noise2noise_nvlabs::CARD,
+    noise2void::CARD,
+    neighbor2neighbor::CARD,
+    hq_ssl::CARD,
+    tbsn::CARD,
+    distilled_unet::CARD,
+    masked_denoising::CARD,
+    rednet::CARD,
+    sasl::UNET,
+    sasl::BNN,
+    sasl::LAN,
+    dasr::X2,
+    dasr::X3,
+    dasr::X4,
 ];
+
+/// The tests by which [`recognise`] knows whose weights it has been given: each tells the card's id, or nothing.
+const RECOGNISERS: &[fn(&StateDict) -> Option<&'static str>] = &[
+    unet::recognise,
+    noise2noise::recognise,
+    noise2noise_nvlabs::recognise,
+    noise2void::recognise,
+    neighbor2neighbor::recognise,
+    sasl::recognise,
+    hq_ssl::recognise,
+    tbsn::recognise,
+    masked_denoising::recognise,
+    rednet::recognise,
+    distilled_unet::recognise,
+    dasr::recognise,
+];
+
+/// The card of the network that these weights are of, told by their keys and shapes.
+///
+/// # Errors
+/// [`Kind::Weights`] when they are of none; the message shows what they begin with.
+pub fn recognise(state: &StateDict) -> Result<&'static Card> {
+    match RECOGNISERS.iter().find_map(|test| test(state)) {
+        Some(id) => card(id),
+        None => {
+            let message = format!("these are weights of no known network: {}", state.beginning());
+            Err(Error::new(Kind::Weights, message))
+        }
+    }
+}
 
 /// The card of a network.
 ///
@@ -349,12 +172,30 @@ pub fn default_card() -> &'static Card {
 }
 
 /// What a network may want to know beside the pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
     /// Seed of whatever is random in the network (masks). Every tile of a run has a seed of its own.
     pub seed: u64,
     /// Standard deviation of the noise in `[0, 1]` units, where it is known.
     pub sigma: Option<f32>,
+    /// Whether networks that were trained with random masks keep them, as published.
+    pub masks: bool,
+    /// Passes that are averaged where the result is random.
+    pub passes: usize,
+    /// Pixel-shuffle downsampling and refinement around the network.
+    pub adapt: Adapt,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self { seed: 0, sigma: None, masks: true, passes: 1, adapt: Adapt::PLAIN }
+    }
+}
+
+/// What a network makes of the whole photo before it sees the tiles.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    embedding: Tensor<2>,
 }
 
 /// The standard deviation that networks are told which must know one, when nobody knows it: what most of the literature
@@ -362,12 +203,19 @@ pub struct Run {
 const USUAL_SIGMA: f32 = 25.0 / 255.0;
 
 /// Any of the networks.
+#[allow(clippy::large_enum_variant, reason = "there are few of them, and their weights are elsewhere")]
 #[derive(Module, Debug)]
 pub enum Network {
     /// [`noise2noise`].
     Noise2Noise(noise2noise::UNet),
     /// [`unet`].
     UNet(unet::UNet),
+    /// [`tbsn`].
+    Tbsn(tbsn::Tbsn),
+    /// [`masked_denoising`].
+    MaskedDenoising(masked_denoising::SwinIr),
+    /// [`dasr`].
+    Dasr(dasr::Dasr),
     /// [`noise2noise_nvlabs`].
     Noise2NoiseNvlabs(noise2noise_nvlabs::UNet),
     /// [`neighbor2neighbor`].
@@ -395,9 +243,17 @@ impl Network {
     /// [`Kind::Model`] for an unknown `id`, [`Kind::Weights`] for weights that are not of this network, or of one that
     /// does not give the colours that it takes.
     pub fn load(id: &str, state: &StateDict, device: &Device) -> Result<Self> {
-        let network = Self::build(id, state, device)?;
+        let card = card(id)?;
+        if let Ok(other) = recognise(state)
+            && !other.shares_weights_with(card)
+        {
+            let message =
+                format!("these are weights of `{}`, not of `{}`: {}", other.id, card.id, state.beginning());
+            return Err(Error::new(Kind::Weights, message));
+        }
+        let network = Self::build(card.id, state, device)?;
         let (channels, outputs) = network.channels();
-        if channels == outputs && [1, card(id)?.channels].contains(&channels) {
+        if channels == outputs && [1, card.channels].contains(&channels) {
             return Ok(network);
         }
         let message = format!("these weights turn {channels} colours into {outputs}; photos have 1 or 3");
@@ -405,28 +261,25 @@ impl Network {
     }
 
     fn build(id: &str, state: &StateDict, device: &Device) -> Result<Self> {
-        match card(id)?.id {
-            "noise2noise" => {
-                let network = noise2noise::UNetConfig::infer(state)?.init(device);
-                let network = weights::load(network, state, noise2noise::UNet::key)?;
-                Ok(Network::Noise2Noise(network))
-            }
-            "unet" => Ok(Network::UNet(unet::UNet::load(state, device)?)),
+        Ok(match id {
+            "unet" => Network::UNet(unet::UNet::load(state, device)?),
+            "noise2noise" => Network::Noise2Noise(noise2noise::UNet::load(state, device)?),
             "noise2noise-nvlabs" => {
-                Ok(Network::Noise2NoiseNvlabs(noise2noise_nvlabs::UNet::load(state, device)?))
+                Network::Noise2NoiseNvlabs(noise2noise_nvlabs::UNet::load(state, device)?)
             }
-            "neighbor2neighbor" => {
-                Ok(Network::Neighbor2Neighbor(neighbor2neighbor::UNet::load(state, device)?))
-            }
-            "noise2void" => Ok(Network::Noise2Void(noise2void::UNet::load(state, device)?)),
-            "hq-ssl" => Ok(Network::HqSsl(hq_ssl::HqSsl::load(state, device)?)),
-            "rednet" => Ok(Network::RedNet(rednet::RedNet::load(state, device)?)),
-            "distilled-unet" => Ok(Network::DistilledUNet(distilled_unet::UNet::load(state, device)?)),
-            "sasl-unet" => Ok(Network::SaslUNet(distilled_unet::UNet::load(state, device)?)),
-            "sasl-bnn" => Ok(Network::SaslBnn(sasl::load_bnn(state, device)?)),
-            "sasl-lan" => Ok(Network::SaslLan(sasl::Lan::load(state, device)?)),
+            "noise2void" => Network::Noise2Void(noise2void::UNet::load(state, device)?),
+            "neighbor2neighbor" => Network::Neighbor2Neighbor(neighbor2neighbor::UNet::load(state, device)?),
+            "hq-ssl" => Network::HqSsl(hq_ssl::HqSsl::load(state, device)?),
+            "tbsn" => Network::Tbsn(tbsn::Tbsn::load(state, device)?),
+            "distilled-unet" => Network::DistilledUNet(distilled_unet::UNet::load(state, device)?),
+            "masked-denoising" => Network::MaskedDenoising(masked_denoising::SwinIr::load(state, device)?),
+            "rednet" => Network::RedNet(rednet::RedNet::load(state, device)?),
+            "sasl-unet" => Network::SaslUNet(distilled_unet::UNet::load(state, device)?),
+            "sasl-bnn" => Network::SaslBnn(sasl::load_bnn(state, device)?),
+            "sasl-lan" => Network::SaslLan(sasl::Lan::load(state, device)?),
+            "dasr-x2" | "dasr-x3" | "dasr-x4" => Network::Dasr(dasr::Dasr::load(state, device)?),
             other => unreachable!("the card `{other}` has no network"),
-        }
+        })
     }
 
     /// The weights under their official keys.
@@ -435,16 +288,19 @@ impl Network {
     /// [`Kind::Device`] when the device fails.
     pub async fn export(&self) -> Result<StateDict> {
         match self {
-            Network::Noise2Noise(network) => weights::export(network, noise2noise::UNet::key).await,
             Network::UNet(network) => network.export().await,
+            Network::Noise2Noise(network) => network.export().await,
             Network::Noise2NoiseNvlabs(network) => network.export().await,
-            Network::Neighbor2Neighbor(network) => network.export().await,
             Network::Noise2Void(network) => network.export().await,
+            Network::Neighbor2Neighbor(network) => network.export().await,
             Network::HqSsl(network) => network.export().await,
-            Network::RedNet(network) => network.export().await,
+            Network::Tbsn(network) => network.export().await,
             Network::DistilledUNet(network) | Network::SaslUNet(network) => network.export().await,
+            Network::MaskedDenoising(network) => network.export().await,
+            Network::RedNet(network) => network.export().await,
             Network::SaslBnn(network) => sasl::export_bnn(network).await,
             Network::SaslLan(network) => network.export().await,
+            Network::Dasr(network) => network.export().await,
         }
     }
 
@@ -475,7 +331,11 @@ impl Network {
             }
             Network::SaslBnn(network) => (network.channels, network.outputs),
             Network::SaslLan(network) => (network.channels, network.channels),
-            Network::UNet(_) | Network::Noise2Noise(_) => (3, 3),
+            Network::UNet(_)
+            | Network::Noise2Noise(_)
+            | Network::Tbsn(_)
+            | Network::MaskedDenoising(_)
+            | Network::Dasr(_) => (3, 3),
         }
     }
 
@@ -488,6 +348,12 @@ impl Network {
         match self {
             Network::Noise2Noise(network) => network.forward(x),
             Network::UNet(network) => network.forward(x),
+            Network::Tbsn(network) => {
+                run.adapt.apply(x, tbsn::CARD.size_multiple, run.seed, |x| network.forward(x * 255.0) / 255.0)
+            }
+            Network::MaskedDenoising(network) if run.masks => network.forward_masked(x, run.passes, run.seed),
+            Network::MaskedDenoising(network) => network.forward_unmasked(x),
+            Network::Dasr(network) => network.forward(x * 255.0) / 255.0,
             Network::Noise2NoiseNvlabs(network) => {
                 plane_by_plane(x, network.channels, |x| network.forward(x - 0.5) + 0.5)
             }
@@ -510,6 +376,26 @@ impl Network {
             Network::SaslLan(network) => {
                 plane_by_plane(x * 255.0, network.channels, |x| network.forward(x)) / 255.0
             }
+        }
+    }
+
+    /// Looks at the whole photo, for networks whose result depends on all of it: what comes out is handed to
+    /// [`Network::denoise_tile`] with every tile, so that they agree. `None` for networks that see no further than
+    /// their receptive field.
+    pub fn survey(&self, photo: impl FnOnce() -> Tensor<4>) -> Option<Survey> {
+        match self {
+            Network::Dasr(network) => Some(Survey { embedding: network.embed(photo() * 255.0) }),
+            _ => None,
+        }
+    }
+
+    /// Denoises a part of a photo, with what [`Network::survey`] made of the whole. Shapes as [`Network::denoise`].
+    pub fn denoise_tile(&self, x: Tensor<4>, run: &Run, survey: Option<&Survey>) -> Tensor<4> {
+        match (self, survey) {
+            (Network::Dasr(network), Some(survey)) => {
+                network.upscale(x * 255.0, survey.embedding.clone()) / 255.0
+            }
+            _ => self.denoise(x, run),
         }
     }
 }

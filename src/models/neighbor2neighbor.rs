@@ -7,10 +7,35 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
+use super::{Card, Paper};
 use crate::error::Result;
 use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
+
+/// What the network is and what it demands.
+pub const CARD: Card = Card {
+    id: "neighbor2neighbor",
+    title: "Neighbor2Neighbor",
+    summary: "U-Net that learns from one noisy photo: neighbouring pixels are each other's target.",
+    paper: Paper {
+        title: "Neighbor2Neighbor: Self-Supervised Denoising from Single Noisy Images",
+        authors: "Huang, Li, Jia, Lu, Liu",
+        year: 2021,
+        url: "https://arxiv.org/abs/2101.02824",
+    },
+    repository: "https://github.com/TaoHuang2018/Neighbor2Neighbor",
+    channels: 3,
+    range: [0.0, 1.0],
+    size_multiple: 32,
+    receptive_field: 157,
+    scale: 1,
+    noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
+    mac_per_pixel: 297_074,
+    parameters: 1_259_475,
+    weights: None,
+    default: false,
+};
 
 /// Widths of the [`UNet`].
 #[derive(Config, Debug, PartialEq)]
@@ -129,6 +154,12 @@ impl UNet {
             _ => path.to_string(),
         }
     }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("nin_a.weight")?;
+    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

@@ -11,9 +11,39 @@ use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::{Bundled, Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv3x3, deconv3x3_x2, leaky_relu_01, max_pool_2x2};
-use crate::weights::StateDict;
+use crate::weights::{self, StateDict};
+
+/// What the network is and what it demands.
+pub const CARD: Card = Card {
+    id: "noise2noise",
+    title: "Noise2Noise",
+    summary: "U-Net trained on pairs of noisy pictures only; for strong, even grain.",
+    paper: Paper {
+        title: "Noise2Noise: Learning Image Restoration without Clean Data",
+        authors: "Lehtinen, Munkberg, Hasselgren, Laine, Karras, Aittala, Aila",
+        year: 2018,
+        url: "https://arxiv.org/abs/1803.04189",
+    },
+    repository: "https://github.com/joeylitalien/noise2noise-pytorch",
+    channels: 3,
+    range: [0.0, 1.0],
+    size_multiple: 32,
+    receptive_field: 189,
+    scale: 1,
+    noise: "white Gaussian, sigma 0 to 50 of 255",
+    mac_per_pixel: 201_505,
+    parameters: 700_611,
+    weights: Some(Bundled {
+        file: "noise2noise.safetensors",
+        bytes: 1_403_814,
+        sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
+        licence: "MIT",
+    }),
+    default: true,
+};
 
 /// Widths of the [`UNet`].
 #[derive(Config, Debug, PartialEq)]
@@ -119,6 +149,22 @@ impl UNetConfig {
 }
 
 impl UNet {
+    /// The network with the given weights; its configuration is told by their shapes.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when they are not of this network.
+    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
+        weights::load(UNetConfig::infer(state)?.init(device), state, Self::key)
+    }
+
+    /// The weights under their official keys.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails.
+    pub async fn export(&self) -> Result<StateDict> {
+        weights::export(self, Self::key).await
+    }
+
     /// Denoises a batch.
     ///
     /// # Shapes
@@ -156,4 +202,10 @@ impl UNet {
         };
         format!("_{block}.{position}.{name}")
     }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("_block6.4.weight")?;
+    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }

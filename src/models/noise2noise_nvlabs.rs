@@ -9,9 +9,29 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
+use super::Card;
 use crate::error::Result;
 use crate::nn::{FiveLevel, FiveLevelConfig, conv3x3};
 use crate::weights::{self, StateDict};
+
+/// What the network is and what it demands.
+pub const CARD: Card = Card {
+    id: "noise2noise-nvlabs",
+    title: "Noise2Noise (NVlabs)",
+    summary: "The U-Net of the Noise2Noise article itself, for weights of that form.",
+    paper: super::noise2noise::CARD.paper,
+    repository: "https://github.com/NVlabs/noise2noise",
+    channels: 3,
+    range: [-0.5, 0.5],
+    size_multiple: 32,
+    receptive_field: 158,
+    scale: 1,
+    noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
+    mac_per_pixel: 173_945,
+    parameters: 991_203,
+    weights: None,
+    default: false,
+};
 
 /// Widths of the [`UNet`].
 #[derive(Config, Debug, PartialEq)]
@@ -102,6 +122,12 @@ impl UNet {
             _ => path.to_string(),
         }
     }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("dec_conv5b.weight")?;
+    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

@@ -16,10 +16,35 @@ use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
 
+use super::{Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{max_pool_2x2, upsample_bilinear_x2};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
+
+/// What the network is and what it demands.
+pub const CARD: Card = Card {
+    id: "noise2void",
+    title: "Noise2Void",
+    summary: "Small U-Net that learns from one noisy photo: it restores pixels that were hidden from it.",
+    paper: Paper {
+        title: "Noise2Void - Learning Denoising from Single Noisy Images",
+        authors: "Krull, Buchholz, Jug",
+        year: 2019,
+        url: "https://arxiv.org/abs/1811.10980",
+    },
+    repository: "https://github.com/CAREamics/careamics",
+    channels: 3,
+    range: [-3.0, 3.0],
+    size_multiple: 4,
+    receptive_field: 26,
+    scale: 1,
+    noise: "noise that is independent from pixel to pixel",
+    mac_per_pixel: 83_904,
+    parameters: 334_371,
+    weights: None,
+    default: false,
+};
 
 /// Most downsamplings that a checkpoint may ask for.
 const MOST_LEVELS: usize = 6;
@@ -334,6 +359,12 @@ fn blurred_max_pool(x: Tensor<4>) -> Tensor<4> {
     let kernel = Tensor::<1>::from_floats(kernel.as_slice(), &largest.device());
     let kernel = kernel.reshape([1, 1, 3, 3]).repeat_dim(0, channels);
     conv2d(largest, kernel, None, ConvOptions::new([2, 2], [1, 1], [1, 1], channels))
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("final_conv.weight")?;
+    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

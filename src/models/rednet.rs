@@ -13,10 +13,35 @@ use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfi
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::{Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv3x3, deconv3x3_x2};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
+
+/// What the network is and what it demands.
+pub const CARD: Card = Card {
+    id: "rednet",
+    title: "RED-Net",
+    summary: "Deep encoder and decoder with symmetric skips, learned from clean pictures.",
+    paper: Paper {
+        title: "Image Restoration Using Very Deep Convolutional Encoder-Decoder Networks with Symmetric Skip Connections",
+        authors: "Mao, Shen, Yang",
+        year: 2016,
+        url: "https://arxiv.org/abs/1603.09056",
+    },
+    repository: "https://github.com/yjn870/REDNet-pytorch",
+    channels: 3,
+    range: [0.0, 1.0],
+    size_multiple: 2,
+    receptive_field: 58,
+    scale: 1,
+    noise: "whatever the weights you bring were trained on; published for white Gaussian noise and JPEG artefacts",
+    mac_per_pixel: 258_912,
+    parameters: 1_037_507,
+    weights: None,
+    default: false,
+};
 
 /// Depth and width of a [`RedNet`].
 #[derive(Config, Debug, PartialEq)]
@@ -168,6 +193,12 @@ impl RedNet {
 /// where only the input does.
 fn is_skipped(number: usize, layers: usize) -> bool {
     layers > 5 && number > 0 && number.is_multiple_of(2) && number < layers
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("conv_layers.0.0.weight")?;
+    RedNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

@@ -13,10 +13,76 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 
 use super::hq_ssl::{BlindUNet, BlindUNetConfig};
+use super::{Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv1x1, conv3x3};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
+
+/// Three networks are of this article.
+const PAPER: Paper = Paper {
+    title: "Spatially Adaptive Self-Supervised Learning for Real-World Image Denoising",
+    authors: "Li, Zhang, Liu, Feng, Wang, Lei, Zuo",
+    year: 2023,
+    url: "https://arxiv.org/abs/2303.14934",
+};
+
+/// The last stage: what the network is and what it demands.
+pub const UNET: Card = Card {
+    id: "sasl-unet",
+    title: "SASL U-Net",
+    summary: "U-Net that learned flat areas and texture from two networks; for the noise of cameras.",
+    paper: PAPER,
+    repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 32,
+    receptive_field: 157,
+    scale: 1,
+    noise: "noise of cameras (sRGB), correlated between pixels",
+    mac_per_pixel: 266_393,
+    parameters: 1_083_747,
+    weights: None,
+    default: false,
+};
+
+/// The first stage: a teacher for flat areas.
+pub const BNN: Card = Card {
+    id: "sasl-bnn",
+    title: "SASL BNN",
+    summary: "Does not see 9x9 pixels around each; smooth, for flat areas and as a teacher.",
+    paper: PAPER,
+    repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 32,
+    receptive_field: 319,
+    scale: 1,
+    noise: "noise of cameras (sRGB), correlated between pixels",
+    mac_per_pixel: 1_249_029,
+    parameters: 1_268_547,
+    weights: None,
+    default: false,
+};
+
+/// The second stage: a teacher for texture.
+pub const LAN: Card = Card {
+    id: "sasl-lan",
+    title: "SASL LAN",
+    summary: "Sees 3x3 pixels, and averages over the whole tile for attention, so tiles may differ slightly; a teacher for texture.",
+    paper: PAPER,
+    repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    channels: 3,
+    range: [0.0, 255.0],
+    size_multiple: 1,
+    receptive_field: 1,
+    scale: 1,
+    noise: "noise of cameras (sRGB), correlated between pixels",
+    mac_per_pixel: 90_496,
+    parameters: 94_939,
+    weights: None,
+    default: false,
+};
 
 /// Side of the square that BNN does not see, where a checkpoint does not note another.
 pub const BLIND_SQUARE: usize = 9;
@@ -199,6 +265,15 @@ impl Lan {
             _ => path.to_string(),
         }
     }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    if LanConfig::infer(state).is_ok_and(|config| config.blocks > 0) {
+        return Some(LAN.id);
+    }
+    // HQ-SSL's network that predicts the mean alone has the same arrays; the note tells them apart.
+    state.metadata.get("blindspot").and(infer_bnn(state).ok()).map(|_| BNN.id)
 }
 
 #[cfg(test)]

@@ -12,10 +12,40 @@ use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfi
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::{Bundled, Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{pixel_shuffle, pixel_unshuffle};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
+
+/// What the network is and what it demands.
+pub const CARD: Card = Card {
+    id: "unet",
+    title: "unnoise U-Net",
+    summary: "Small and fast, for any noise level; the one to start with.",
+    paper: Paper {
+        title: "Robust and interpretable blind image denoising via bias-free convolutional neural networks",
+        authors: "Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda",
+        year: 2020,
+        url: "https://arxiv.org/abs/1906.05478",
+    },
+    repository: "pkg-config/pretrain/nets/unet.py",
+    channels: 3,
+    range: [0.0, 1.0],
+    size_multiple: 8,
+    receptive_field: 67,
+    scale: 1,
+    noise: "white Gaussian of any strength",
+    mac_per_pixel: 72_528,
+    parameters: 1_079_808,
+    weights: Some(Bundled {
+        file: "unet.safetensors",
+        bytes: 2_162_320,
+        sha256: "e111cc235a86d32749f862be5eac0a26014b620955c36fb59f3f4f3ff564735f",
+        licence: "MIT OR Apache-2.0",
+    }),
+    default: false,
+};
 
 /// Channels of an RGB picture at half resolution: 3 colours x 4 pixels.
 const SHUFFLED: usize = 12;
@@ -186,6 +216,12 @@ impl UNet {
     pub fn key(path: &str) -> String {
         path.to_string()
     }
+}
+
+/// The card whose network these weights are of, if they are of this one.
+pub fn recognise(state: &StateDict) -> Option<&'static str> {
+    state.shape("head.weight")?;
+    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 mod blind;
 mod five_level;
+pub mod padding;
 mod resample;
+pub mod shuffle;
+pub mod windows;
 
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};

@@ -4,13 +4,16 @@
 //! A case is a folder `<model>/<case>/` with `case.json` and safetensors files (`weights`, `io`, ...), under the
 //! official key names. Each model's checks are in a file of its own here.
 
+mod dasr;
 mod distilled_unet;
 mod hq_ssl;
+mod masked_denoising;
 mod neighbor2neighbor;
 mod noise2noise;
 mod noise2void;
 mod rednet;
 mod sasl;
+mod tbsn;
 mod unet;
 
 use std::collections::BTreeMap;
@@ -65,7 +68,7 @@ pub fn not_yet(model: &str, case: &str) -> Option<&'static str> {
 /// When the model or the sort of case is unknown, or its files do not hold what they should.
 pub async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.model.as_str() {
-        "noise2noise" => noise2noise::run(case, device).await,
+        "dasr" => dasr::run(case, device).await,
         "laine19" => hq_ssl::run(case, device).await,
         "n2v" => noise2void::run(case, device).await,
         "neighbor2neighbor" => neighbor2neighbor::run(case, device).await,
@@ -73,6 +76,9 @@ pub async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
         "sasl" => sasl::run(case, device).await,
         "tbsn" if case.name.contains("distill_unet") => distilled_unet::run(case, device).await,
         "unet" => unet::run(case, device).await,
+        "masked_denoising" => masked_denoising::run(case, device).await,
+        "noise2noise" => noise2noise::run(case, device).await,
+        "tbsn" => tbsn::run(case, device).await,
         other => Err(Error::new(Kind::Model, format!("no parity checks for the model `{other}`"))),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! This module knows nothing of tensors. What it hands to the networks is a [`Planar`]: planar `f32` in `[0, 1]`.
 
+pub(crate) mod bicubic;
 mod decode;
 mod encode;
 pub mod tiles;
@@ -23,11 +24,12 @@ pub enum Samples {
 }
 
 impl Samples {
-    fn zeros_like(&self) -> Self {
+    /// As many zeros of the same depth.
+    fn zeros(&self, count: usize) -> Self {
         match self {
-            Samples::U8(v) => Samples::U8(vec![0; v.len()]),
-            Samples::U16(v) => Samples::U16(vec![0; v.len()]),
-            Samples::F32(v) => Samples::F32(vec![0.0; v.len()]),
+            Samples::U8(_) => Samples::U8(vec![0; count]),
+            Samples::U16(_) => Samples::U16(vec![0; count]),
+            Samples::F32(_) => Samples::F32(vec![0.0; count]),
         }
     }
 
@@ -115,7 +117,7 @@ impl Photo {
     /// As [`Photo::new`].
     pub fn from_rgba8(width: usize, height: usize, rgba: &[u8]) -> Result<Self> {
         let opaque = rgba.iter().skip(3).step_by(4).all(|&a| a == 255);
-        if !opaque || rgba.len() % 4 != 0 {
+        if !opaque || !rgba.len().is_multiple_of(4) {
             return Self::new(width, height, 3, true, Samples::U8(rgba.to_vec()));
         }
         let rgb = rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
@@ -184,17 +186,32 @@ impl Photo {
         Self { samples, metadata: self.metadata.clone(), ..*self }
     }
 
-    /// A photo of the same size, layout and profile, with black colours and the alpha of `self`.
-    #[must_use]
-    pub fn blank_like(&self) -> Self {
-        let mut samples = self.samples.zeros_like();
-        if self.alpha {
+    /// A photo `scale` times the size, of the same layout and profile, with black colours. At scale 1 it has the alpha
+    /// of `self`; at other scales alpha, too, comes with [`Photo::write`].
+    ///
+    /// # Errors
+    /// [`Kind::TooLarge`] when the result has more than [`MAX_PIXELS`].
+    pub fn blank_like(&self, scale: usize) -> Result<Self> {
+        let (width, height) = (self.width * scale, self.height * scale);
+        let pixels = width as u64 * height as u64;
+        if scale > 1 && pixels > MAX_PIXELS {
+            let message = format!(
+                "{}x{} pixels, {scale} times enlarged, are {width}x{height} ({} megapixels); up to {} megapixels are written",
+                self.width,
+                self.height,
+                pixels / 1_000_000,
+                MAX_PIXELS / 1_000_000
+            );
+            return Err(Error::new(Kind::TooLarge, message));
+        }
+        let mut samples = self.samples.zeros(self.samples.len() * scale * scale);
+        if self.alpha && scale == 1 {
             let n = self.samples_per_pixel();
             for i in (n - 1..self.samples.len()).step_by(n) {
                 samples.copy(i, &self.samples, i);
             }
         }
-        Self { samples, metadata: self.metadata.clone(), ..*self }
+        Ok(Self { width, height, samples, metadata: self.metadata.clone(), ..*self })
     }
 
     /// All colours (no alpha) as planar `f32`.
@@ -229,13 +246,17 @@ impl Photo {
 
     /// Writes a planar block to the colours at `(x, y)`, clipped and rounded to the photo's depth. A one-channel block
     /// is written to all colours; a three-channel block is averaged into a gray photo. `strength` in `[0, 1]` blends
-    /// from `original` (0) to the block (1).
+    /// from `original` (0) to the block (1). Where `self` is a multiple of the size of `original`, the latter is enlarged
+    /// (bicubic), and so is its alpha.
     ///
     /// # Panics
     /// When the block does not lie inside the photo, or `original` is of another layout.
     pub fn write(&mut self, x: usize, y: usize, block: &Planar, original: &Photo, strength: f32) {
         assert!(x + block.width <= self.width && y + block.height <= self.height);
-        assert_eq!(self.samples.len(), original.samples.len());
+        let scale = self.width / original.width;
+        assert_eq!(self.samples.len(), original.samples.len() * scale * scale);
+        let enlarged = (scale > 1 && (strength < 1.0 || self.alpha))
+            .then(|| bicubic::enlarge(original, scale, x, y, block.width, block.height));
         let n = self.samples_per_pixel();
         let plane = block.width * block.height;
         for row in 0..block.height {
@@ -249,11 +270,38 @@ impl Photo {
                     } else {
                         block.data[c.min(block.channels - 1) * plane + source]
                     };
-                    let before = original.samples.get(target + c);
+                    let before = match &enlarged {
+                        Some(enlarged) => enlarged.data[c * plane + source],
+                        None if scale == 1 => original.samples.get(target + c),
+                        None => value,
+                    };
                     self.samples.set(target + c, before + strength * (value - before));
+                }
+                if let (Some(enlarged), true) = (&enlarged, self.alpha) {
+                    let alpha = enlarged.data[self.colors * plane + source];
+                    self.samples.set(target + self.colors, alpha.clamp(0.0, 1.0));
                 }
             }
         }
+    }
+
+    /// A photo between `original` (strength 0) and this one (strength 1), alpha and metadata of this one.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when `strength` is not from 0 to 1, or the photos differ in size or layout.
+    pub fn blend(&self, original: &Photo, strength: f32) -> Result<Self> {
+        check_strength(strength)?;
+        let layout = |p: &Photo| (p.width, p.height, p.colors, p.alpha, p.bit_depth());
+        if layout(self) != layout(original) {
+            return Err(Error::new(Kind::Option, "only photos of one size and layout can be blended"));
+        }
+        let n = self.samples_per_pixel();
+        let mut out = self.clone();
+        for i in (0..self.samples.len()).filter(|i| i % n < self.colors) {
+            let before = original.samples.get(i);
+            out.samples.set(i, before + strength * (self.samples.get(i) - before));
+        }
+        Ok(out)
     }
 
     /// 8-bit RGBA (straight alpha) of a rectangle, for display.
@@ -295,6 +343,14 @@ impl Photo {
     pub fn encode(&self, format: Format, quality: u8) -> Result<Vec<u8>> {
         encode::encode(self, format, quality)
     }
+}
+
+/// Refuses a blending strength outside `[0, 1]`.
+pub(crate) fn check_strength(strength: f32) -> Result<()> {
+    if (0.0..=1.0).contains(&strength) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Option, format!("strength is {strength}; it must be from 0 to 1")))
 }
 
 /// Planar `f32` samples, shape `[channels, height, width]`, nominally in `[0, 1]`.
@@ -356,7 +412,7 @@ mod tests {
         let rgb = Photo::new(2, 2, 3, false, Samples::U8(values.to_vec())).unwrap();
         let wide = Samples::U16(values.iter().map(|&v| u16::from(v) * 257).collect());
         for photo in [rgb, Photo::new(2, 2, 3, false, wide).unwrap()] {
-            let mut copy = photo.blank_like();
+            let mut copy = photo.blank_like(1).unwrap();
             copy.write(0, 0, &photo.planar(), &photo, 1.0);
             assert_eq!(copy, photo);
         }
@@ -365,12 +421,25 @@ mod tests {
     #[test]
     fn alpha_is_kept_and_strength_zero_changes_nothing() {
         let photo = Photo::new(2, 1, 1, true, Samples::U8(vec![10, 128, 20, 64])).unwrap();
-        let mut out = photo.blank_like();
+        let mut out = photo.blank_like(1).unwrap();
         let block = Planar { channels: 3, height: 1, width: 2, data: vec![1.0; 6] };
         out.write(0, 0, &block, &photo, 1.0);
         assert_eq!(out.samples(), &Samples::U8(vec![255, 128, 255, 64]));
         out.write(0, 0, &block, &photo, 0.0);
         assert_eq!(out, photo);
+    }
+
+    #[test]
+    fn blending_goes_from_the_original_to_the_result() {
+        let photo = |v: [u8; 4]| Photo::new(2, 1, 1, true, Samples::U8(v.to_vec())).unwrap();
+        let (result, original) = (photo([100, 7, 0, 8]), photo([0, 9, 50, 9]));
+        assert_eq!(result.blend(&original, 1.0).unwrap(), result);
+        assert_eq!(result.blend(&original, 0.5).unwrap(), photo([50, 7, 25, 8]));
+        assert_eq!(result.blend(&original, 1.5).unwrap_err().kind(), Kind::Option);
+        assert_eq!(
+            result.blend(&Photo::from_planar(&result.planar()).unwrap(), 0.5).unwrap_err().kind(),
+            Kind::Option
+        );
     }
 
     #[test]

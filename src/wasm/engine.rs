@@ -53,13 +53,13 @@ impl Engine {
         }
     }
 
-    /// Loads a network with weights from a safetensors file. When it fails, the network from before stays.
+    /// Loads a network with weights from a safetensors file or a checkpoint of PyTorch. When it fails, the network from before stays.
     ///
     /// # Errors
     /// `model`, `weights`.
     pub fn load(&mut self, model: &str, weights: &[u8]) -> Result<(), JsValue> {
         let card = models::card(model).map_err(js_error)?;
-        let state = StateDict::from_safetensors(weights).map_err(js_error)?;
+        let state = StateDict::read(weights).map_err(js_error)?;
         let network = Network::load(card.id, &state, &self.device).map_err(js_error)?;
         self.loaded = Some((card, network));
         Ok(())

@@ -89,9 +89,14 @@ impl Photo {
         self.inner.encode(format, quality.unwrap_or(92)).map_err(js_error)
     }
 
-    /// A second photo with the same pixels.
-    #[wasm_bindgen(js_name = clone)]
-    pub fn duplicate(&self) -> Photo {
-        Photo { inner: Arc::clone(&self.inner) }
+    /// A new photo from `original` (strength 0) to this one (strength 1).
+    ///
+    /// # Errors
+    /// `option` when the photos differ in layout or `strength` is not from 0 to 1.
+    pub fn blend(&self, original: &Photo, strength: f32) -> Result<Photo, JsValue> {
+        self.inner
+            .blend(&original.inner, strength)
+            .map(|photo| Photo { inner: photo.into() })
+            .map_err(js_error)
     }
 }

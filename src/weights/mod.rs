@@ -4,10 +4,13 @@
 //! Nothing of a file is used before all of it has been checked: format, names, shapes, finite values.
 
 mod module;
+mod number;
+mod pth;
 mod safetensors;
 
 use std::collections::BTreeMap;
 
+pub use self::safetensors::Precision;
 pub use module::{export, load};
 
 use crate::error::{Error, Kind, Result};
@@ -31,9 +34,39 @@ pub struct StateDict {
 }
 
 impl StateDict {
+    /// Reads a file of weights, safetensors or a checkpoint of PyTorch: its content tells which. Names and prefixes that
+    /// trainers wrap around the keys are taken off.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`], as [`StateDict::from_safetensors`] and [`StateDict::from_pth`].
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        let state = if pth::is_pth(bytes) { Self::from_pth(bytes) } else { Self::from_safetensors(bytes) };
+        Ok(state?.unwrapped())
+    }
+
     /// The shape of an array, if it is there.
     pub fn shape(&self, key: &str) -> Option<&[usize]> {
         self.arrays.get(key).map(|a| a.shape.as_slice())
+    }
+
+    /// The arrays whose key `keep` accepts, e.g. all but a checkpoint's buffers that are no weights.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let kept = self.arrays.iter().filter(|(key, _)| keep(key));
+        Self {
+            arrays: kept.map(|(key, array)| (key.clone(), array.clone())).collect(),
+            metadata: self.metadata.clone(),
+        }
+    }
+
+    /// The first three arrays, for messages.
+    pub(crate) fn beginning(&self) -> String {
+        let some: Vec<String> =
+            self.arrays.iter().take(3).map(|(key, array)| format!("`{key}` {:?}", array.shape)).collect();
+        match self.arrays.len() {
+            0 => "there are no arrays".to_string(),
+            n => format!("{n} arrays, beginning with {}", some.join(", ")),
+        }
     }
 
     /// The shape of an array that must be there with `D` dimensions.
@@ -69,5 +102,18 @@ impl StateDict {
     /// Number of values in all arrays.
     pub fn parameters(&self) -> usize {
         self.arrays.values().map(|a| a.data.len()).sum()
+    }
+}
+
+/// Refuses weights that are no numbers. Additive attention masks, which checkpoints of transformers carry as buffers
+/// and nobody loads, may hold minus infinity.
+fn check_finite(key: &str, data: &[f32]) -> Result<()> {
+    let fine = |v: &f32| v.is_finite() || (key.ends_with("attention_mask") && *v < 0.0);
+    match data.iter().position(|v| !fine(v)) {
+        None => Ok(()),
+        Some(i) => {
+            let message = format!("weight `{key}` contains {} (at index {i})", data[i]);
+            Err(Error::new(Kind::Weights, message))
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use half::{bf16, f16};
+use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
+use super::number::Number;
 use super::{Array, StateDict};
 use crate::error::{Error, Kind, Result};
 
@@ -33,10 +34,7 @@ impl StateDict {
         let mut arrays = BTreeMap::new();
         for (key, view) in file.tensors() {
             let data = values(&key, &view)?;
-            if let Some(i) = data.iter().position(|v| !v.is_finite()) {
-                let message = format!("weight `{key}` contains {} (at index {i})", data[i]);
-                return Err(Error::new(Kind::Weights, message));
-            }
+            super::check_finite(&key, &data)?;
             arrays.insert(key, Array { shape: view.shape().to_vec(), data });
         }
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
@@ -78,26 +76,22 @@ fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
 }
 
 fn values(key: &str, view: &TensorView) -> Result<Vec<f32>> {
-    fn each<const N: usize>(bytes: &[u8], f: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-        let (chunks, _) = bytes.as_chunks::<N>();
-        chunks.iter().map(|&b| f(b)).collect()
-    }
-    let bytes = view.data();
-    Ok(match view.dtype() {
-        Dtype::F32 => each(bytes, f32::from_le_bytes),
-        Dtype::F16 => each(bytes, |b| f16::from_le_bytes(b).to_f32()),
-        Dtype::BF16 => each(bytes, |b| bf16::from_le_bytes(b).to_f32()),
-        Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
-        Dtype::I64 => each(bytes, |b| i64::from_le_bytes(b) as f32),
-        Dtype::I32 => each(bytes, |b| i32::from_le_bytes(b) as f32),
-        Dtype::I16 => each(bytes, |b| f32::from(i16::from_le_bytes(b))),
-        Dtype::I8 => each(bytes, |b| f32::from(i8::from_le_bytes(b))),
-        Dtype::U8 | Dtype::BOOL => each(bytes, |b: [u8; 1]| f32::from(b[0])),
+    let number = match view.dtype() {
+        Dtype::F32 => Number::F32,
+        Dtype::F16 => Number::F16,
+        Dtype::BF16 => Number::Bf16,
+        Dtype::F64 => Number::F64,
+        Dtype::I64 => Number::I64,
+        Dtype::I32 => Number::I32,
+        Dtype::I16 => Number::I16,
+        Dtype::I8 => Number::I8,
+        Dtype::U8 | Dtype::BOOL => Number::U8,
         other => {
             let message = format!("weight `{key}` has the type {other:?}, which is not read");
             return Err(Error::new(Kind::Weights, message));
         }
-    })
+    };
+    Ok(number.read(view.data()))
 }
 
 #[cfg(test)]

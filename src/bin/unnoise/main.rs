@@ -37,10 +37,10 @@ enum Command {
 /// Which network runs, and where.
 #[derive(Args)]
 struct Engine {
-    /// Network (see `unnoise models`)
-    #[arg(long, value_name = "ID", default_value_t = models::default_card().id.to_string())]
-    model: String,
-    /// Weights, a .safetensors file [default: those of the package]
+    /// Network (see `unnoise models`) [default: the one that the weights are of]
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Weights, a .safetensors file or a .pth or .pt of PyTorch [default: those of the package]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Compute device: flex (CPU), ndarray (CPU) or wgpu (GPU)
@@ -61,10 +61,14 @@ struct Loaded {
 
 impl Engine {
     fn load(&self) -> Result<Loaded> {
-        let card = models::card(&self.model)?;
-        let path = self.weights.clone().map_or_else(|| bundled_weights(card), Ok)?;
-        let bytes = read(&path)?;
-        let state = StateDict::from_safetensors(&bytes).map_err(|e| e.context(path.display()))?;
+        let asked = self.model.as_deref().map(models::card).transpose()?;
+        let path = match &self.weights {
+            Some(path) => path.clone(),
+            None => bundled_weights(asked.unwrap_or(models::default_card()))?,
+        };
+        let state = StateDict::read(&read(&path)?).map_err(|e| e.context(path.display()))?;
+        let card =
+            asked.map_or_else(|| models::recognise(&state), Ok).map_err(|e| e.context(path.display()))?;
         let device = pollster::block_on(self.device.open())?;
         let network = Network::load(card.id, &state, &device).map_err(|e| e.context(path.display()))?;
         Ok(Loaded { card, network, device, tile_pixels: self.tile })

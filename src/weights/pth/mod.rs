@@ -1,0 +1,290 @@
+//! PyTorch checkpoints (`.pth`, `.pt`): the zip archives written since version 1.6, and the files before them. Only
+//! tensors under names are read; nothing of a checkpoint is ever run.
+
+mod pickle;
+mod zip;
+
+use std::collections::BTreeMap;
+
+use pickle::{Id, Pickle, Storage, Tensor, Value};
+use zip::Zip;
+
+use super::{Array, StateDict};
+use crate::error::{Error, Kind, Result};
+
+/// Dictionaries within dictionaries, at most.
+const MAX_DEPTH: usize = 16;
+
+/// Entries of all dictionaries, at most, counted as often as they are met.
+const MAX_ENTRIES: usize = 1 << 18;
+
+/// Length of a key, at most.
+const MAX_KEY: usize = 512;
+
+/// Values in all tensors, at most, for each byte of the file: as many as there can be without tensors that share
+/// their numbers, and a few more for those that do.
+const VALUES_PER_BYTE: usize = 2;
+
+/// First bytes of a zip archive.
+const ZIP: &[u8] = b"PK";
+
+/// The number that the files before version 1.6 begin with, as a pickle holds it.
+const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/// Under which names the trainers of this literature keep the weights, the ones to be preferred first.
+const WRAPPERS: [&str; 9] = [
+    "params_ema",
+    "params",
+    "state_dict",
+    "model_state_dict",
+    "model_weight",
+    "model",
+    "network",
+    "net",
+    "weights",
+];
+
+/// Prefixes that wrappers put before all keys.
+const PREFIXES: [&str; 5] = ["module.", "bsn.", "denoiser.", "model.", "network."];
+
+/// Whether these bytes begin as a checkpoint of PyTorch does.
+pub(super) fn is_pth(bytes: &[u8]) -> bool {
+    bytes.starts_with(ZIP) || matches!(bytes, [0x80, 2..=5, ..])
+}
+
+/// The numbers of a checkpoint, by the keys of their storages.
+enum Numbers<'a> {
+    Zip { archive: Zip<'a>, folder: &'a str },
+    Slices(BTreeMap<&'a str, &'a [u8]>),
+}
+
+impl StateDict {
+    /// Reads a checkpoint of PyTorch, a zip archive or a file from before version 1.6. Weights that are nested
+    /// (`state_dict`, `params`, ...) or prefixed (`module.`, ...) come without that; what is no tensor is ignored.
+    ///
+    /// # Errors
+    /// [`Kind::Weights`] when the file is damaged, holds no named tensors, holds or claims more than it can, refers to
+    /// anything but plain data, or a value is not finite.
+    pub fn from_pth(bytes: &[u8]) -> Result<Self> {
+        let damaged =
+            |why: String| Error::new(Kind::Weights, format!("this checkpoint cannot be read: {why}"));
+        let (pickle, numbers) = open(bytes).map_err(damaged)?;
+        let mut reader = Reader {
+            pickle,
+            numbers,
+            budget: bytes.len().saturating_mul(VALUES_PER_BYTE),
+            met: 0,
+            arrays: BTreeMap::new(),
+        };
+        let root = reader.unwrap(reader.pickle.root());
+        reader.walk(root, "", 0).map_err(damaged)?;
+        if reader.arrays.is_empty() {
+            return Err(damaged("there are no named tensors in it".into()));
+        }
+        for (key, array) in &reader.arrays {
+            super::check_finite(key, &array.data)?;
+        }
+        Ok(Self { arrays: reader.arrays, metadata: BTreeMap::new() })
+    }
+
+    /// The arrays without the names and prefixes that trainers wrap around them (`params.`, `module.`, ...).
+    pub(super) fn unwrapped(self) -> Self {
+        let Self { mut arrays, metadata } = self;
+        let wrappers = || WRAPPERS.iter().map(|name| format!("{name}."));
+        let prefixes = || PREFIXES.iter().map(|prefix| prefix.to_string()).chain(wrappers());
+        while let Some(prefix) =
+            prefixes().find(|p| arrays.keys().all(|key| key.len() > p.len() && key.starts_with(p)))
+            && !arrays.is_empty()
+        {
+            arrays =
+                arrays.into_iter().map(|(key, array)| (key[prefix.len()..].to_string(), array)).collect();
+        }
+        Self { arrays, metadata }
+    }
+}
+
+fn open(bytes: &[u8]) -> Result<(Pickle<'_>, Numbers<'_>), String> {
+    let unreadable = |why: String| format!("its pickle is not read ({why})");
+    if !bytes.starts_with(ZIP) {
+        return legacy(bytes).map_err(unreadable);
+    }
+    let archive = Zip::open(bytes)?;
+    let name = archive.names().find(|name| *name == "data.pkl" || name.ends_with("/data.pkl"));
+    let name = name.ok_or("it is a zip archive, but not one of PyTorch (there is no `data.pkl` in it)")?;
+    let folder = name.trim_end_matches("data.pkl");
+    if archive.file(&format!("{folder}byteorder")).is_some_and(|order| order.starts_with(b"big")) {
+        return Err("it was written on a big-endian machine".into());
+    }
+    let pickle = Pickle::read(archive.file(name).unwrap_or_default()).map_err(unreadable)?;
+    Ok((pickle, Numbers::Zip { archive, folder }))
+}
+
+/// The files from before version 1.6: pickles of a magic number, a version, the machine, the object and the storages'
+/// keys; then, in the order of the keys, each storage's count and numbers.
+fn legacy(bytes: &[u8]) -> Result<(Pickle<'_>, Numbers<'_>), String> {
+    let mut at = 0;
+    let mut next = || {
+        let pickle = Pickle::read(&bytes[at..])?;
+        at += pickle.length;
+        Ok::<_, String>(pickle)
+    };
+    let magic = next()?;
+    if !matches!(magic.get(magic.root()), Value::Long(bytes) if *bytes == MAGIC) {
+        return Err("it is a pickle, but not one of PyTorch".into());
+    }
+    let (_version, _machine, object, keys) = (next()?, next()?, next()?, next()?);
+    let mut widths = BTreeMap::new();
+    for value in object.values() {
+        if let Value::Storage(storage) = value {
+            widths.insert(storage.key, storage.number.size());
+        }
+    }
+    let Value::List(list) = keys.get(keys.root()) else {
+        return Err("the list of its storages is missing".into());
+    };
+    let mut slices = BTreeMap::new();
+    for &key in list {
+        let Value::Text(key) = keys.get(key) else {
+            return Err("the list of its storages is malformed".into());
+        };
+        let count = bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);
+        let width = widths.get(key).copied().ok_or("a storage in it belongs to nothing")?;
+        let size = count.and_then(|count| usize::try_from(count).ok()?.checked_mul(width));
+        let numbers = size.and_then(|size| bytes.get(at + 8..)?.get(..size)).ok_or("it is cut off")?;
+        slices.insert(*key, numbers);
+        at += 8 + numbers.len();
+    }
+    Ok((object, Numbers::Slices(slices)))
+}
+
+struct Reader<'a> {
+    pickle: Pickle<'a>,
+    numbers: Numbers<'a>,
+    /// How many more values may be read.
+    budget: usize,
+    /// How many entries were met.
+    met: usize,
+    arrays: BTreeMap<String, Array>,
+}
+
+impl<'a> Reader<'a> {
+    /// The dictionary of weights within the dictionaries of a trainer.
+    fn unwrap(&self, mut id: Id) -> Id {
+        for _ in 0..MAX_DEPTH {
+            let inner = WRAPPERS.iter().find_map(|name| {
+                let inner = self.entries(id).find(|(key, _)| key == name)?.1;
+                matches!(self.pickle.get(inner), Value::Dict(_)).then_some(inner)
+            });
+            match inner {
+                Some(inner) => id = inner,
+                None => break,
+            }
+        }
+        id
+    }
+
+    /// The named entries of a dictionary; those with other keys hold no weights.
+    fn entries(&self, id: Id) -> impl Iterator<Item = (&'a str, Id)> {
+        let pairs = match self.pickle.get(id) {
+            Value::Dict(pairs) => pairs.as_slice(),
+            _ => &[],
+        };
+        pairs.iter().filter_map(|&(key, value)| match self.pickle.get(key) {
+            Value::Text(key) => Some((*key, value)),
+            _ => None,
+        })
+    }
+
+    /// Reads the tensors in a dictionary and in those within it.
+    fn walk(&mut self, dict: Id, prefix: &str, depth: usize) -> Result<(), String> {
+        let entries: Vec<(&str, Id)> = self.entries(dict).collect();
+        self.met += entries.len();
+        if self.met > MAX_ENTRIES {
+            return Err(format!("it names more than {MAX_ENTRIES} things"));
+        }
+        for (key, id) in entries {
+            if prefix.len() + key.len() > MAX_KEY {
+                return Err(format!("it holds a name of more than {MAX_KEY} bytes"));
+            }
+            let path = if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") };
+            match self.pickle.get(id) {
+                Value::Tensor(tensor) => {
+                    let tensor = tensor.clone();
+                    let array = self.array(&tensor).map_err(|why| format!("`{path}` {why}"))?;
+                    self.arrays.insert(path, array);
+                }
+                Value::Dict(_) if depth == MAX_DEPTH => {
+                    return Err(format!("its dictionaries are nested deeper than {MAX_DEPTH} levels"));
+                }
+                Value::Dict(_) => self.walk(id, &path, depth + 1)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, tensor: &Tensor) -> Result<Array, String> {
+        let Value::Storage(storage) = self.pickle.get(tensor.storage) else {
+            return Err("has no numbers".into());
+        };
+        let values = tensor.shape.iter().try_fold(1usize, |n, &side| n.checked_mul(side));
+        let values = values.filter(|&n| n <= self.budget).ok_or_else(|| {
+            format!("says it has the shape {:?}, which is more than this file can hold", tensor.shape)
+        })?;
+        self.budget -= values;
+        let bytes = self.numbers.get(storage)?;
+        if values == 0 {
+            return Ok(Array { shape: tensor.shape.clone(), data: Vec::new() });
+        }
+        let reach =
+            tensor.shape.iter().zip(&tensor.stride).try_fold(tensor.offset, |reach, (side, stride)| {
+                reach.checked_add((side - 1).checked_mul(*stride)?)
+            });
+        let reach = reach
+            .filter(|&reach| reach < storage.count)
+            .ok_or_else(|| format!("reaches beyond the {} numbers of its storage", storage.count))?;
+        let width = storage.number.size();
+        let bytes = &bytes[tensor.offset * width..(reach + 1) * width];
+        let data = storage.number.read(&gather(bytes, width, tensor, values));
+        Ok(Array { shape: tensor.shape.clone(), data })
+    }
+}
+
+/// The bytes of a tensor's values, row-major, from those that start at its offset.
+fn gather(bytes: &[u8], width: usize, tensor: &Tensor, values: usize) -> Vec<u8> {
+    let mut gathered = Vec::with_capacity(values * width);
+    let mut index = vec![0; tensor.shape.len()];
+    let mut at = 0;
+    for _ in 0..values {
+        gathered.extend_from_slice(&bytes[at * width..(at + 1) * width]);
+        for (axis, position) in index.iter_mut().enumerate().rev() {
+            *position += 1;
+            if *position < tensor.shape[axis] {
+                at += tensor.stride[axis];
+                break;
+            }
+            *position = 0;
+            at -= tensor.stride[axis] * (tensor.shape[axis] - 1);
+        }
+    }
+    gathered
+}
+
+impl<'a> Numbers<'a> {
+    /// The bytes of a storage: exactly as many as it says.
+    fn get(&self, storage: &Storage) -> Result<&'a [u8], String> {
+        let bytes = match self {
+            Numbers::Zip { archive, folder } => archive.file(&format!("{folder}data/{}", storage.key)),
+            Numbers::Slices(slices) => slices.get(storage.key).copied(),
+        };
+        let bytes = bytes.ok_or_else(|| format!("has its numbers in `{}`, which is missing", storage.key))?;
+        if storage.count.checked_mul(storage.number.size()) != Some(bytes.len()) {
+            return Err(format!(
+                "says there are {} numbers where there are {} bytes",
+                storage.count,
+                bytes.len()
+            ));
+        }
+        Ok(bytes)
+    }
+}

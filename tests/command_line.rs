@@ -1,0 +1,160 @@
+//! The command line as a person uses it, with good input and bad.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use unnoise::photo::{Format, Photo, Samples, decode};
+use unnoise::weights::{Precision, StateDict};
+
+const TINY: &str = "tests/fixtures/noise2noise/unet_tiny/weights.safetensors";
+
+fn unnoise(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_unnoise"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+/// A folder of its own for each test.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+fn photo() -> Photo {
+    let samples = (0..40 * 24 * 3).map(|i| (i * 11 % 251) as u8).collect();
+    Photo::new(40, 24, 3, false, Samples::U8(samples)).unwrap()
+}
+
+/// Expects a failure that says `word`, on one line, and leaves no output behind.
+fn refused(arguments: &[&str], output: Option<&str>, word: &str) {
+    let result = unnoise(arguments);
+    let message = String::from_utf8(result.stderr).unwrap();
+    assert_eq!(result.status.code(), Some(1), "{message}");
+    assert!(message.starts_with("unnoise: ") && message.contains(word), "{message}");
+    assert_eq!(message.trim_end().lines().count(), 1, "{message}");
+    assert!(output.is_none_or(|path| !Path::new(path).exists()));
+}
+
+#[test]
+fn bad_photos_are_refused_with_their_reason() {
+    let dir = folder("bad_photos");
+    let jpeg = photo().encode(Format::Jpeg, 90).unwrap();
+    let out = dir.join("out.png").to_str().unwrap().to_string();
+    for (name, bytes, word) in [
+        ("text.png", b"just some words".as_slice(), "not an image"),
+        ("empty.png", b"".as_slice(), "empty"),
+        ("cut.jpg", &jpeg[..jpeg.len() / 2], "truncated"),
+    ] {
+        let path = write(&dir, name, bytes);
+        refused(&["denoise", &path, "-o", &out, "--weights", TINY], Some(&out), word);
+    }
+    refused(&["denoise", "no-such-file.png", "-o", &out], Some(&out), "no-such-file.png");
+    let good = write(&dir, "good.png", &photo().encode(Format::Png, 0).unwrap());
+    refused(&["denoise", &good, "-o", "out.xyz"], None, "endings");
+    refused(&["denoise", &good, "-o", &out, "--model", "nonsense"], Some(&out), "noise2noise");
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_by_name() {
+    let dir = folder("bad_weights");
+    let good = write(&dir, "good.png", &photo().encode(Format::Png, 0).unwrap());
+    let out = dir.join("out.png").to_str().unwrap().to_string();
+    let original = StateDict::from_safetensors(&std::fs::read(TINY).unwrap()).unwrap();
+    let key = "_block4.2.weight";
+    let mut missing = original.clone();
+    missing.arrays.remove(key);
+    let mut wrong = original.clone();
+    wrong.arrays.get_mut(key).unwrap().shape = vec![16, 8, 6, 3];
+    let mut nan = original.clone();
+    nan.arrays.get_mut(key).unwrap().data[5] = f32::NAN;
+    let mut extra = original.clone();
+    extra.arrays.insert("stray".into(), original.arrays[key].clone());
+    for (state, word) in [
+        (missing, "`_block4.2.weight` is missing"),
+        (wrong, "`_block4.2.weight` has the shape [16, 8, 6, 3] instead of [16, 16, 3, 3]"),
+        (nan, "`_block4.2.weight` contains NaN"),
+        (extra, "`stray` is not part of the network"),
+    ] {
+        let path = write(&dir, "weights.safetensors", &state.to_safetensors(Precision::F32).unwrap());
+        refused(&["denoise", &good, "-o", &out, "--weights", &path], Some(&out), word);
+    }
+}
+
+#[test]
+fn cmyk_and_sixteen_bit_photos_are_denoised() {
+    let dir = folder("exotic_photos");
+    for (name, bit_depth, colors) in [("cmyk.jpg", 8, 3), ("cmyk.tif", 8, 3), ("gray16.png", 16, 1)] {
+        let input = format!("tests/fixtures/photos/{name}");
+        let out = dir.join(format!("{name}.png"));
+        let result = unnoise(&["denoise", &input, "-o", out.to_str().unwrap(), "--weights", TINY]);
+        assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+        let photo = decode(&std::fs::read(&out).unwrap()).unwrap();
+        assert_eq!((photo.width(), photo.height()), (32, 24));
+        assert_eq!((photo.bit_depth(), photo.colors()), (bit_depth, colors));
+    }
+    // The corner without cyan and magenta, 90 yellow and 20 black of 255, is a light yellow.
+    let cmyk = decode(&std::fs::read("tests/fixtures/photos/cmyk.jpg").unwrap()).unwrap();
+    let pixel = cmyk.rgba8(0, 0, 1, 1);
+    for (got, want) in pixel.iter().zip([235, 235, 152]) {
+        assert!(got.abs_diff(want) <= 6, "{pixel:?}");
+    }
+}
+
+#[test]
+fn both_cpu_devices_agree_and_the_answer_is_a_photo() {
+    let dir = folder("devices");
+    let input = write(&dir, "in.png", &photo().encode(Format::Png, 0).unwrap());
+    let results: Vec<Vec<u8>> = ["flex", "ndarray"]
+        .iter()
+        .map(|device| {
+            let out = dir.join(format!("{device}.png"));
+            let result = unnoise(&[
+                "denoise",
+                &input,
+                "-o",
+                out.to_str().unwrap(),
+                "--weights",
+                TINY,
+                "--device",
+                device,
+            ]);
+            assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+            decode(&std::fs::read(out).unwrap()).unwrap().rgba8(0, 0, 40, 24)
+        })
+        .collect();
+    assert!(results[0].iter().zip(&results[1]).all(|(a, b)| a.abs_diff(*b) <= 1));
+}
+
+#[test]
+fn evaluate_reports_every_image_and_the_mean_as_json() {
+    let dir = folder("evaluate");
+    for name in ["one", "two"] {
+        let clean = photo();
+        write(&dir, &format!("{name}_MEAN.PNG"), &clean.encode(Format::Png, 0).unwrap());
+        let noisy = unnoise::noise::add_white_gaussian(&clean, 20.0, 1);
+        write(&dir, &format!("{name}_real.png"), &noisy.encode(Format::Png, 0).unwrap());
+    }
+    let dir = dir.to_str().unwrap();
+    for data in [vec!["--pairs", dir], vec!["--clean", dir, "--sigma", "20", "--seed", "3"]] {
+        let mut arguments = vec!["evaluate", "--model", "noise2noise", "--weights", TINY, "--json"];
+        arguments.extend(&data);
+        let result = unnoise(&arguments);
+        assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
+        assert_eq!(report["model"], "noise2noise");
+        assert_eq!(report["images"].as_array().unwrap().len(), if data[0] == "--pairs" { 2 } else { 4 });
+        for key in ["psnr_noisy", "psnr", "ssim_noisy", "ssim", "seconds"] {
+            assert!(report["images"][0][key].is_f64() && report["mean"][key].is_f64(), "{key}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The main job as a library user does it: tiles, sizes, layouts, the shipped weights.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pollster::block_on;
+use sha2::{Digest, Sha256};
+use unnoise::denoise::{Job, Options};
+use unnoise::device::Backend;
+use unnoise::metrics::psnr;
+use unnoise::models::{self, Card, Network};
+use unnoise::noise::add_white_gaussian;
+use unnoise::photo::{Photo, Samples, decode};
+use unnoise::weights::StateDict;
+
+fn repository(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn network(weights: &str) -> (Network, &'static Card) {
+    let state = StateDict::from_safetensors(&std::fs::read(repository(weights)).unwrap()).unwrap();
+    let card = models::card("noise2noise").unwrap();
+    let device = block_on(Backend::Flex.open()).unwrap();
+    (Network::load(card.id, &state, &device).unwrap(), card)
+}
+
+fn denoise((network, card): (Network, &'static Card), photo: &Photo, tile_pixels: usize) -> (Photo, usize) {
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let options = Options { tile_pixels, ..Options::default() };
+    let mut job = Job::new(network, card, device, Arc::new(photo.clone()), options).unwrap();
+    while block_on(job.step()).unwrap().is_some() {}
+    let tiles = job.plan().tiles.len();
+    (job.finish().unwrap(), tiles)
+}
+
+const TINY: &str = "tests/fixtures/noise2noise/unet_tiny/weights.safetensors";
+
+/// A float photo, so that nothing is rounded away in comparisons.
+fn texture(width: usize, height: usize) -> Photo {
+    let samples = (0..width * height * 3)
+        .map(|i| 0.5 + 0.4 * ((i as f32 * 0.37).sin() * (i as f32 * 0.0113).cos()))
+        .collect();
+    Photo::new(width, height, 3, false, Samples::F32(samples)).unwrap()
+}
+
+#[test]
+fn tiles_give_what_one_piece_gives() {
+    for (width, height) in [(1021, 67), (90, 901)] {
+        let photo = texture(width, height);
+        let (whole, one) = denoise(network(TINY), &photo, 1 << 20);
+        let (tiled, many) = denoise(network(TINY), &photo, 576 * 96);
+        assert!(one == 1 && many > 1, "{one} and {many} tiles");
+        let (a, b) = (whole.float32(), tiled.float32());
+        let largest = a.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let worst = a.iter().zip(&b).fold(0f32, |m, (x, y)| m.max((x - y).abs()));
+        assert!(worst <= 1e-4 * largest, "{worst} of {largest}");
+    }
+}
+
+#[test]
+fn every_size_and_layout_keeps_its_shape() {
+    for (width, height) in [(1, 1), (7, 5), (1, 33), (97, 31), (128, 64)] {
+        for (colors, alpha) in [(1, false), (1, true), (3, false), (3, true)] {
+            let n = width * height * (colors + usize::from(alpha));
+            let photo = Photo::new(
+                width,
+                height,
+                colors,
+                alpha,
+                Samples::U8((0..n).map(|i| (i * 31) as u8).collect()),
+            )
+            .unwrap();
+            let (result, _) = denoise(network(TINY), &photo, 1 << 20);
+            let shape = |p: &Photo| (p.width(), p.height(), p.colors(), p.has_alpha(), p.bit_depth());
+            assert_eq!(shape(&result), shape(&photo));
+            if alpha {
+                let alphas =
+                    |p: &Photo| p.float32().into_iter().skip(colors).step_by(colors + 1).collect::<Vec<_>>();
+                assert_eq!(alphas(&result), alphas(&photo));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unfinished_job_gives_no_photo() {
+    let (network, card) = network(TINY);
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let job = Job::new(network, card, device, Arc::new(texture(8, 8)), Options::default()).unwrap();
+    assert!(job.finish().is_err());
+}
+
+#[test]
+fn shipped_weights_are_those_on_the_cards() {
+    for card in models::CARDS {
+        let Some(weights) = card.weights else { continue };
+        let bytes = std::fs::read(repository("pkg-config/weights").join(weights.file)).unwrap();
+        assert_eq!(bytes.len() as u64, weights.bytes, "{}", card.id);
+        let digest: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(digest, weights.sha256, "{}", card.id);
+        let state = StateDict::from_safetensors(&bytes).unwrap();
+        assert_eq!(state.parameters() as u64, card.parameters, "{}", card.id);
+        let device = block_on(Backend::Flex.open()).unwrap();
+        let network = Network::load(card.id, &state, &device).unwrap();
+        assert_eq!(block_on(network.export()).unwrap().arrays, state.arrays, "{}", card.id);
+    }
+}
+
+#[test]
+fn the_shipped_noise2noise_weights_denoise() {
+    let clean =
+        decode(&std::fs::read(repository("tests/browser/fixtures/kodak23_clean.png")).unwrap()).unwrap();
+    let clean = Photo::from_planar(&clean.planar().crop(256, 128, 256, 256)).unwrap().to_8bit();
+    let noisy = add_white_gaussian(&clean, 25.0, 7);
+    let (denoised, _) = denoise(network("pkg-config/weights/noise2noise.safetensors"), &noisy, 1 << 20);
+    let (before, after) = (psnr(&noisy, &clean).unwrap(), psnr(&denoised, &clean).unwrap());
+    assert!(after > before + 9.0, "{before} -> {after}");
+}
