@@ -296,7 +296,7 @@ mod tests {
         device.seed(6);
         let config = BlindUNetConfig::new().with_features(4).with_outputs(3);
         for side in [1, 3, 9] {
-            let network = config.clone().with_shift((side + 1) / 2).init(&device);
+            let network = config.clone().with_shift(usize::div_ceil(side, 2)).init(&device);
             blind_spot::check(3, 32, 64, side / 2, |x| network.forward(x));
         }
     }
