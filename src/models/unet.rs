@@ -41,7 +41,7 @@ pub const CARD: Card = Card {
     weights: Some(Bundled {
         file: "unet.safetensors",
         bytes: 2_162_320,
-        sha256: "e111cc235a86d32749f862be5eac0a26014b620955c36fb59f3f4f3ff564735f",
+        sha256: "b772ab400e0fbcc9e7e378a61284f29966da9fa01e2c3d1ed585c3159f6dfd65",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

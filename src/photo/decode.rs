@@ -34,25 +34,37 @@ pub fn decode(bytes: &[u8]) -> Result<Photo> {
         let message = "this JPEG is truncated: its end is missing";
         return Err(Error::new(Kind::Decode, message));
     }
-    read(reader, bytes.len()).map_err(|e| describe(e, name))?
+    check_size(bytes)?;
+    let (image, metadata) = read(reader).map_err(|e| describe(e, name))?;
+    Ok(Photo { metadata, ..from_image(image)? })
 }
 
-/// Reads header, limits, metadata and pixels. The inner result carries our own errors.
-fn read(mut reader: ImageReader<Cursor<&[u8]>>, file_size: usize) -> Result<Result<Photo>, ImageError> {
+/// Refuses an image by the size that its header claims, before any decoder sees it.
+fn check_size(bytes: &[u8]) -> Result<()> {
+    let Ok(size) = imagesize::blob_size(bytes) else {
+        return Ok(()); // the decoder knows better what is wrong
+    };
+    let pixels = size.width as u64 * size.height as u64;
+    if pixels <= MAX_PIXELS {
+        return Ok(());
+    }
+    let message = format!(
+        "this image says it is {}x{} ({} megapixels, in a file of {} bytes); up to {} megapixels are read",
+        size.width,
+        size.height,
+        pixels / 1_000_000,
+        bytes.len(),
+        MAX_PIXELS / 1_000_000
+    );
+    Err(Error::new(Kind::TooLarge, message))
+}
+
+/// Reads metadata and pixels, the right way up.
+fn read(mut reader: ImageReader<Cursor<&[u8]>>) -> Result<(DynamicImage, Metadata), ImageError> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_PIXELS * 8);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
-    let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > MAX_PIXELS {
-        let message = format!(
-            "this image says it is {width}x{height} ({} megapixels, in a file of {file_size} bytes); up to {} megapixels are read",
-            pixels / 1_000_000,
-            MAX_PIXELS / 1_000_000
-        );
-        return Ok(Err(Error::new(Kind::TooLarge, message)));
-    }
     let orientation = decoder.orientation()?;
     let mut metadata = Metadata { icc: decoder.icc_profile()?, exif: decoder.exif_metadata()? };
     if let Some(exif) = &mut metadata.exif {
@@ -65,7 +77,7 @@ fn read(mut reader: ImageReader<Cursor<&[u8]>>, file_size: usize) -> Result<Resu
     }
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
-    Ok(from_image(image).map(|photo| Photo { metadata, ..photo }))
+    Ok((image, metadata))
 }
 
 fn is_cmyk(color: image::ExtendedColorType) -> bool {

@@ -1,0 +1,84 @@
+import { UnnoiseError } from "./errors.js";
+import type { Device, DeviceChoice } from "./types.js";
+
+/** The device to use, and why. */
+export interface DeviceDecision {
+  readonly device: Device;
+  /** One sentence. */
+  readonly reason: string;
+  /** Name of the GPU adapter, when one was found. */
+  readonly adapter: string | undefined;
+}
+
+/** An adapter, or the words for why it cannot be used. */
+interface Probe {
+  readonly name: string | undefined;
+  readonly software: boolean;
+  /** What is missing, or `undefined` when burn can run on it. */
+  readonly problem: string | undefined;
+}
+
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|microsoft basic render|warp/i;
+
+/**
+ * Decides what computes. `auto` is WebGPU on real hardware, else flex: a software GPU is many times slower than flex.
+ * Asked for by name, WebGPU may be software too.
+ *
+ * @param gpuFailure why WebGPU is not to be tried again, after it failed on this page
+ * @throws `UnnoiseError` `device` when `webgpu` is asked for and cannot be had
+ */
+export async function chooseDevice(
+  choice: DeviceChoice,
+  gpuFailure: string | undefined,
+): Promise<DeviceDecision> {
+  if (choice === "flex" || choice === "ndarray") {
+    return { device: choice, reason: "It was asked for.", adapter: undefined };
+  }
+  if (choice === "auto" && gpuFailure !== undefined) {
+    return { device: "flex", reason: gpuFailure, adapter: undefined };
+  }
+  const probe = await probeGpu();
+  if (choice === "webgpu") {
+    if (probe.problem !== undefined) throw new UnnoiseError("device", probe.problem);
+    return { device: "webgpu", reason: "It was asked for.", adapter: probe.name };
+  }
+  if (probe.problem !== undefined) {
+    return { device: "flex", reason: probe.problem, adapter: probe.name };
+  }
+  if (probe.software) {
+    const reason = `The only WebGPU adapter here is software (${probe.name ?? "unnamed"}), which is slower than the CPU path.`;
+    return { device: "flex", reason, adapter: probe.name };
+  }
+  return { device: "webgpu", reason: "WebGPU runs on this machine's GPU.", adapter: probe.name };
+}
+
+async function probeGpu(): Promise<Probe> {
+  const without = (problem: string): Probe => ({ name: undefined, software: false, problem });
+  // `gpu` is typed as always there, which it is not.
+  const gpu = (navigator as { gpu?: GPU }).gpu;
+  if (!gpu) {
+    return without(
+      isSecureContext ? "This browser has no WebGPU." : "WebGPU needs a secure page (https, or localhost).",
+    );
+  }
+  // An adapter request may throw where the GPU is blocked; that is "none" as well.
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+  if (!adapter) return without("WebGPU finds no adapter on this machine.");
+  const { info } = adapter;
+  const words = [info.vendor, info.architecture, info.device, info.description].filter(Boolean);
+  const name = words.join(" ") || undefined;
+  return {
+    name,
+    software: isFallback(adapter) || SOFTWARE.test(words.join(" ")),
+    // burn opens its device with this feature, and the process ends where it is missing.
+    problem: adapter.features.has("timestamp-query")
+      ? undefined
+      : `The WebGPU adapter (${name ?? "unnamed"}) lacks "timestamp-query", which the engine needs.`,
+  };
+}
+
+/** The flag moved from the adapter to its info; browsers have one or the other. */
+function isFallback(adapter: GPUAdapter): boolean {
+  const old = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter;
+  return old ?? adapter.info.isFallbackAdapter;
+}

@@ -1,0 +1,65 @@
+/** Loads one of the two builds of the wasm. */
+import * as cpu from "../wasm/cpu/unnoise.js";
+import * as full from "../wasm/full/unnoise.js";
+import { bodySize, request, type ByteProgress } from "./download.js";
+import { UnnoiseError, messageOf } from "./errors.js";
+import type { Artifact, PostedWasm } from "./protocol.js";
+import type { Wasm } from "./wasm.js";
+
+// Both glue modules are imported statically: they are small and do nothing by themselves, and a dynamic import in a
+// worker is what bundlers trip over. The URLs are spelt out because that is what bundlers look for.
+const ARTIFACTS: Record<Artifact, { wasm: Wasm; url: URL }> = {
+  cpu: { wasm: cpu, url: new URL("../wasm/cpu/unnoise_bg.wasm", import.meta.url) },
+  full: { wasm: full, url: new URL("../wasm/full/unnoise_bg.wasm", import.meta.url) },
+};
+
+/**
+ * Downloads and starts a build.
+ *
+ * @throws `UnnoiseError` `network` when it cannot be fetched, `internal` when it does not start
+ */
+export async function loadWasm(
+  artifact: Artifact,
+  source: PostedWasm | undefined,
+  onProgress: ByteProgress,
+): Promise<Wasm> {
+  const { wasm, url } = ARTIFACTS[artifact];
+  const module = await toModule(source ?? url.href, onProgress);
+  try {
+    await wasm.default({ module_or_path: module });
+  } catch (cause) {
+    const message = `The engine does not start (${messageOf(cause)}).`;
+    throw new UnnoiseError("internal", message, { cause });
+  }
+  return wasm;
+}
+
+async function toModule(
+  source: PostedWasm,
+  onProgress: ByteProgress,
+): Promise<Response | BufferSource | WebAssembly.Module> {
+  if (typeof source !== "string") return source;
+  const response = await request(source);
+  const type = response.headers.get("content-type") ?? "";
+  if (type.startsWith("text/html")) {
+    // Servers of single-page apps answer any missing file with their page.
+    const message = `${source} is a web page, not the engine: the server does not have the file.`;
+    throw new UnnoiseError("network", message);
+  }
+  void countBytes(response.clone(), onProgress);
+  return response;
+}
+
+/** Counts on a copy: compiled code is cached by the browser only when it gets the response that came from the network. */
+async function countBytes(response: Response, onProgress: ByteProgress): Promise<void> {
+  const total = bodySize(response);
+  let loaded = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      loaded += chunk.length;
+      onProgress(loaded, total);
+    }
+  } catch {
+    // The original of this response fails as well, and is what reports it.
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * What went wrong, as a stable name to branch on.
+ *
+ * - `decode`: the bytes are not an image, or are a damaged one
+ * - `unsupported`: an image, or an input, of a kind that is not read
+ * - `too-large`: the image has more pixels than can be held safely
+ * - `weights`: damaged weights, or weights of another network
+ * - `model`: no model of that name
+ * - `device`: the compute device cannot be had, or was lost
+ * - `option`: an option outside its range
+ * - `encode`: the result cannot be written in that format
+ * - `network`: a URL that the caller gave, or a file of the package, could not be fetched
+ * - `canceled`: the caller's `AbortSignal` said stop
+ * - `internal`: a failure inside the library, worth a bug report
+ */
+export type ErrorCode =
+  | "decode"
+  | "unsupported"
+  | "too-large"
+  | "weights"
+  | "model"
+  | "device"
+  | "option"
+  | "encode"
+  | "network"
+  | "canceled"
+  | "internal";
+
+const CODES: ReadonlySet<string> = new Set<ErrorCode>([
+  "decode",
+  "unsupported",
+  "too-large",
+  "weights",
+  "model",
+  "device",
+  "option",
+  "encode",
+  "network",
+  "canceled",
+  "internal",
+]);
+
+/**
+ * The only error this package throws. `code` says what sort, `message` says what exactly, in a sentence fit to show.
+ * When `code` is `canceled`, `name` is `AbortError`, as everywhere else on the web platform.
+ */
+export class UnnoiseError extends Error {
+  /** What went wrong, as a stable name. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = code === "canceled" ? "AbortError" : "UnnoiseError";
+    this.code = code;
+  }
+
+  /** Any thrown value as an `UnnoiseError`; one without a known `code` becomes `otherwise`. */
+  static from(thrown: unknown, otherwise: ErrorCode = "internal"): UnnoiseError {
+    if (thrown instanceof UnnoiseError) return thrown;
+    return new UnnoiseError(codeOf(thrown) ?? otherwise, messageOf(thrown), { cause: thrown });
+  }
+}
+
+/** The error for a call that `signal` ended. */
+export function canceled(signal?: AbortSignal): UnnoiseError {
+  return new UnnoiseError("canceled", "The operation was canceled.", { cause: signal?.reason });
+}
+
+/** Throws the `canceled` error when `signal` has already said stop. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw canceled(signal);
+}
+
+/** The stable code that the wasm put on one of its errors, if this is one. */
+export function codeOf(thrown: unknown): ErrorCode | undefined {
+  if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;
+  const { code } = thrown;
+  return typeof code === "string" && CODES.has(code) ? (code as ErrorCode) : undefined;
+}
+
+/** The text of any thrown value. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

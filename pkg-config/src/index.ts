@@ -1,0 +1,34 @@
+/**
+ * Image denoising that runs in the browser.
+ *
+ * ```js
+ * import { Denoiser } from "unnoise";
+ *
+ * const denoiser = await Denoiser.create();
+ * const result = await denoiser.denoise(file);
+ * image.src = URL.createObjectURL(await result.blob());
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { Denoiser } from "./client.js";
+export { UnnoiseError, type ErrorCode } from "./errors.js";
+export { models } from "./models.js";
+export { DenoiseResult } from "./result.js";
+export type {
+  CreateOptions,
+  DecodedPhoto,
+  DenoiseOptions,
+  Device,
+  DeviceChoice,
+  EngineInfo,
+  FloatPixels,
+  ImageInput,
+  ImageType,
+  ModelCard,
+  Progress,
+  RunInfo,
+  Tile,
+  WasmSource,
+  WeightsInput,
+} from "./types.js";

@@ -1,0 +1,85 @@
+import { absolute, request } from "./download.js";
+import { UnnoiseError, canceled, messageOf, throwIfAborted } from "./errors.js";
+import type { Source } from "./protocol.js";
+import type { ImageInput } from "./types.js";
+
+type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | ImageData>;
+
+/**
+ * Brings an input into a form that can be posted to the worker. Files stay files; what the browser has decoded
+ * already (elements, bitmaps, frames, canvases) becomes 8-bit pixels.
+ *
+ * @throws `UnnoiseError` `unsupported` for other inputs, `network` for a URL that cannot be fetched, `canceled`
+ */
+export async function toSource(input: ImageInput, signal?: AbortSignal): Promise<Source> {
+  throwIfAborted(signal);
+  if (input instanceof Blob) return { kind: "file", blob: input };
+  if (input instanceof ArrayBuffer) return { kind: "file", blob: new Blob([input]) };
+  if (input instanceof Uint8Array) return { kind: "file", blob: new Blob([new Uint8Array(input)]) };
+  if (typeof input === "string" || input instanceof URL) return fetchSource(input, signal);
+  if (input instanceof ImageData) return fromImageData(input);
+  return fromDrawable(input);
+}
+
+async function fetchSource(url: string | URL, signal?: AbortSignal): Promise<Source> {
+  const response = await request(absolute(url), signal);
+  const blob = await response.blob().catch((cause: unknown) => {
+    if (signal?.aborted) throw canceled(signal);
+    throw new UnnoiseError("network", `The download of ${response.url} broke off.`, { cause });
+  });
+  return { kind: "file", blob };
+}
+
+function fromImageData({ width, height, data }: ImageData): Source {
+  // Browsers also make float ImageData, which the types do not know yet.
+  const samples: unknown = data;
+  if (!(samples instanceof Uint8ClampedArray)) {
+    throw new UnnoiseError("unsupported", "Only 8-bit ImageData is read.");
+  }
+  return { kind: "rgba", width, height, data: new Uint8Array(samples) };
+}
+
+async function fromDrawable(input: Drawable): Promise<Source> {
+  const [width, height] = await drawnSize(input);
+  if (!(width > 0 && height > 0)) {
+    throw new UnnoiseError("unsupported", "The image has no pixels (is it loaded?).");
+  }
+  // In main memory: a canvas on the GPU may be lost, and is read back at once anyway.
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!context) throw new UnnoiseError("too-large", `No ${width}x${height} canvas can be made.`);
+  try {
+    context.drawImage(input, 0, 0, width, height);
+    return fromImageData(context.getImageData(0, 0, width, height));
+  } catch (cause) {
+    const message = `The image's pixels cannot be read (${messageOf(cause)}).`;
+    throw new UnnoiseError("unsupported", message, { cause });
+  }
+}
+
+async function drawnSize(input: Drawable): Promise<[number, number]> {
+  if (is(input, "HTMLImageElement")) {
+    await input.decode().catch((cause: unknown) => {
+      throw new UnnoiseError("decode", "The browser cannot decode the image.", { cause });
+    });
+    return [input.naturalWidth, input.naturalHeight];
+  }
+  if (is(input, "VideoFrame")) return [input.displayWidth, input.displayHeight];
+  if (is(input, "ImageBitmap") || is(input, "HTMLCanvasElement") || is(input, "OffscreenCanvas")) {
+    return [input.width, input.height];
+  }
+  throw new UnnoiseError("unsupported", "This is not an image of a kind that is read.");
+}
+
+interface Classes {
+  HTMLImageElement: HTMLImageElement;
+  HTMLCanvasElement: HTMLCanvasElement;
+  OffscreenCanvas: OffscreenCanvas;
+  ImageBitmap: ImageBitmap;
+  VideoFrame: VideoFrame;
+}
+
+/** `instanceof` for classes that do not exist everywhere (workers, older browsers). */
+function is<K extends keyof Classes>(value: unknown, name: K): value is Classes[K] {
+  const type = (globalThis as unknown as Record<string, (new () => unknown) | undefined>)[name];
+  return type !== undefined && value instanceof type;
+}

@@ -1,0 +1,107 @@
+import { UnnoiseError } from "./errors.js";
+import type { Link } from "./link.js";
+import type { FloatPixels, ImageType, RunInfo } from "./types.js";
+
+/** What the worker keeps for a result, shared by all views of it. */
+class Kept {
+  constructor(
+    readonly link: Link,
+    readonly id: number,
+  ) {
+    link.retain(id);
+  }
+
+  release(): void {
+    this.link.release(this.id);
+  }
+}
+
+/** Frees in the worker what the page has forgotten. */
+const forgotten = new FinalizationRegistry<{ link: Link; id: number }>(({ link, id }) => {
+  link.release(id);
+});
+
+const TYPES: readonly string[] = ["image/png", "image/jpeg", "image/webp", "image/tiff"];
+
+/**
+ * A denoised photo. Its pixels stay in the worker, in the photo's own bit depth, until one of the methods asks for
+ * them. They are freed by {@link DenoiseResult.dispose}, with the denoiser, or when the result is garbage collected.
+ */
+export class DenoiseResult {
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  /** What ran, on what, why, and how long it took. */
+  readonly info: RunInfo;
+  /** From 0 (the photo as it was) to 1 (as the run made it). */
+  readonly strength: number;
+  readonly #kept: Kept;
+
+  private constructor(kept: Kept, size: { width: number; height: number }, info: RunInfo, strength: number) {
+    this.#kept = kept;
+    this.width = size.width;
+    this.height = size.height;
+    this.info = info;
+    this.strength = strength;
+  }
+
+  /** @internal */
+  static of(link: Link, id: number, size: { width: number; height: number }, info: RunInfo): DenoiseResult {
+    const kept = new Kept(link, id);
+    forgotten.register(kept, { link, id });
+    return new DenoiseResult(kept, size, info, 1);
+  }
+
+  /**
+   * The same result blended with the photo, without running the network again.
+   *
+   * @param strength from 0 (the photo as it was) to 1 (as the run made it)
+   * @throws `UnnoiseError` `option`; results of models that enlarge cannot be blended, which their methods will say
+   */
+  withStrength(strength: number): DenoiseResult {
+    if (!(strength >= 0 && strength <= 1)) {
+      throw new UnnoiseError("option", `strength is ${strength}; it goes from 0 to 1.`);
+    }
+    return new DenoiseResult(this.#kept, this, this.info, strength);
+  }
+
+  /**
+   * The result as a file. PNG holds 8 and 16 bit, TIFF also float; JPEG and WebP (lossless) are 8 bit. Alpha, colour
+   * profile and EXIF are kept where the format can.
+   *
+   * @param quality for JPEG, from 0 to 1. Default 0.92.
+   * @throws `UnnoiseError` `option` for another type, `encode` when the format cannot hold the photo
+   */
+  async blob(type: ImageType = "image/png", quality?: number): Promise<Blob> {
+    if (!TYPES.includes(type)) {
+      throw new UnnoiseError("option", `${type} is not written; ${TYPES.join(", ")} are.`);
+    }
+    if (quality !== undefined && !(quality >= 0 && quality <= 1)) {
+      throw new UnnoiseError("option", `quality is ${quality}; it goes from 0 to 1.`);
+    }
+    const bytes = await this.#kept.link.call("encode", { ...this.#view(), type, quality });
+    return new Blob([bytes], { type });
+  }
+
+  /** The result in 8-bit RGBA with straight alpha. */
+  async imageData(): Promise<ImageData> {
+    const rgba = await this.#kept.link.call("rgba", this.#view());
+    return new ImageData(new Uint8ClampedArray(rgba.buffer), this.width);
+  }
+
+  /** The result as interleaved floats, 0 to 1. */
+  async float32(): Promise<FloatPixels> {
+    const { channels, data } = await this.#kept.link.call("float32", this.#view());
+    return { width: this.width, height: this.height, channels, data };
+  }
+
+  /** Frees the pixels of this result and of all its blends. */
+  dispose(): void {
+    this.#kept.release();
+  }
+
+  #view(): { result: number; strength: number } {
+    return { result: this.#kept.id, strength: this.strength };
+  }
+}

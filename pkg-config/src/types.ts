@@ -1,0 +1,197 @@
+/** What computes: the GPU through WebGPU, or one CPU core through the `flex` or `ndarray` backend of burn. */
+export type Device = "webgpu" | "flex" | "ndarray";
+
+/** A {@link Device}, or `auto`: WebGPU on real hardware, else `flex`. */
+export type DeviceChoice = "auto" | Device;
+
+/** A photo. Files and their bytes are read by the package itself, which keeps 16 bit, alpha and colour profile. */
+export type ImageInput =
+  | Blob
+  | URL
+  | string
+  | ArrayBuffer
+  | Uint8Array
+  | ImageData
+  | ImageBitmap
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | VideoFrame;
+
+/** A `.safetensors` file: itself, its bytes, or where to fetch it. */
+export type WeightsInput = Blob | URL | string | ArrayBuffer | Uint8Array;
+
+/** Where one of the two `.wasm` files comes from: its URL, its bytes, or the compiled module. */
+export type WasmSource = string | URL | ArrayBuffer | Uint8Array | WebAssembly.Module;
+
+/** What is known about a network: the model card. */
+export interface ModelCard {
+  /** Name to give as `model`. */
+  readonly id: string;
+  readonly title: string;
+  /** One or two sentences for a person who has to choose. */
+  readonly summary: string;
+  readonly paper: {
+    readonly title: string;
+    readonly authors: string;
+    readonly year: number;
+    readonly url: string;
+  };
+  /** Where the authors' code is. */
+  readonly repository: string;
+  /** Colour channels the network takes: 1 or 3. */
+  readonly channels: number;
+  /** Range of its input values. */
+  readonly range: readonly [number, number];
+  /** Sides of a tile are multiples of this, pixels. */
+  readonly sizeMultiple: number;
+  /** How far an output pixel sees, pixels to each side. */
+  readonly receptiveField: number;
+  /** Output pixels per input pixel, per side. */
+  readonly scale: number;
+  /** What noise its weights know. */
+  readonly noise: string;
+  /** Multiply-accumulates per pixel. */
+  readonly macPerPixel: number;
+  /** Number of weights. */
+  readonly parameters: number;
+  /** The file that ships with the package, or `null` when the caller must bring one. */
+  readonly weights: {
+    /** Name of the file in the package's `weights` folder. */
+    readonly file: string;
+    /** Its size, bytes. */
+    readonly bytes: number;
+    /** Its SHA-256, hexadecimal. */
+    readonly sha256: string;
+    /** Licence of the weights. */
+    readonly licence: string;
+  } | null;
+  /** Whether this is the model taken when none is named. */
+  readonly default: boolean;
+}
+
+/** How far a long operation is. */
+export type Progress =
+  | {
+      /** Downloading the weights, or the engine's `.wasm`. */
+      readonly phase: "weights" | "engine";
+      /** Bytes so far. */
+      readonly loaded: number;
+      /** Bytes in all, where the server says so. */
+      readonly total: number | undefined;
+    }
+  | {
+      /** Denoising. */
+      readonly phase: "tiles";
+      /** Tiles finished. */
+      readonly done: number;
+      /** Tiles in all. */
+      readonly total: number;
+    };
+
+/** A part of the result that is final. */
+export interface Tile {
+  /** Left edge in the result, pixels. */
+  readonly x: number;
+  /** Top edge in the result, pixels. */
+  readonly y: number;
+  /** Its pixels, 8-bit RGBA with straight alpha; `image.width` x `image.height`. */
+  readonly image: ImageData;
+}
+
+/** Options of `Denoiser.create`. */
+export interface CreateOptions {
+  /** Id of a model card. Default: the card marked `default`. */
+  readonly model?: string | undefined;
+  /** Own weights for that model. Default: the file that ships with the package. */
+  readonly weights?: WeightsInput | undefined;
+  /** What computes. Default `auto`. */
+  readonly device?: DeviceChoice | undefined;
+  /** Called while weights and engine download. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Stops the creation; what was downloaded is dropped. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Where the `.wasm` files are, when not beside the package: the URL of a folder that holds `cpu/unnoise_bg.wasm` and
+   * `full/unnoise_bg.wasm`, or a source for each (`cpu` is for `flex`, `full` for `webgpu` and `ndarray`).
+   */
+  readonly wasmUrl?: string | URL | { readonly cpu?: WasmSource; readonly full?: WasmSource } | undefined;
+  /** URL of the folder with the package's weights, when not beside the package. */
+  readonly weightsUrl?: string | URL | undefined;
+}
+
+/** Options of `denoise`. */
+export interface DenoiseOptions {
+  /** From 0 (the photo as it was) to 1 (fully denoised). Default 1. */
+  readonly strength?: number | undefined;
+  /** Pixels of a tile at most, overlap included: fewer take less memory and more time. Default 2^20. */
+  readonly tile?: number | undefined;
+  /** Seed for models that draw random numbers, an integer from 0 to 2^32 - 1. Default 0. */
+  readonly seed?: number | undefined;
+  /** Stops the run within one tile. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after every tile. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called with every tile as it becomes final, to paint it. */
+  readonly onTile?: ((tile: Tile) => void) | undefined;
+}
+
+/** A photo as decoded, for showing it. */
+export interface DecodedPhoto {
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  /** Colour channels: 1 (gray) or 3. */
+  readonly channels: number;
+  readonly hasAlpha: boolean;
+  /** Bits per sample: 8, 16, or 32 for float. */
+  readonly bitDepth: number;
+  /** The photo in 8-bit RGBA with straight alpha. */
+  readonly image: ImageData;
+}
+
+/** What really runs. */
+export interface EngineInfo {
+  /** Version of the package. */
+  readonly version: string;
+  /** Id of the model card. */
+  readonly model: string;
+  /** The device that computes. */
+  readonly device: Device;
+  /** Why it is this device: one sentence. */
+  readonly reason: string;
+  /** Name of the GPU adapter, when there is one. */
+  readonly adapter: string | undefined;
+}
+
+/** What ran to make a result. */
+export interface RunInfo extends EngineInfo {
+  /** Number of tiles. */
+  readonly tiles: number;
+  /** Size of the tiles that the network saw, overlap included, pixels. */
+  readonly tileWidth: number;
+  /** See `tileWidth`. */
+  readonly tileHeight: number;
+  /** How far each tile reaches into its neighbours, pixels to each side. */
+  readonly overlap: number;
+  /** Time of the run, seconds, without decoding. */
+  readonly seconds: number;
+  /** `seconds` by the photo's size, seconds per megapixel. */
+  readonly secondsPerMegapixel: number;
+}
+
+/** File formats that results are written in. */
+export type ImageType = "image/png" | "image/jpeg" | "image/webp" | "image/tiff";
+
+/** Interleaved samples. */
+export interface FloatPixels {
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  /** Samples per pixel: the colours (1 or 3), and alpha last where there is one. */
+  readonly channels: number;
+  /** Row by row, 0 to 1. */
+  readonly data: Float32Array;
+}

@@ -1,0 +1,61 @@
+import type { ModelCard } from "./types.js";
+
+/** A photo in wasm memory; whoever holds it frees it. */
+export interface WasmPhoto {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  readonly hasAlpha: boolean;
+  readonly bitDepth: number;
+  rgba(): Uint8Array;
+  float32(): Float32Array;
+  encode(format: "png" | "jpeg" | "webp" | "tiff", quality?: number): Uint8Array;
+  /** A new photo from `original` (strength 0) to this one (1). */
+  blend(original: WasmPhoto, strength: number): WasmPhoto;
+  free(): void;
+}
+
+/** A rectangle that has become final. */
+export interface WasmTile {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8Array;
+}
+
+/** One photo on its way through the network. */
+export interface WasmJob {
+  readonly tiles: number;
+  readonly done: number;
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+  readonly overlap: number;
+  step(): Promise<WasmTile | undefined>;
+  /** Uses the job up: it must not be freed afterwards. */
+  finish(): WasmPhoto;
+  free(): void;
+}
+
+/** A device with a network on it. */
+export interface WasmEngine {
+  readonly device: string;
+  /** Keeps the network it had when it throws. */
+  load(model: string, weights: Uint8Array): void;
+  begin(photo: WasmPhoto, options: { tile?: number; strength?: number; seed?: number }): WasmJob;
+  free(): void;
+}
+
+/** What both wasm artifacts export, once initialised. */
+export interface Wasm {
+  default(options: {
+    module_or_path: string | URL | Response | BufferSource | WebAssembly.Module;
+  }): Promise<unknown>;
+  cards(): ModelCard[];
+  version(): string;
+  Photo: {
+    decode(bytes: Uint8Array): WasmPhoto;
+    fromRgba(width: number, height: number, rgba: Uint8Array): WasmPhoto;
+  };
+  Engine: { create(device: string): Promise<WasmEngine> };
+}

@@ -1,0 +1,85 @@
+/** Files the tests feed to the page: fixtures, and what can be made in a few lines. */
+import { readFileSync } from "node:fs";
+import { pngOf, writePng } from "./png";
+
+/** A file as the page gets it. */
+export interface TestFile {
+  name: string;
+  mimeType: string;
+  buffer: Buffer;
+}
+
+/** A file of this repository, `path` relative to this folder. */
+export function read(path: string): Buffer {
+  return readFileSync(new URL(path, import.meta.url));
+}
+
+/** A photo from `fixtures/`. */
+export function fixture(path: string): TestFile {
+  const name = path.replace(/.*\//, "");
+  const mimeTypes: Record<string, string> = { png: "image/png", jpg: "image/jpeg", tif: "image/tiff" };
+  const mimeType = mimeTypes[name.replace(/.*\./, "")] ?? "application/octet-stream";
+  return { name, mimeType, buffer: read(`fixtures/${path}`) };
+}
+
+/** A file with these contents. */
+export function file(name: string, contents: string | Uint8Array): TestFile {
+  return { name, mimeType: "application/octet-stream", buffer: Buffer.from(contents) };
+}
+
+/** A PNG of a gradient with a little noise, always the same. */
+export function photo(width: number, height: number, name = `${width}x${height}.png`): TestFile {
+  const data = new Uint8Array(3 * width * height);
+  let state = 1;
+  for (let i = 0; i < data.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const column = Math.floor(i / 3) % width;
+    data[i] = 60 + (100 * column) / width + ((state >>> 24) & 63);
+  }
+  return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
+}
+
+/** A PNG whose header claims a size that the few bytes after it do not have. */
+export function hugePng(width: number, height: number): TestFile {
+  return { name: "huge.png", mimeType: "image/png", buffer: pngOf(width, height, new Uint8Array(16)) };
+}
+
+/** A tensor of a safetensors file. */
+interface Tensor {
+  dtype: string;
+  shape: number[];
+  data: Buffer;
+}
+
+/** The shipped weights with something wrong in them, which `spoil` does to the tensors. */
+export function spoiltWeights(spoil: (tensors: Map<string, Tensor>) => void): TestFile {
+  const bytes = read("../../pkg/weights/noise2noise.safetensors");
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString("utf8", 8, start)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const data = Buffer.from(bytes.subarray(start + offsets[0], start + offsets[1]));
+    tensors.set(name, { dtype, shape, data });
+  }
+  spoil(tensors);
+  return file("spoilt.safetensors", writeSafetensors(tensors));
+}
+
+function writeSafetensors(tensors: Map<string, Tensor>): Buffer {
+  const header: Record<string, unknown> = {};
+  const chunks: Buffer[] = [];
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of tensors) {
+    header[name] = { dtype, shape, data_offsets: [end, end + data.length] };
+    chunks.push(data);
+    end += data.length;
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([size, text, ...chunks]);
+}

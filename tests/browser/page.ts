@@ -1,0 +1,118 @@
+/** The page, as a person sees and uses it. */
+import { readFile } from "node:fs/promises";
+import { expect, test as base, type Locator, type Page } from "@playwright/test";
+import type { TestFile } from "./files";
+import { readPng, type Pixels } from "./png";
+
+export class UnnoisePage {
+  readonly denoiseButton: Locator;
+  readonly cancelButton: Locator;
+  readonly downloadButton: Locator;
+  readonly status: Locator;
+  readonly alert: Locator;
+  readonly photoName: Locator;
+  readonly photoFacts: Locator;
+  readonly strength: Locator;
+  readonly device: Locator;
+  readonly engine: Locator;
+  readonly divider: Locator;
+
+  constructor(readonly page: Page) {
+    this.denoiseButton = page.getByRole("button", { name: "Denoise", exact: true });
+    this.cancelButton = page.getByRole("button", { name: "Cancel" });
+    this.downloadButton = page.getByRole("button", { name: "Download PNG" });
+    this.status = page.getByRole("status").and(page.locator("#status"));
+    this.alert = page.getByRole("alert");
+    this.photoName = page.locator("#photo-name");
+    this.photoFacts = page.locator("#photo-facts");
+    this.strength = page.getByRole("slider", { name: "Strength" });
+    this.device = page.getByRole("combobox", { name: "Runs on" });
+    this.engine = page.locator("#device-about");
+    this.divider = page.getByRole("slider", { name: /Boundary/ });
+  }
+
+  /** Opens the page and waits for the engine. */
+  async open(): Promise<void> {
+    await this.page.goto("./");
+    await expect(this.engine).toContainText("Uses", { timeout: 60_000 });
+  }
+
+  /** Opens a photo with the file dialog. */
+  async choose(file: TestFile): Promise<void> {
+    const dialog = this.page.waitForEvent("filechooser");
+    await this.page.getByRole("button", { name: "Open photo…" }).click();
+    await (await dialog).setFiles(file);
+  }
+
+  /** Opens a photo and waits until it is there. */
+  async show(file: TestFile): Promise<void> {
+    await this.choose(file);
+    await expect(this.photoName).toHaveText(file.name);
+  }
+
+  /** Drops a file on the photo. */
+  async drop(file: TestFile): Promise<void> {
+    const dataTransfer = await this.page.evaluateHandle(
+      ({ name, mimeType, base64 }) => {
+        const transfer = new DataTransfer();
+        const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+        transfer.items.add(new File([bytes], name, { type: mimeType }));
+        return transfer;
+      },
+      { name: file.name, mimeType: file.mimeType, base64: file.buffer.toString("base64") },
+    );
+    for (const type of ["dragenter", "dragover", "drop"]) {
+      await this.page.dispatchEvent("#viewport", type, { dataTransfer });
+    }
+  }
+
+  /** Gives the page weights of one's own. */
+  async chooseWeights(file: TestFile): Promise<void> {
+    const dialog = this.page.waitForEvent("filechooser");
+    await this.page.getByRole("button", { name: "Use a file…" }).click();
+    await (await dialog).setFiles(file);
+  }
+
+  /** Denoises what is shown. */
+  async denoise(timeout = 100_000): Promise<void> {
+    await this.denoiseButton.click();
+    await expect(this.status).toContainText("Done in", { timeout });
+  }
+
+  /** Downloads the result. */
+  async download(): Promise<{ name: string; picture: Pixels }> {
+    const begun = this.page.waitForEvent("download");
+    await this.downloadButton.click();
+    const download = await begun;
+    const picture = readPng(await readFile(await download.path()));
+    return { name: download.suggestedFilename(), picture };
+  }
+
+  /** Opens, denoises and downloads. */
+  async result(file: TestFile): Promise<Pixels> {
+    await this.show(file);
+    await this.denoise();
+    return (await this.download()).picture;
+  }
+}
+
+/** A test with the page open. It also fails when the page talks to anyone but its server, or writes to the console. */
+export const test = base.extend<{ app: UnnoisePage }>({
+  app: async ({ page, baseURL }, use) => {
+    const wrong: string[] = [];
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!/^(blob|data):/.test(url) && !url.startsWith(baseURL ?? "")) wrong.push(`request: ${url}`);
+    });
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") wrong.push(message.text());
+    });
+    page.on("pageerror", (error) => wrong.push(String(error)));
+    const app = new UnnoisePage(page);
+    await app.open();
+    await use(app);
+    expect(wrong).toEqual([]);
+  },
+});
+
+export { expect } from "@playwright/test";

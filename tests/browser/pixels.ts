@@ -1,0 +1,34 @@
+/** Comparing pictures. */
+import type { Pixels } from "./png";
+
+/** The largest difference between two pictures of one size, in levels of 255. */
+export function worstDifference(a: Pixels, b: Pixels): number {
+  const shape = ({ width, height, channels, depth }: Pixels) =>
+    `${width}x${height}x${channels}, ${depth} bit`;
+  if (shape(a) !== shape(b)) throw new Error(`${shape(a)} is not ${shape(b)}`);
+  let worst = 0;
+  for (let i = 0; i < a.data.length; i++) worst = Math.max(worst, Math.abs(sample(a, i) - sample(b, i)));
+  return worst;
+}
+
+/** Peak signal-to-noise ratio of two 8-bit pictures, dB. */
+export function psnr(a: Pixels, b: Pixels): number {
+  if (a.data.length !== b.data.length) throw new Error("the pictures differ in size");
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) sum += (sample(a, i) - sample(b, i)) ** 2;
+  return 10 * Math.log10((255 ** 2 * a.data.length) / sum);
+}
+
+/** The mean of every channel, in levels of 255. */
+export function means(picture: Pixels): number[] {
+  const sums = Array.from({ length: picture.channels }, () => 0);
+  for (let i = 0; i < picture.data.length; i++) {
+    const channel = i % picture.channels;
+    sums[channel] = (sums[channel] ?? 0) + sample(picture, i);
+  }
+  return sums.map((sum) => sum / (picture.width * picture.height));
+}
+
+function sample({ data, depth }: Pixels, index: number): number {
+  return (data[index] ?? Number.NaN) * (depth === 16 ? 255 / 65535 : 1);
+}

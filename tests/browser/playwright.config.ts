@@ -1,0 +1,56 @@
+import { defineConfig } from "@playwright/test";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+// Without these, headless Chromium has no WebGPU adapter at all; with them it has a software one.
+const WEBGPU_FLAGS = [
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-features=Vulkan",
+];
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** A server of static files, with the strict policy of `www/vite.config.ts`. */
+function server(folder: string, port: number) {
+  return {
+    command: `npx --no-install vite preview --outDir ${folder} --host localhost --strictPort --port ${port}`,
+    cwd: "../../www",
+    port,
+    reuseExistingServer: false,
+    // Vite warns of serving a folder that it could not build into.
+    stderr: "ignore" as const,
+  };
+}
+
+export default defineConfig({
+  testDir: ".",
+  outputDir: "test-results/output",
+  // Two cores: the engine keeps one busy, the browser the other.
+  workers: 1,
+  forbidOnly: Boolean(process.env.CI),
+  timeout: 120_000,
+  expect: { timeout: 15_000 },
+  reporter: [["list"], ["json", { outputFile: "test-results/results.json" }]],
+  use: { baseURL: "http://localhost:4321/", acceptDownloads: true },
+  // The page as built, and the package in `pkg/` as it is, without any bundler.
+  webServer: [server("dist", 4321), server("..", 4322)],
+  projects: [
+    {
+      name: "cpu",
+      testIgnore: "webgpu.spec.ts",
+      use: { launchOptions: { executablePath, args: FLAGS } },
+    },
+    {
+      name: "webgpu",
+      testMatch: ["webgpu.spec.ts", "parity.spec.ts"],
+      timeout: 300_000,
+      use: { launchOptions: { executablePath, args: [...FLAGS, ...WEBGPU_FLAGS] } },
+    },
+  ],
+});

@@ -1,0 +1,13 @@
+/** The element with this id, which must be of this class. */
+export function byId<T extends Element>(id: string, type: new () => T): T {
+  const element = document.getElementById(id);
+  if (element instanceof type) return element;
+  throw new Error(`There is no ${type.name} with the id "${id}".`);
+}
+
+/** The 2D context of a canvas. */
+export function context2d(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext("2d");
+  if (context) return context;
+  throw new Error("This browser gives no canvas to draw on.");
+}

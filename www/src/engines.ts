@@ -1,0 +1,71 @@
+import { Denoiser, type CreateOptions, type DenoiseResult, type Progress } from "unnoise";
+
+/** What the page lets one choose. */
+export type Choice = Pick<CreateOptions, "model" | "weights" | "device">;
+
+/**
+ * The denoiser in use. Another choice makes another denoiser; the old one lives on until the result that is still on
+ * screen, whose pixels it holds, is dropped.
+ */
+export class Engines {
+  #choice: Choice;
+  #current: Promise<Denoiser> | undefined;
+  #result: { readonly owner: Denoiser; readonly result: DenoiseResult } | undefined;
+  readonly #onProgress: (progress: Progress) => void;
+
+  constructor(choice: Choice, onProgress: (progress: Progress) => void) {
+    this.#choice = choice;
+    this.#onProgress = onProgress;
+  }
+
+  /** What the current denoiser was made from. */
+  get choice(): Choice {
+    return this.#choice;
+  }
+
+  /** The result on screen. */
+  get result(): DenoiseResult | undefined {
+    return this.#result?.result;
+  }
+
+  /** The denoiser; one that failed to start is tried again. */
+  get(): Promise<Denoiser> {
+    this.#current ??= this.#create(this.#choice);
+    return this.#current;
+  }
+
+  /** Starts a denoiser for another choice. When it does not start, the one from before stays. */
+  async choose(choice: Choice): Promise<Denoiser> {
+    const old = this.#current;
+    const created = Denoiser.create({ ...choice, onProgress: this.#onProgress });
+    const denoiser = await created;
+    this.#current = created;
+    this.#choice = choice;
+    const before = await old?.catch(() => undefined);
+    if (before && before !== this.#result?.owner) before.dispose();
+    return denoiser;
+  }
+
+  /** Notes which result is on screen, and the denoiser that made it. */
+  keep(owner: Denoiser, result: DenoiseResult): void {
+    this.#result = { owner, result };
+  }
+
+  /** Frees the result on screen, and its denoiser when another one has taken over. */
+  async drop(): Promise<void> {
+    const dropped = this.#result;
+    this.#result = undefined;
+    if (!dropped) return;
+    dropped.result.dispose();
+    const current = await this.#current?.catch(() => undefined);
+    if (dropped.owner !== current) dropped.owner.dispose();
+  }
+
+  #create(choice: Choice): Promise<Denoiser> {
+    const created = Denoiser.create({ ...choice, onProgress: this.#onProgress });
+    created.catch(() => {
+      this.#current = undefined;
+    });
+    return created;
+  }
+}

@@ -1,0 +1,22 @@
+/** `1403814` as `1.4 MB`. */
+export function bytes(count: number): string {
+  return count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+}
+
+/** `61.4` as `1 min 1 s`, `7.24` as `7.2 s`. */
+export function seconds(value: number): string {
+  if (value < 10) return `${value.toFixed(1)} s`;
+  if (value < 60) return `${Math.round(value)} s`;
+  return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+}
+
+/** Megapixels of a photo, in as many digits as tell something. */
+export function megapixels(width: number, height: number): string {
+  const value = (width * height) / 1e6;
+  return value < 0.1 ? `${(width * height).toLocaleString("en")} pixels` : `${value.toFixed(1)} MP`;
+}
+
+/** `IMG_1.jpg` as `IMG_1-denoised.png`. */
+export function resultName(name: string): string {
+  return `${name.replace(/\.[^.]*$/, "") || "photo"}-denoised.png`;
+}

@@ -1,0 +1,136 @@
+import { models, type EngineInfo, type Progress, type RunInfo } from "unnoise";
+import { byId } from "./dom";
+import * as format from "./format";
+
+/** What the page is doing. */
+export type Activity = "idle" | "starting" | "running";
+
+const DEVICE_NAMES: Record<string, string> = {
+  webgpu: "the GPU (WebGPU)",
+  flex: "the CPU (flex)",
+  ndarray: "the CPU (ndarray)",
+};
+
+/** The controls beside the photo. Knows how to show things; what to do about them is the app's. */
+export class Panel {
+  readonly denoise = byId("denoise", HTMLButtonElement);
+  readonly cancel = byId("cancel", HTMLButtonElement);
+  readonly download = byId("download", HTMLButtonElement);
+  readonly strength = byId("strength", HTMLInputElement);
+  readonly model = byId("model", HTMLSelectElement);
+  readonly device = byId("device", HTMLSelectElement);
+  readonly weightsOpen = byId("weights-open", HTMLButtonElement);
+  readonly weightsFile = byId("weights-file", HTMLInputElement);
+  readonly weightsReset = byId("weights-reset", HTMLButtonElement);
+  readonly #status = byId("status", HTMLElement);
+  readonly #progress = byId("progress", HTMLProgressElement);
+  readonly #result = byId("result", HTMLElement);
+  readonly #alert = byId("alert", HTMLElement);
+  readonly #alertText = byId("alert-text", HTMLElement);
+
+  constructor() {
+    for (const card of models().filter(({ weights }) => weights)) {
+      this.model.add(new Option(card.title, card.id, card.default, card.default));
+    }
+    byId("alert-close", HTMLButtonElement).addEventListener("click", () => {
+      this.clearAlert();
+    });
+    this.strength.addEventListener("input", () => {
+      this.#showStrength();
+    });
+    this.showWeights(undefined);
+  }
+
+  /** Names the photo. */
+  showPhoto(name: string, photo: { width: number; height: number; bitDepth: number }): void {
+    const { width, height, bitDepth } = photo;
+    byId("photo-name", HTMLElement).textContent = name;
+    const size = `${width} × ${height} · ${format.megapixels(width, height)}`;
+    const depth = bitDepth === 32 ? "32-bit float" : `${bitDepth} bit`;
+    byId("photo-facts", HTMLElement).textContent = `${size} · ${depth}`;
+  }
+
+  /** Enables what makes sense now. While a photo is being denoised, only looking, opening another and Cancel do. */
+  setActivity(activity: Activity): void {
+    const running = activity === "running";
+    const hadFocus = document.activeElement === (running ? this.denoise : this.cancel);
+    this.denoise.hidden = running;
+    this.cancel.hidden = !running;
+    if (hadFocus) (running ? this.cancel : this.denoise).focus();
+    const settings = [this.model, this.device, this.weightsOpen, this.weightsReset];
+    for (const control of settings) control.disabled = activity !== "idle";
+    this.#progress.hidden = activity === "idle";
+    this.#progress.removeAttribute("value");
+  }
+
+  /** One line on what is going on, read out by screen readers. */
+  setStatus(text: string): void {
+    this.#status.textContent = text;
+  }
+
+  /** Shows how far a download or a run is; `elapsed` is the time since the run began, seconds. */
+  showProgress(progress: Progress, elapsed: number): void {
+    if (progress.phase !== "tiles") {
+      const what = progress.phase === "engine" ? "engine" : "weights";
+      const total = progress.total === undefined ? "" : ` of ${format.bytes(progress.total)}`;
+      this.setStatus(`Loading the ${what}: ${format.bytes(progress.loaded)}${total}`);
+      return;
+    }
+    const { done, total } = progress;
+    // The first tile has no known end; a bar that stands still would look stuck.
+    if (done > 0) this.#progress.value = done / total;
+    const left = done > 0 ? ` · about ${format.seconds((elapsed / done) * (total - done))} left` : "";
+    this.setStatus(done === total ? "Finishing…" : `Tile ${done + 1} of ${total}${left}`);
+  }
+
+  /** Shows what a run took, and the controls of its result. */
+  showResult(info: RunInfo): void {
+    this.#result.hidden = false;
+    this.strength.value = "100";
+    this.#showStrength();
+    const time = format.seconds(info.seconds);
+    const rate = format.seconds(info.secondsPerMegapixel);
+    const device = DEVICE_NAMES[info.device] ?? info.device;
+    this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel`);
+  }
+
+  /** Hides the controls of the result: there is none. */
+  hideResult(): void {
+    this.#result.hidden = true;
+  }
+
+  /** Shows what the engine runs on, and why. */
+  showEngine(info: EngineInfo): void {
+    const adapter = info.device === "webgpu" && info.adapter ? ` (${info.adapter})` : "";
+    const device = DEVICE_NAMES[info.device] ?? info.device;
+    byId("device-about", HTMLElement).textContent = `Uses ${device}${adapter}. ${info.reason}`;
+  }
+
+  /** Shows the chosen model and whose weights it has: a file's name, or the shipped ones. */
+  showWeights(own: string | undefined): void {
+    const card = models().find((c) => c.id === this.model.value);
+    if (!card) return;
+    byId("model-about", HTMLElement).textContent = `${card.summary} Noise it knows: ${card.noise}.`;
+    const size = card.weights ? format.bytes(card.weights.bytes) : "";
+    byId("weights-about", HTMLElement).textContent = own ?? `Shipped, ${size}`;
+    this.weightsReset.hidden = own === undefined;
+  }
+
+  /** Says what went wrong, over the photo. */
+  alert(message: string): void {
+    this.#alert.hidden = false;
+    this.#alertText.textContent = message;
+  }
+
+  /** Takes the message away. */
+  clearAlert(): void {
+    this.#alert.hidden = true;
+    this.#alertText.textContent = "";
+  }
+
+  #showStrength(): void {
+    const value = `${this.strength.value} %`;
+    byId("strength-value", HTMLOutputElement).textContent = value;
+    this.strength.setAttribute("aria-valuetext", value);
+  }
+}
