@@ -21,6 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::nn::conv3x3;
 use crate::nn::padding::{crop, reflect_to_multiple};
 use crate::nn::windows::{in_chunks, merge, split};
+use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
@@ -215,6 +216,19 @@ impl SwinIr {
         let state =
             state.filtered(|key| !key.ends_with(".attn_mask") && !key.ends_with(".relative_position_index"));
         weights::load(SwinIrConfig::infer(&state)?.init(device), &state, Self::key)
+    }
+
+    /// Image channels, in and out.
+    pub fn channels(&self) -> usize {
+        self.conv_first.weight.dims()[1]
+    }
+
+    /// What these weights demand of their input.
+    pub fn demands(&self) -> Demands {
+        let window = self.layers.first().map_or(1, Layer::window);
+        let blocks: usize = self.layers.iter().map(|layer| layer.blocks.len()).sum();
+        // A window reaches from one of its sides to the other; each layer has two 3x3 convolutions, and three follow.
+        Demands { size_multiple: window, radius: blocks * (window - 1) + 2 * self.layers.len() + 3 }
     }
 
     /// Denoises a batch. `keep` is asked once per block, in their order, which tokens its attention may see: it gives 1
@@ -511,6 +525,8 @@ mod tests {
 
     #[test]
     fn the_published_size_is_the_default() {
-        assert_eq!(SwinIrConfig::new().init(&Device::flex()).num_params(), 824_118);
+        let network = SwinIrConfig::new().init(&Device::flex());
+        assert_eq!(network.num_params() as u64, CARD.parameters);
+        assert_eq!(network.demands(), CARD.demands());
     }
 }

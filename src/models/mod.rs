@@ -314,6 +314,7 @@ impl Network {
             Network::RedNet(network) => network.demands(),
             Network::SaslBnn(network) => network.demands(),
             Network::SaslLan(network) => network.demands(),
+            Network::MaskedDenoising(network) => network.demands(),
             _ => card.demands(),
         }
     }
@@ -331,11 +332,9 @@ impl Network {
             }
             Network::SaslBnn(network) => (network.channels, network.outputs),
             Network::SaslLan(network) => (network.channels, network.channels),
-            Network::UNet(_)
-            | Network::Noise2Noise(_)
-            | Network::Tbsn(_)
-            | Network::MaskedDenoising(_)
-            | Network::Dasr(_) => (3, 3),
+            Network::Tbsn(network) => (network.channels(), network.channels()),
+            Network::MaskedDenoising(network) => (network.channels(), network.channels()),
+            Network::UNet(_) | Network::Noise2Noise(_) | Network::Dasr(_) => (3, 3),
         }
     }
 
@@ -349,10 +348,16 @@ impl Network {
             Network::Noise2Noise(network) => network.forward(x),
             Network::UNet(network) => network.forward(x),
             Network::Tbsn(network) => {
-                run.adapt.apply(x, tbsn::CARD.size_multiple, run.seed, |x| network.forward(x * 255.0) / 255.0)
+                let forward = |x: Tensor<4>| network.forward(x * 255.0) / 255.0;
+                let multiple = tbsn::CARD.size_multiple;
+                run.adapt.apply(x, multiple, run.seed, |x| plane_by_plane(x, network.channels(), forward))
             }
-            Network::MaskedDenoising(network) if run.masks => network.forward_masked(x, run.passes, run.seed),
-            Network::MaskedDenoising(network) => network.forward_unmasked(x),
+            Network::MaskedDenoising(network) => plane_by_plane(x, network.channels(), |x| {
+                if run.masks {
+                    return network.forward_masked(x, run.passes, run.seed);
+                }
+                network.forward_unmasked(x)
+            }),
             Network::Dasr(network) => network.forward(x * 255.0) / 255.0,
             Network::Noise2NoiseNvlabs(network) => {
                 plane_by_plane(x, network.channels, |x| network.forward(x - 0.5) + 0.5)
@@ -425,7 +430,15 @@ mod tests {
         let rednet = rednet::RedNetConfig::new().with_features(4);
         let noise2void = noise2void::UNetConfig::new().with_features(4);
         let unet = unet::UNetConfig::new().with_widths(vec![8, 8, 8]);
+        let tbsn = tbsn::TbsnConfig::new().with_dim(8).with_blocks([1, 1, 1]).with_refinement(1);
+        let swin =
+            masked_denoising::SwinIrConfig::new().with_dim(12).with_depths(vec![2]).with_heads(vec![3]);
+        let gray_swin = swin.clone().with_channels(1).with_window(4);
         vec![
+            ("tbsn", Network::Tbsn(tbsn.clone().init(device))),
+            ("tbsn", Network::Tbsn(tbsn.with_channels(1).init(device))),
+            ("masked-denoising", Network::MaskedDenoising(swin.init(device))),
+            ("masked-denoising", Network::MaskedDenoising(gray_swin.init(device))),
             ("unet", Network::UNet(unet.init(device))),
             ("noise2noise-nvlabs", Network::Noise2NoiseNvlabs(nvlabs.init(device))),
             ("neighbor2neighbor", Network::Neighbor2Neighbor(neighbours.init(device))),
