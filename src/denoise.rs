@@ -13,17 +13,14 @@ use crate::nn::read;
 use crate::photo::tiles::{Plan, Rect, Tile};
 use crate::photo::{Photo, Planar, check_strength};
 
-/// Input pixels per tile, unless asked otherwise: what the widest network needs then stays below 2 GB.
-pub const TILE_PIXELS: usize = 1 << 20;
-
 /// Pixels of the photo, at most, that a network surveys before it sees the tiles.
 const SURVEY_PIXELS: usize = 1 << 20;
 
 /// How to denoise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
-    /// At most this many input pixels per tile.
-    pub tile_pixels: usize,
+    /// At most this many input pixels per tile; by default what the card says.
+    pub tile_pixels: Option<usize>,
     /// From 0 (the photo as it is) to 1 (all of the network's work).
     pub strength: f32,
     /// Seed and known noise level, for networks that ask.
@@ -32,7 +29,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tile_pixels: TILE_PIXELS, strength: 1.0, run: Run::default() }
+        Self { tile_pixels: None, strength: 1.0, run: Run::default() }
     }
 }
 
@@ -63,7 +60,12 @@ impl Job {
         options: Options,
     ) -> Result<Self> {
         check_strength(options.strength)?;
-        let plan = Plan::new(input.width(), input.height(), options.tile_pixels, network.demands(card))?;
+        let plan = Plan::new(
+            input.width(),
+            input.height(),
+            options.tile_pixels.unwrap_or(card.tile_pixels),
+            network.demands(card),
+        )?;
         let output = input.blank_like(card.scale)?;
         Ok(Self {
             network,
@@ -214,7 +216,7 @@ mod tests {
             let (network, card) = tiny(scale);
             let input = photo(83, 61, true);
             let (one, whole) = run(&network, card, &input, Options::default());
-            let options = Options { tile_pixels: 40 * 40, ..Options::default() };
+            let options = Options { tile_pixels: Some(40 * 40), ..Options::default() };
             let (many, tiled) = run(&network, card, &input, options);
             assert!(one == 1 && many > 4, "{one}, {many}");
             assert_eq!((whole.width(), whole.height()), (83 * scale, 61 * scale));

@@ -26,7 +26,7 @@ fn network(weights: &str) -> (Network, &'static Card) {
 
 fn denoise((network, card): (Network, &'static Card), photo: &Photo, tile_pixels: usize) -> (Photo, usize) {
     let device = block_on(Backend::Flex.open()).unwrap();
-    let options = Options { tile_pixels, ..Options::default() };
+    let options = Options { tile_pixels: Some(tile_pixels), ..Options::default() };
     let mut job = Job::new(network, card, device, Arc::new(photo.clone()), options).unwrap();
     while block_on(job.step()).unwrap().is_some() {}
     let tiles = job.plan().tiles.len();

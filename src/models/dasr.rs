@@ -37,6 +37,7 @@ pub const X2: Card = Card {
     size_multiple: 1,
     // 107 in the body and 2 in the tail, in input pixels; the embedding, which all tiles share, sees the whole photo.
     receptive_field: 109,
+    tile_pixels: super::TILE_PIXELS,
     scale: 2,
     noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
     mac_per_pixel: 2_603_309,

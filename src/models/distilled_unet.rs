@@ -31,6 +31,7 @@ pub const CARD: Card = Card {
     range: [0.0, 1.0],
     size_multiple: 32,
     receptive_field: 157,
+    tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
     mac_per_pixel: 266_393,

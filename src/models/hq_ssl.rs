@@ -35,6 +35,7 @@ pub const CARD: Card = Card {
     range: [0.0, 1.0],
     size_multiple: 32,
     receptive_field: 315,
+    tile_pixels: 704 * 704,
     scale: 1,
     noise: "white Gaussian or Poisson noise, independent from pixel to pixel",
     mac_per_pixel: 1_249_605,

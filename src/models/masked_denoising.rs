@@ -40,6 +40,7 @@ pub const CARD: Card = Card {
     range: [0.0, 1.0],
     size_multiple: 8,
     receptive_field: 179,
+    tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian, sigma 15 of 255; generalises to others",
     mac_per_pixel: 959_445,

@@ -51,6 +51,9 @@ pub struct Bundled {
     pub licence: &'static str,
 }
 
+/// Tiles of most networks: a megapixel.
+const TILE_PIXELS: usize = 1 << 20;
+
 /// What a network is, and what it demands. Rust, the npm package and the page read the same cards.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +76,8 @@ pub struct Card {
     pub size_multiple: usize,
     /// Receptive field: how far an output pixel sees, in pixels.
     pub receptive_field: usize,
+    /// Input pixels per tile with which it stays below 2 GB of memory.
+    pub tile_pixels: usize,
     /// Output size over input size.
     pub scale: usize,
     /// What noise its bundled weights know.

@@ -29,6 +29,7 @@ pub const CARD: Card = Card {
     range: [0.0, 1.0],
     size_multiple: 32,
     receptive_field: 157,
+    tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
     mac_per_pixel: 297_074,

@@ -32,6 +32,7 @@ pub const CARD: Card = Card {
     range: [0.0, 1.0],
     size_multiple: 32,
     receptive_field: 189,
+    tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian, sigma 0 to 50 of 255",
     mac_per_pixel: 201_505,

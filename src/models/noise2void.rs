@@ -38,6 +38,7 @@ pub const CARD: Card = Card {
     range: [-3.0, 3.0],
     size_multiple: 4,
     receptive_field: 26,
+    tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "noise that is independent from pixel to pixel",
     mac_per_pixel: 83_904,

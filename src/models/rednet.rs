@@ -35,6 +35,7 @@ pub const CARD: Card = Card {
     range: [0.0, 1.0],
     size_multiple: 2,
     receptive_field: 58,
+    tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "whatever the weights you bring were trained on; published for white Gaussian noise and JPEG artefacts",
     mac_per_pixel: 258_912,

@@ -38,6 +38,7 @@ pub const CARD: Card = Card {
     size_multiple: 32,
     // The channel attention sees all of a tile; this is how far the convolutions and windows of the first level see.
     receptive_field: 64,
+    tile_pixels: 512 * 512,
     scale: 1,
     noise: "camera noise",
     mac_per_pixel: 4_860_792,

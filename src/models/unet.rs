@@ -34,6 +34,7 @@ pub const CARD: Card = Card {
     range: [0.0, 1.0],
     size_multiple: 8,
     receptive_field: 67,
+    tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian of any strength",
     mac_per_pixel: 72_528,

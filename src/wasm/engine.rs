@@ -81,7 +81,7 @@ impl Engine {
             self.loaded.clone().ok_or_else(|| js_error(Error::new(Kind::Model, "no network is loaded")))?;
         let defaults = Options::default();
         let options = Options {
-            tile_pixels: given.tile.unwrap_or(defaults.tile_pixels),
+            tile_pixels: given.tile,
             strength: given.strength.unwrap_or(defaults.strength),
             run: Run { seed: given.seed.unwrap_or_default(), ..Run::default() },
         };

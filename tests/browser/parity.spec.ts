@@ -20,7 +20,7 @@ interface Check {
 }
 
 interface ParityWasm {
-  default(): Promise<unknown>;
+  default(options: { module_or_path: string }): Promise<unknown>;
   Parity: {
     create(device: string): Promise<{
       run(model: string, name: string, json: string, files: object): Promise<Check[]>;
@@ -69,7 +69,7 @@ for (const device of ["flex", "ndarray", "webgpu"]) {
     const parity = await page.evaluateHandle(
       async ([url, device]) => {
         const wasm = (await import(url)) as ParityWasm;
-        await wasm.default();
+        await wasm.default({ module_or_path: url.replace(".js", "_bg.wasm") });
         return wasm.Parity.create(device);
       },
       [`${root}/pkg/wasm/full/unnoise.js`, device] as const,

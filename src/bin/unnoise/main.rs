@@ -47,8 +47,8 @@ struct Engine {
     #[arg(long, default_value = "flex")]
     device: Backend,
     /// Input pixels per tile, at most
-    #[arg(long, value_name = "PIXELS", default_value_t = unnoise::denoise::TILE_PIXELS)]
-    tile: usize,
+    #[arg(long, value_name = "PIXELS")]
+    tile: Option<usize>,
 }
 
 /// A network, ready to run.
@@ -56,7 +56,7 @@ struct Loaded {
     card: &'static Card,
     network: Network,
     device: burn::tensor::Device,
-    tile_pixels: usize,
+    tile_pixels: Option<usize>,
 }
 
 impl Engine {
