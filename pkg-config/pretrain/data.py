@@ -1,0 +1,127 @@
+"""Training pictures in memory, and the batches made of them."""
+
+import multiprocessing
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import noise
+
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def list_images(folder):
+    return sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES)
+
+
+def load_rgb(path):
+    """[3,H,W] uint8."""
+    return torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1).contiguous()
+
+
+def _scaled(path, scale):
+    image = Image.open(path).convert("RGB")
+    if scale != 1:
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+class Pictures:
+    """All pictures of the recipe's folders at all their scales; `crop` draws a folder by weight, then a picture."""
+
+    def __init__(self, root, folders, held_out=False):
+        self.weights, self.groups = [], []
+        for folder in folders:
+            paths = list_images(Path(root) / folder["path"])
+            keep = folder["held_out"]
+            paths = paths[-keep:] if held_out else paths[:-keep]
+            self.groups.append([_scaled(p, s) for p in paths for s in folder["scales"]])
+            self.weights.append(folder["weight"])
+
+    def crop(self, rnd, size):
+        image = rnd.choice(rnd.choices(self.groups, self.weights)[0])
+        y = rnd.randrange(image.shape[1] - size + 1)
+        x = rnd.randrange(image.shape[2] - size + 1)
+        return image[:, y:y + size, x:x + size]
+
+
+def camera_tile(pictures, recipe, seed):
+    """A camera photo and the clean tile it shows, [2,3,T,T] uint8, from a seed alone."""
+    rnd = random.Random(seed)
+    generator = torch.Generator().manual_seed(rnd.getrandbits(62))
+    clean = pictures.crop(rnd, recipe["tile"])
+    return torch.stack([noise.camera(clean, rnd, generator, recipe["camera_low"], recipe["camera_high"]), clean])
+
+
+def _produce(pictures, recipe, seed, first, queue):
+    torch.set_num_threads(1)
+    index = first
+    while True:
+        queue.put(camera_tile(pictures, recipe, f"{seed}/tile/{index}").numpy())
+        index += 1
+
+
+class Batches:
+    """Noisy and clean batches for step after step: part white noise on fresh crops, the rest crops of camera tiles.
+
+    Camera tiles are costly, so another process makes them ahead and each stays in a bank for a while; how many
+    are new at each step is fixed by the recipe, so a seed gives the same batches on any machine.
+    """
+
+    def __init__(self, pictures, recipe, seed, first_step=0):
+        self.pictures, self.recipe, self.seed = pictures, recipe, seed
+        self.bank, self.next = [], 0
+        mp = multiprocessing.get_context("fork")  # the worker shares the pictures' memory
+        self.queue = mp.Queue(maxsize=64)
+        first = first_step * recipe["tiles_per_step"]
+        self.worker = mp.Process(target=_produce, args=(pictures, recipe, seed, first, self.queue), daemon=True)
+        self.worker.start()
+        while len(self.bank) < recipe["bank_start"]:
+            self._add_tile()
+
+    def _add_tile(self):
+        tile = torch.from_numpy(self.queue.get())
+        if len(self.bank) < self.recipe["bank"]:
+            self.bank.append(tile)
+        else:
+            self.bank[self.next] = tile
+            self.next = (self.next + 1) % len(self.bank)
+
+    def batch(self, step):
+        """(noisy, clean), [N,3,P,P] in 0..1."""
+        r = self.recipe
+        rnd = random.Random(f"{self.seed}/step/{step}")
+        generator = torch.Generator().manual_seed(rnd.getrandbits(62))
+        for _ in range(r["tiles_per_step"]):
+            self._add_tile()
+        size = r["patch"]
+        pairs = []
+        whites = round(r["batch"] * r["white_share"])
+        for _ in range(whites):
+            clean = self.pictures.crop(rnd, size).float() / 255
+            sigma = rnd.uniform(0, r["white_sigma"]) / 255
+            if rnd.random() < r["gray_share"]:
+                clean = noise.quantise((clean * noise.LUMA[:, None, None]).sum(0, keepdim=True))
+                pair = torch.stack([noise.white(clean, sigma, generator), clean]).expand(-1, 3, -1, -1)
+            else:
+                pair = torch.stack([noise.white(clean, sigma, generator), clean])
+            pairs.append(self._turn(rnd, pair))
+        for _ in range(r["batch"] - whites):
+            tile = rnd.choice(self.bank)
+            y, x = (rnd.randrange(r["tile"] - size + 1) for _ in range(2))
+            pairs.append(self._turn(rnd, tile[:, :, y:y + size, x:x + size]).float() / 255)
+        pairs = torch.stack(pairs)
+        return pairs[:, 0], pairs[:, 1]
+
+    @staticmethod
+    def _turn(rnd, pair):
+        if rnd.random() < 0.5:
+            pair = pair.flip(3)
+        return pair.rot90(rnd.randrange(4), (2, 3))
+
+    def close(self):
+        self.worker.terminate()
+        self.worker.join()

@@ -1,0 +1,98 @@
+"""Checkpoints to files: f16 weights as the package ships them, and a small form of a whole checkpoint to keep.
+
+    python export.py weights RUN/last.pt OUT.safetensors [--figures FIGURES.json]
+    python export.py pack RUN/stable.pt FOLDER
+    python export.py unpack FOLDER RUN/stable.pt
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import nets
+import optim
+
+LICENCE = "MIT OR Apache-2.0"
+DATA = "BSDS500 without val (400 pictures), 25 photos (public domain, CC0, CC BY)"
+
+
+def save(path, network, config, weights, dtype=torch.float16, **metadata):
+    """Weights by name, in `dtype`, with the network's id and config and whatever else as metadata."""
+    meta = {"format": "pt", "model": network, "config": json.dumps(config)}
+    meta |= {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
+    save_file({k: v.to(dtype).contiguous() for k, v in weights.items()}, path, meta)
+    path.chmod(0o644)
+
+
+def load(path):
+    """The network of an exported file, in f32."""
+    with safe_open(path, "pt") as f:
+        meta = f.metadata()
+        weights = {name: f.get_tensor(name).float() for name in f.keys()}
+    net = nets.build(meta["model"], json.loads(meta["config"]))
+    net.load_state_dict(weights)
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def weights(checkpoint, out, figures):
+    """The averaged weights of a checkpoint, for the package."""
+    state = torch.load(checkpoint, weights_only=True)
+    recipe = state["recipe"]
+    save(out, recipe["network"], recipe["config"], state["ema"], licence=LICENCE, data=DATA, recipe=recipe,
+         seed=recipe["seed"], steps=state["step"], hours=round(state["seconds"] / 3600, 2),
+         figures=json.loads(figures.read_text()) if figures else {})
+
+
+def pack(checkpoint, folder):
+    """A checkpoint at half precision: the weights, their average and the optimisers' state, a file each."""
+    state = torch.load(checkpoint, weights_only=True)
+    recipe = state["recipe"]
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in ("net", "ema"):
+        save(folder / f"{part}.safetensors", recipe["network"], recipe["config"], state[part],
+             recipe=recipe, step=state["step"], seconds=state["seconds"])
+    moments = {f"{o}.{p}.{name}": value.float().to(torch.bfloat16 if value.numel() > 1 else torch.float32).contiguous()
+               for o, optimiser in enumerate(state["optimisers"])
+               for p, values in optimiser["state"].items() for name, value in values.items()}
+    save_file(moments, folder / "optimisers.safetensors")
+    (folder / "optimisers.safetensors").chmod(0o644)
+
+
+def unpack(folder, checkpoint):
+    """The other way: a checkpoint that train.py resumes from."""
+    with safe_open(folder / "net.safetensors", "pt") as f:
+        meta = f.metadata()
+    recipe = json.loads(meta["recipe"])
+    net = nets.build(recipe["network"], recipe["config"])
+    states = [o.state_dict() for o in optim.build(net, recipe["train"])]
+    for key, value in load_file(folder / "optimisers.safetensors").items():
+        optimiser, parameter, name = key.split(".")
+        states[int(optimiser)]["state"].setdefault(int(parameter), {})[name] = value.float()
+    parts = {part: {k: v.float() for k, v in load_file(folder / f"{part}.safetensors").items()}
+             for part in ("net", "ema")}
+    torch.save({**parts, "step": int(meta["step"]), "seconds": float(meta["seconds"]), "optimisers": states,
+                "recipe": recipe}, checkpoint)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    for function, source, target in ((weights, "checkpoint", "out"), (pack, "checkpoint", "folder"),
+                                     (unpack, "folder", "checkpoint")):
+        kind = kinds.add_parser(function.__name__, help=function.__doc__)
+        kind.add_argument(source, type=Path)
+        kind.add_argument(target, type=Path)
+        kind.set_defaults(function=function)
+        if function is weights:
+            kind.add_argument("--figures", type=Path, help="JSON to put into the metadata")
+    args = vars(parser.parse_args())
+    del args["kind"]
+    args.pop("function")(**args)
+
+
+if __name__ == "__main__":
+    main()
