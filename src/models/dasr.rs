@@ -42,6 +42,8 @@ pub const X2: Card = Card {
     noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
     mac_per_pixel: 2_603_309,
     parameters: 5_821_571,
+    objective: "contrastive-super-resolution",
+    presets: super::presets(5_821_571, 1_519_875),
     weights: None,
     default: false,
 };
@@ -54,6 +56,7 @@ pub const X3: Card = Card {
     scale: 3,
     mac_per_pixel: 2_796_314,
     parameters: 6_006_211,
+    presets: super::presets(6_006_211, 1_566_115),
     ..X2
 };
 
@@ -65,6 +68,7 @@ pub const X4: Card = Card {
     scale: 4,
     mac_per_pixel: 3_213_977,
     parameters: 5_969_283,
+    presets: super::presets(5_969_283, 1_556_867),
     ..X2
 };
 

@@ -36,6 +36,8 @@ pub const CARD: Card = Card {
     noise: "noise of cameras (sRGB), correlated between pixels",
     mac_per_pixel: 266_393,
     parameters: 1_083_747,
+    objective: "distillation",
+    presets: super::presets(1_083_747, 121_635),
     weights: None,
     default: false,
 };

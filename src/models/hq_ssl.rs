@@ -40,6 +40,8 @@ pub const CARD: Card = Card {
     noise: "white Gaussian or Poisson noise, independent from pixel to pixel",
     mac_per_pixel: 1_249_605,
     parameters: 1_269_129,
+    objective: "blind-spot-nll",
+    presets: super::presets(1_269_129, 142_473),
     weights: None,
     default: false,
 };

@@ -45,6 +45,8 @@ pub const CARD: Card = Card {
     noise: "white Gaussian, sigma 15 of 255; generalises to others",
     mac_per_pixel: 959_445,
     parameters: 824_118,
+    objective: "masked",
+    presets: super::presets(824_118, 31_923),
     weights: None,
     default: false,
 };

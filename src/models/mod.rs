@@ -10,10 +10,14 @@ pub mod neighbor2neighbor;
 pub mod noise2noise;
 pub mod noise2noise_nvlabs;
 pub mod noise2void;
+mod presets;
 pub mod rednet;
 pub mod sasl;
 pub mod tbsn;
 pub mod unet;
+
+pub use presets::Preset;
+use presets::presets;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -86,6 +90,10 @@ pub struct Card {
     pub mac_per_pixel: u64,
     /// Number of weights.
     pub parameters: u64,
+    /// The objective that it was published with, and learns by when nobody says otherwise.
+    pub objective: &'static str,
+    /// Configurations to start from with random weights.
+    pub presets: [Preset; 2],
     /// The weights in the package, if there are any.
     pub weights: Option<Bundled>,
     /// Whether this is the one to start with.

@@ -34,6 +34,8 @@ pub const CARD: Card = Card {
     noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
     mac_per_pixel: 297_074,
     parameters: 1_259_475,
+    objective: "neighbor2neighbor",
+    presets: super::presets(1_259_475, 141_299),
     weights: None,
     default: false,
 };

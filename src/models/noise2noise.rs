@@ -37,6 +37,8 @@ pub const CARD: Card = Card {
     noise: "white Gaussian, sigma 0 to 50 of 255",
     mac_per_pixel: 201_505,
     parameters: 700_611,
+    objective: "noise2noise",
+    presets: super::presets(700_611, 81_315),
     weights: Some(Bundled {
         file: "noise2noise.safetensors",
         bytes: 1_403_814,

@@ -30,6 +30,8 @@ pub const CARD: Card = Card {
     noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
     mac_per_pixel: 173_945,
     parameters: 991_203,
+    objective: "noise2noise",
+    presets: super::presets(991_203, 113_667),
     weights: None,
     default: false,
 };

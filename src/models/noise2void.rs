@@ -43,6 +43,8 @@ pub const CARD: Card = Card {
     noise: "noise that is independent from pixel to pixel",
     mac_per_pixel: 83_904,
     parameters: 334_371,
+    objective: "noise2void",
+    presets: super::presets(334_371, 84_243),
     weights: None,
     default: false,
 };

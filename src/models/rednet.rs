@@ -40,6 +40,8 @@ pub const CARD: Card = Card {
     noise: "whatever the weights you bring were trained on; published for white Gaussian noise and JPEG artefacts",
     mac_per_pixel: 258_912,
     parameters: 1_037_507,
+    objective: "supervised",
+    presets: super::presets(1_037_507, 75_747),
     weights: None,
     default: false,
 };

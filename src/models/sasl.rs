@@ -43,6 +43,8 @@ pub const UNET: Card = Card {
     noise: "noise of cameras (sRGB), correlated between pixels",
     mac_per_pixel: 266_393,
     parameters: 1_083_747,
+    objective: "sasl",
+    presets: super::presets(1_083_747, 121_635),
     weights: None,
     default: false,
 };
@@ -63,6 +65,8 @@ pub const BNN: Card = Card {
     noise: "noise of cameras (sRGB), correlated between pixels",
     mac_per_pixel: 1_249_029,
     parameters: 1_268_547,
+    objective: "sasl",
+    presets: super::presets(1_268_547, 142_275),
     weights: None,
     default: false,
 };
@@ -83,6 +87,8 @@ pub const LAN: Card = Card {
     noise: "noise of cameras (sRGB), correlated between pixels",
     mac_per_pixel: 90_496,
     parameters: 94_939,
+    objective: "sasl",
+    presets: super::presets(94_939, 17_353),
     weights: None,
     default: false,
 };

@@ -43,6 +43,8 @@ pub const CARD: Card = Card {
     noise: "camera noise",
     mac_per_pixel: 4_860_792,
     parameters: 12_746_780,
+    objective: "blind-spot-l1",
+    presets: super::presets(12_746_780, 392_971),
     weights: None,
     default: false,
 };

@@ -39,6 +39,8 @@ pub const CARD: Card = Card {
     noise: "white Gaussian of any strength",
     mac_per_pixel: 72_528,
     parameters: 1_079_808,
+    objective: "supervised",
+    presets: super::presets(1_079_808, 311_040),
     weights: Some(Bundled {
         file: "unet.safetensors",
         bytes: 2_162_320,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::Error;
+use crate::weights::StateDict;
 
 /// Runs when the module is instantiated.
 #[wasm_bindgen(start)]
@@ -24,6 +25,16 @@ pub fn start() {
 #[wasm_bindgen]
 pub fn cards() -> Result<JsValue, JsValue> {
     to_js(crate::models::CARDS)
+}
+
+/// The id of the network that a file of weights (safetensors, `.pth`, `.pt`) is of.
+///
+/// # Errors
+/// `weights` when it is damaged, or of no known network.
+#[wasm_bindgen]
+pub fn recognise(weights: &[u8]) -> Result<String, JsValue> {
+    let card = StateDict::read(weights).and_then(|state| crate::models::recognise(&state));
+    card.map(|card| card.id.to_string()).map_err(js_error)
 }
 
 /// Version of the crate, and of the package.
