@@ -17,7 +17,7 @@ import nets
 import optim
 
 LICENCE = "MIT OR Apache-2.0"
-DATA = "BSDS500 without val (400 pictures), 25 photos (public domain, CC0, CC BY)"
+DATA = "BSDS500 without val (400 pictures), 25 photos (public domain or Creative Commons)"
 
 
 def save(path, network, config, weights, dtype=torch.float16, **metadata):

@@ -43,8 +43,8 @@ pub const CARD: Card = Card {
     presets: super::presets(1_079_808, 311_040),
     weights: Some(Bundled {
         file: "unet.safetensors",
-        bytes: 2_162_320,
-        sha256: "b772ab400e0fbcc9e7e378a61284f29966da9fa01e2c3d1ed585c3159f6dfd65",
+        bytes: 2_162_448,
+        sha256: "2f3c902d80f21eef624b336c28b3c001982ed99c9b0da25e172066b1bd0f09d0",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

@@ -65,6 +65,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Loads a network with random weights, in the preset `published` or `small`, to be trained from scratch.
+    ///
+    /// # Errors
+    /// `model`, `option`.
+    pub fn random(&mut self, model: &str, preset: &str, seed: u64) -> Result<(), JsValue> {
+        let card = models::card(model).map_err(js_error)?;
+        let network = Network::random(card.id, preset, seed, &self.device).map_err(js_error)?;
+        self.loaded = Some((card, network));
+        Ok(())
+    }
+
     /// Plans a run over a photo; nothing is computed yet. Options: `tile` (input pixels per tile, at
     /// most), `strength` (0 to 1), `seed`.
     ///
