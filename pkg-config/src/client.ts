@@ -15,7 +15,7 @@ import type {
   ModelCard,
   WasmSource,
 } from "./types.js";
-import { loadWeights } from "./weights.js";
+import { loadOwn, loadShipped } from "./weights.js";
 
 const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
 
@@ -23,6 +23,7 @@ const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
 interface Session {
   readonly link: Link;
   readonly engine: OpenedEngine;
+  readonly card: ModelCard;
 }
 
 /**
@@ -32,7 +33,8 @@ interface Session {
  * call starts a new worker by itself; after a crash on WebGPU that `auto` chose, on the CPU.
  */
 export class Denoiser {
-  readonly #card: ModelCard;
+  /** Known from the start, or as soon as the weights were recognised. */
+  #card: ModelCard | undefined;
   readonly #device: DeviceChoice;
   readonly #wasm: OpenArgs["wasm"];
   #link: Link | undefined;
@@ -42,29 +44,34 @@ export class Denoiser {
   #gpuFailure: string | undefined;
   #disposed = false;
 
-  private constructor(card: ModelCard, options: CreateOptions) {
+  private constructor(card: ModelCard | undefined, options: CreateOptions) {
     this.#card = card;
     this.#device = checkDevice(options.device ?? "auto");
     this.#wasm = postedWasm(options.wasmUrl);
   }
 
   /**
-   * Downloads engine and weights (from beside this package, unless told otherwise), and starts them.
+   * Downloads engine and weights (from beside this package, unless told otherwise), and starts them. The network of
+   * own weights is recognised by them, unless it is named.
    *
    * @throws `UnnoiseError` `model`, `weights`, `device`, `network`, `option`, `canceled`, `internal`
    */
   static async create(options: CreateOptions = {}): Promise<Denoiser> {
     throwIfAborted(options.signal);
-    const denoiser = new Denoiser(findModel(options.model), options);
-    const { signal, onProgress } = options;
-    const weights = loadWeights(denoiser.#card, {
-      weights: options.weights,
-      weightsUrl: options.weightsUrl,
-      onProgress: (loaded, total) => onProgress?.({ phase: "weights", loaded, total }),
+    const { model, weights, signal, onProgress } = options;
+    const recognise = model === undefined && weights !== undefined;
+    const denoiser = new Denoiser(recognise ? undefined : findModel(model), options);
+    const hooks = {
+      onProgress: (loaded: number, total: number | undefined) =>
+        onProgress?.({ phase: "weights", loaded, total }),
       signal,
-    });
+    };
+    const bytes =
+      weights === undefined
+        ? loadShipped(findModel(model), options.weightsUrl, hooks)
+        : loadOwn(weights, hooks);
     try {
-      await denoiser.#connect(weights, { signal, onProgress });
+      await denoiser.#connect(bytes, { signal, onProgress });
       return denoiser;
     } catch (thrown) {
       denoiser.dispose();
@@ -74,7 +81,7 @@ export class Denoiser {
 
   /** What really runs: device, why, adapter, model, version. */
   info(): EngineInfo {
-    if (!this.#engine) throw disposedError();
+    if (!this.#engine || !this.#card) throw disposedError();
     return { ...this.#engine, model: this.#card.id };
   }
 
@@ -98,15 +105,15 @@ export class Denoiser {
   async denoise(input: ImageInput, options: DenoiseOptions = {}): Promise<DenoiseResult> {
     const runOptions = checkRunOptions(options);
     const source = await toSource(input, options.signal);
-    const { link, engine } = await this.#live();
+    const { link, engine, card } = await this.#live();
     const args = { source, options: runOptions, tiles: options.onTile !== undefined };
     const transfer = source.kind === "rgba" ? [source.data.buffer] : [];
     const done = await link.call("denoise", args, options, transfer).catch((error: unknown) => {
       void this.#reap(link);
       throw error;
     });
-    const info = { ...engine, model: this.#card.id, ...done.run };
-    return DenoiseResult.of(link, done.result, done, info);
+    const info = { ...engine, model: card.id, ...done.run };
+    return DenoiseResult.of(link, done.result, { ...done, scale: card.scale }, info);
   }
 
   /** Ends the worker and frees all it held, results included. Calls under way are rejected with `canceled`. */
@@ -151,10 +158,12 @@ export class Denoiser {
     try {
       const args = { device: this.#device, gpuFailure: this.#gpuFailure, wasm: this.#wasm };
       const [engine, bytes] = await Promise.all([link.call("open", args, hooks), weights]);
-      await link.call("load", { model: this.#card.id, weights: bytes }, hooks);
+      const { model } = await link.call("load", { model: this.#card?.id, weights: bytes }, hooks);
+      const card = findModel(model);
+      this.#card = card;
       this.#weights = bytes;
       this.#engine = engine;
-      return { link, engine };
+      return { link, engine, card };
     } catch (thrown) {
       const error = UnnoiseError.from(thrown);
       link.close(error);

@@ -26,6 +26,7 @@ export type {
   ImageInput,
   ImageType,
   ModelCard,
+  Preset,
   Progress,
   RunInfo,
   Tile,

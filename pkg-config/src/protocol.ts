@@ -39,7 +39,8 @@ export interface ResultView {
 /** The calls the worker answers: what goes in, what comes out. */
 export interface Calls {
   open: { args: OpenArgs; value: OpenedEngine };
-  load: { args: { model: string; weights: Uint8Array }; value: undefined };
+  /** Without a model, the weights tell which it is. */
+  load: { args: { model: string | undefined; weights: Uint8Array }; value: { model: string } };
   decode: {
     args: { source: Source };
     value: {

@@ -2,6 +2,13 @@ import { UnnoiseError } from "./errors.js";
 import type { Link } from "./link.js";
 import type { FloatPixels, ImageType, RunInfo } from "./types.js";
 
+/** A size in pixels, and how many times that of the photo it is. */
+interface Size {
+  readonly width: number;
+  readonly height: number;
+  readonly scale: number;
+}
+
 /** What the worker keeps for a result, shared by all views of it. */
 class Kept {
   constructor(
@@ -28,26 +35,29 @@ const TYPES: readonly string[] = ["image/png", "image/jpeg", "image/webp", "imag
  * them. They are freed by {@link DenoiseResult.dispose}, with the denoiser, or when the result is garbage collected.
  */
 export class DenoiseResult {
-  /** Pixels. */
+  /** Pixels: those of the photo times `scale`. */
   readonly width: number;
-  /** Pixels. */
+  /** Pixels: those of the photo times `scale`. */
   readonly height: number;
+  /** Result pixels per photo pixel, per side: above 1 for networks that enlarge. */
+  readonly scale: number;
   /** What ran, on what, why, and how long it took. */
   readonly info: RunInfo;
   /** From 0 (the photo as it was) to 1 (as the run made it). */
   readonly strength: number;
   readonly #kept: Kept;
 
-  private constructor(kept: Kept, size: { width: number; height: number }, info: RunInfo, strength: number) {
+  private constructor(kept: Kept, size: Size, info: RunInfo, strength: number) {
     this.#kept = kept;
     this.width = size.width;
     this.height = size.height;
+    this.scale = size.scale;
     this.info = info;
     this.strength = strength;
   }
 
   /** @internal */
-  static of(link: Link, id: number, size: { width: number; height: number }, info: RunInfo): DenoiseResult {
+  static of(link: Link, id: number, size: Size, info: RunInfo): DenoiseResult {
     const kept = new Kept(link, id);
     forgotten.register(kept, { link, id });
     return new DenoiseResult(kept, size, info, 1);
@@ -57,11 +67,15 @@ export class DenoiseResult {
    * The same result blended with the photo, without running the network again.
    *
    * @param strength from 0 (the photo as it was) to 1 (as the run made it)
-   * @throws `UnnoiseError` `option`; results of models that enlarge cannot be blended, which their methods will say
+   * @throws `UnnoiseError` `option`, also for any strength but 1 of an enlarged result: the photo has another size
    */
   withStrength(strength: number): DenoiseResult {
     if (!(strength >= 0 && strength <= 1)) {
       throw new UnnoiseError("option", `strength is ${strength}; it goes from 0 to 1.`);
+    }
+    if (this.scale > 1 && strength < 1) {
+      const message = `This result is ${this.scale} times as large as the photo and cannot be blended with it afterwards; give the strength to "denoise".`;
+      throw new UnnoiseError("option", message);
     }
     return new DenoiseResult(this.#kept, this, this.info, strength);
   }

@@ -18,11 +18,22 @@ export type ImageInput =
   | OffscreenCanvas
   | VideoFrame;
 
-/** A `.safetensors` file: itself, its bytes, or where to fetch it. */
+/** A `.safetensors` file or a checkpoint of PyTorch (`.pth`, `.pt`): itself, its bytes, or where to fetch it. */
 export type WeightsInput = Blob | URL | string | ArrayBuffer | Uint8Array;
 
 /** Where one of the two `.wasm` files comes from: its URL, its bytes, or the compiled module. */
 export type WasmSource = string | URL | ArrayBuffer | Uint8Array | WebAssembly.Module;
+
+/** A configuration that a network can start from, with random weights. */
+export interface Preset {
+  readonly name: string;
+  /** What it is for. */
+  readonly summary: string;
+  /** Number of weights. */
+  readonly parameters: number;
+  /** Multiply-accumulates per pixel. */
+  readonly macPerPixel: number;
+}
 
 /** What is known about a network: the model card. */
 export interface ModelCard {
@@ -47,6 +58,8 @@ export interface ModelCard {
   readonly sizeMultiple: number;
   /** How far an output pixel sees, pixels to each side. */
   readonly receptiveField: number;
+  /** Input pixels of a tile, at most, unless told otherwise. */
+  readonly tilePixels: number;
   /** Output pixels per input pixel, per side. */
   readonly scale: number;
   /** What noise its weights know. */
@@ -55,6 +68,10 @@ export interface ModelCard {
   readonly macPerPixel: number;
   /** Number of weights. */
   readonly parameters: number;
+  /** The objective it was published with. */
+  readonly objective: string;
+  /** Configurations to start from, the published one among them. */
+  readonly presets: readonly Preset[];
   /** The file that ships with the package, or `null` when the caller must bring one. */
   readonly weights: {
     /** Name of the file in the package's `weights` folder. */
@@ -101,9 +118,9 @@ export interface Tile {
 
 /** Options of `Denoiser.create`. */
 export interface CreateOptions {
-  /** Id of a model card. Default: the card marked `default`. */
+  /** Id of a model card. Default: the one that own `weights` are of, else the card marked `default`. */
   readonly model?: string | undefined;
-  /** Own weights for that model. Default: the file that ships with the package. */
+  /** Own weights, which must fit the `model` where one is named. Default: the file that ships with the package. */
   readonly weights?: WeightsInput | undefined;
   /** What computes. Default `auto`. */
   readonly device?: DeviceChoice | undefined;
@@ -124,7 +141,7 @@ export interface CreateOptions {
 export interface DenoiseOptions {
   /** From 0 (the photo as it was) to 1 (fully denoised). Default 1. */
   readonly strength?: number | undefined;
-  /** Pixels of a tile at most, overlap included: fewer take less memory and more time. Default 2^20. */
+  /** Pixels of a tile at most, overlap included: fewer take less memory and more time. Default: the card's. */
   readonly tile?: number | undefined;
   /** Seed for models that draw random numbers, an integer from 0 to 2^32 - 1. Default 0. */
   readonly seed?: number | undefined;

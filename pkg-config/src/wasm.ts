@@ -53,6 +53,8 @@ export interface Wasm {
   }): Promise<unknown>;
   cards(): ModelCard[];
   version(): string;
+  /** Id of the card whose network these weights are of. */
+  recognise(weights: Uint8Array): string;
   Photo: {
     decode(bytes: Uint8Array): WasmPhoto;
     fromRgba(width: number, height: number, rgba: Uint8Array): WasmPhoto;

@@ -2,36 +2,30 @@ import { absolute, folder, readBody, request, type ByteProgress } from "./downlo
 import { UnnoiseError, throwIfAborted } from "./errors.js";
 import type { ModelCard, WeightsInput } from "./types.js";
 
-/** Where to take weights from. */
-export interface WeightsOptions {
-  /** The caller's own; default: the file that ships with the package. */
-  readonly weights: WeightsInput | undefined;
-  /** Folder of the shipped files, when not beside the package. */
-  readonly weightsUrl: string | URL | undefined;
+/** What a caller may want to hear and say while weights download. */
+export interface WeightsHooks {
   readonly onProgress: ByteProgress;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * The bytes of the weights for `card`. Shipped files are checked against the card; the caller's own are checked by
- * the engine when it loads them.
+ * The bytes of the weights that ship for `card`, checked against it.
  *
+ * @param folderUrl folder of the files, when not beside the package
  * @throws `UnnoiseError` `weights`, `network` or `canceled`
  */
-export async function loadWeights(
+export async function loadShipped(
   card: ModelCard,
-  options: WeightsOptions,
+  folderUrl: string | URL | undefined,
+  hooks: WeightsHooks,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (options.weights !== undefined) return loadOwn(options.weights, options);
   if (!card.weights) {
     const message = `No weights ship for ${card.title}: give your own as "weights".`;
     throw new UnnoiseError("weights", message);
   }
   const { file } = card.weights;
-  const url = options.weightsUrl
-    ? new URL(file, folder(options.weightsUrl))
-    : shippedUrl(file.replace(/\.safetensors$/, ""));
-  const bytes = await fetchBytes(url, options);
+  const url = folderUrl ? new URL(file, folder(folderUrl)) : shippedUrl(file.replace(/\.safetensors$/, ""));
+  const bytes = await fetchBytes(url, hooks);
   await check(bytes, card.weights, url);
   return bytes;
 }
@@ -41,10 +35,15 @@ function shippedUrl(name: string): URL {
   return new URL(`../weights/${name}.safetensors`, import.meta.url);
 }
 
-async function loadOwn(input: WeightsInput, options: WeightsOptions): Promise<Uint8Array<ArrayBuffer>> {
-  throwIfAborted(options.signal);
+/**
+ * The bytes of the caller's own weights; the engine checks them when it loads them.
+ *
+ * @throws `UnnoiseError` `option`, `network` or `canceled`
+ */
+export async function loadOwn(input: WeightsInput, hooks: WeightsHooks): Promise<Uint8Array<ArrayBuffer>> {
+  throwIfAborted(hooks.signal);
   if (typeof input === "string" || input instanceof URL) {
-    return fetchBytes(absolute(input), options);
+    return fetchBytes(absolute(input), hooks);
   }
   // Own bytes are copied: the caller may do with the array what it likes afterwards.
   if (input instanceof Uint8Array) return new Uint8Array(input);
@@ -53,9 +52,9 @@ async function loadOwn(input: WeightsInput, options: WeightsOptions): Promise<Ui
   throw new UnnoiseError("option", "Weights are a File, a Blob, a URL, an ArrayBuffer or a Uint8Array.");
 }
 
-async function fetchBytes(url: URL, options: WeightsOptions): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await request(url, options.signal);
-  return readBody(response, options.onProgress, options.signal);
+async function fetchBytes(url: URL, { onProgress, signal }: WeightsHooks): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await request(url, signal);
+  return readBody(response, onProgress, signal);
 }
 
 async function check(

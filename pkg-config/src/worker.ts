@@ -43,9 +43,11 @@ const handlers: Handlers = {
     return { version: wasm.version(), ...decision };
   },
 
-  load({ model, weights }) {
-    engine().engine.load(model, weights);
-    return Promise.resolve(undefined);
+  load({ model: asked, weights }) {
+    const { wasm, engine: loading } = engine();
+    const model = asked ?? wasm.recognise(weights);
+    loading.load(model, weights);
+    return Promise.resolve({ model });
   },
 
   async decode({ source }) {
@@ -192,7 +194,6 @@ async function answer(request: CallRequest): Promise<void> {
 
 /** The buffers of an answer: they are handed over, not copied. */
 function transferable(value: Calls[CallName]["value"]): Transferable[] {
-  if (value === undefined) return [];
   if (value instanceof Uint8Array) return [value.buffer];
   if ("rgba" in value) return [value.rgba.buffer];
   if ("data" in value) return [value.data.buffer];

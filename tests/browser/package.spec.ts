@@ -244,6 +244,36 @@ test("errors carry their code", async ({ page }) => {
   });
 });
 
+test("own weights tell their network, and an enlarged result its size", async ({ page }) => {
+  const got = await page.evaluate(
+    async (text) => {
+      const { Denoiser, models } = window.unnoise;
+      const folder = "/tests/fixtures/";
+      const rednet = `${folder}rednet/rednet20_tiny_stride1_c3/weights.safetensors`;
+      const weights = `${folder}dasr/tiny_x4_19x17_odd/weights.safetensors`;
+      const codes = [
+        await window.codeOf(Denoiser.create({ device: "flex", model: "dasr-x4", weights: rednet })),
+        await window.codeOf(Denoiser.create({ device: "flex", weights: `${folder}pth/plain.pt` })),
+      ];
+      const denoiser = await Denoiser.create({ device: "flex", weights });
+      const result = await denoiser.denoise(window.fromBase64(text));
+      const image = await result.imageData();
+      const { model } = denoiser.info();
+      const halves = () => result.withStrength(0.5);
+      codes.push(await window.codeOf(Promise.resolve().then(halves)));
+      denoiser.dispose();
+      const card = models().find(({ id }) => id === model);
+      const presets = card?.presets.length ?? 0;
+      return { codes, model, presets, size: [result.width, result.height, image.width, image.height] };
+    },
+    base64(photo(12, 9).buffer),
+  );
+  expect(got.codes).toEqual(["weights", "weights", "option"]);
+  expect(got.model).toBe("dasr-x4");
+  expect(got.presets).toBeGreaterThan(0);
+  expect(got.size).toEqual([48, 36, 48, 36]);
+});
+
 test("weights from elsewhere: bytes, Blob, URL, folder; altered ones are refused", async ({ page }) => {
   const codes = await page.evaluate(async () => {
     const { Denoiser, models } = window.unnoise;

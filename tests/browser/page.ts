@@ -13,6 +13,11 @@ export class UnnoisePage {
   readonly photoName: Locator;
   readonly photoFacts: Locator;
   readonly strength: Locator;
+  readonly model: Locator;
+  /** Whose weights are in use. */
+  readonly weights: Locator;
+  /** Why Denoise is disabled. */
+  readonly hint: Locator;
   readonly device: Locator;
   readonly engine: Locator;
   readonly divider: Locator;
@@ -26,6 +31,9 @@ export class UnnoisePage {
     this.photoName = page.locator("#photo-name");
     this.photoFacts = page.locator("#photo-facts");
     this.strength = page.getByRole("slider", { name: "Strength" });
+    this.model = page.getByRole("combobox", { name: "Model" });
+    this.weights = page.locator("#weights-about");
+    this.hint = page.locator("#denoise-hint");
     this.device = page.getByRole("combobox", { name: "Runs on" });
     this.engine = page.locator("#device-about");
     this.divider = page.getByRole("slider", { name: /Boundary/ });

@@ -1,7 +1,14 @@
-import { UnnoiseError, models, type Denoiser, type DenoiseResult, type DeviceChoice } from "unnoise";
+import {
+  UnnoiseError,
+  models,
+  type Denoiser,
+  type DenoiseResult,
+  type DeviceChoice,
+  type ModelCard,
+} from "unnoise";
 import { Engines, type Choice } from "./engines";
 import * as format from "./format";
-import type { Panel } from "./panel";
+import type { Activity, Panel } from "./panel";
 import type { Stage } from "./stage";
 
 /** The photo on screen, as the file it came from. */
@@ -16,6 +23,12 @@ export class App {
   readonly #panel: Panel;
   readonly #engines: Engines;
   #photo: Photo | undefined;
+  /** The network that was chosen and waits for a file of weights; the one before stays in use for reading photos. */
+  #waiting: ModelCard | undefined;
+  /** The last own weights of each network, by its id. */
+  readonly #files = new Map<string, File>();
+  #activity: Activity = "idle";
+  #attempts = 0;
   #run: AbortController | undefined;
   #runStart = 0;
   /** Counts the photos that were asked for: a later one overtakes those that are still being read. */
@@ -67,20 +80,18 @@ export class App {
   /** Denoises the photo on screen. */
   async denoise(): Promise<void> {
     const photo = this.#photo;
-    if (!photo || this.#run) return;
+    if (!photo || this.#run || this.#waiting) return;
     const run = new AbortController();
     this.#run = run;
-    this.#panel.clearAlert();
     await this.#attempt("running", async () => {
       await this.#forgetResult();
       const denoiser = await this.#engines.get();
       run.signal.throwIfAborted();
       const result = await this.#pump(denoiser, photo, run.signal);
       this.#engines.keep(denoiser, result);
-      this.#panel.showResult(result.info);
+      this.#panel.showResult(result);
       this.#panel.showEngine(denoiser.info());
-      this.#stage.setComparing(true);
-      this.#stage.setSplit(50, { glide: true });
+      this.#stage.compare();
     });
     this.#run = undefined;
   }
@@ -107,14 +118,48 @@ export class App {
     }
   }
 
-  /** Switches model, weights or device. When that fails, all stays as it was. */
-  async choose(change: Choice): Promise<boolean> {
-    this.#panel.clearAlert();
-    return this.#attempt("starting", async () => {
-      const denoiser = await this.#engines.choose({ ...this.#engines.choice, ...change });
-      this.#panel.showEngine(denoiser.info());
+  /** Switches the device. When that fails, all stays as it was. */
+  async chooseDevice(device: DeviceChoice): Promise<boolean> {
+    return this.#attempt("starting", () => this.#switch({ device }));
+  }
+
+  /** Switches the model, or asks for its weights where none ship and none were given before. */
+  async chooseModel(id: string): Promise<void> {
+    const card = cardOf(id);
+    const weights = card.weights ? undefined : this.#files.get(id);
+    if (!card.weights && !weights) {
+      this.#panel.clearAlert();
       this.#panel.setStatus("");
+      this.#waiting = card;
+    } else if (await this.#attempt("starting", () => this.#switch({ model: id, weights }))) {
+      this.#waiting = undefined;
+    }
+    this.#showModel();
+  }
+
+  /** Takes weights of one's own, and the network that they are of. When they are of none, all stays as it was. */
+  async useWeights(file: File): Promise<void> {
+    if (this.#activity !== "idle") {
+      this.#panel.alert(`${file.name} was not loaded: wait until the page is done, then try again.`);
+      return;
+    }
+    await this.#attempt("starting", async () => {
+      const waiting = this.#waiting?.id;
+      // Networks with the same arrays are recognised as one of them: the one that was chosen goes first.
+      await this.#switch({ model: waiting, weights: file }).catch((thrown: unknown) => {
+        if (!waiting || UnnoiseError.from(thrown).code !== "weights") throw thrown;
+        return this.#switch({ model: undefined, weights: file });
+      });
+      this.#waiting = undefined;
+      this.#files.set(this.#card.id, file);
     });
+    this.#showModel();
+  }
+
+  /** Goes back to the weights that ship with the model. */
+  async useShipped(): Promise<void> {
+    await this.#attempt("starting", () => this.#switch({ weights: undefined }));
+    this.#showModel();
   }
 
   /** The device that is asked for now. */
@@ -122,21 +167,25 @@ export class App {
     return this.#engines.choice.device ?? "auto";
   }
 
-  /** The model in use. */
-  get model(): string {
-    return this.#engines.choice.model ?? models().find((card) => card.default)?.id ?? "";
+  /** The network in use. */
+  get #card(): ModelCard {
+    return cardOf(this.#engines.choice.model);
   }
 
-  /** Name of the file whose weights are in use, unless they are the shipped ones. */
-  get weightsName(): string | undefined {
+  #showModel(): void {
     const { weights } = this.#engines.choice;
-    return weights instanceof File ? weights.name : undefined;
+    if (this.#waiting) this.#panel.showModel(this.#waiting, undefined);
+    else this.#panel.showModel(this.#card, weights instanceof File ? weights.name : undefined);
+  }
+
+  async #switch(change: Choice): Promise<void> {
+    const denoiser = await this.#engines.choose({ ...this.#engines.choice, ...change });
+    this.#panel.showEngine(denoiser.info());
+    this.#panel.setStatus("");
   }
 
   async #pump(denoiser: Denoiser, photo: Photo, signal: AbortSignal): Promise<DenoiseResult> {
-    this.#stage.pictures.startAfter();
-    this.#stage.setStrength(1);
-    this.#stage.setComparing("painting");
+    this.#stage.startResult(cardOf(denoiser.info().model).scale);
     this.#runStart = performance.now();
     const painted: Promise<void>[] = [];
     const result = await denoiser.denoise(photo.file, {
@@ -145,7 +194,7 @@ export class App {
         this.#panel.showProgress(progress, (performance.now() - this.#runStart) / 1000);
       },
       onTile: (tile) => {
-        painted.push(this.#stage.pictures.paint(tile));
+        painted.push(this.#stage.paint(tile));
       },
     });
     await Promise.all(painted);
@@ -155,26 +204,41 @@ export class App {
   async #forgetResult(): Promise<void> {
     await this.#engines.drop();
     this.#panel.hideResult();
-    this.#stage.setComparing(false);
+    this.#stage.dropResult();
   }
 
   /** Does something that takes a while, and says so; tells whether it succeeded. */
   async #attempt(activity: "starting" | "running", task: () => Promise<void>): Promise<boolean> {
-    this.#panel.setActivity(activity);
+    const attempt = ++this.#attempts;
+    this.#setActivity(activity);
+    this.#panel.clearAlert();
     this.#panel.setStatus(activity === "running" ? "Preparing…" : "Starting the engine…");
     try {
       await task();
       return true;
     } catch (thrown) {
-      if (activity === "running") this.#stage.setComparing(false);
+      if (activity === "running") this.#stage.dropResult();
       const canceled = isCancel(thrown);
       this.#panel.setStatus(canceled ? "Canceled." : "");
       if (!canceled) this.#panel.alert(sentence(thrown));
       return false;
     } finally {
-      this.#panel.setActivity("idle");
+      // A run may have been asked for while the engine was starting.
+      if (attempt === this.#attempts) this.#setActivity("idle");
     }
   }
+
+  #setActivity(activity: Activity): void {
+    this.#activity = activity;
+    this.#panel.setActivity(activity);
+  }
+}
+
+/** The card of a model, or of the default one. */
+function cardOf(id: string | undefined): ModelCard {
+  const card = models().find((one) => (id === undefined ? one.default : one.id === id));
+  if (!card) throw new Error(`There is no model ${id ?? "by default"}.`);
+  return card;
 }
 
 function sizeOf({ width, height }: ImageBitmap): { width: number; height: number } {

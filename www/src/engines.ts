@@ -18,7 +18,7 @@ export class Engines {
     this.#onProgress = onProgress;
   }
 
-  /** What the current denoiser was made from. */
+  /** What the current denoiser was made from, with the model that its weights turned out to be of. */
   get choice(): Choice {
     return this.#choice;
   }
@@ -34,13 +34,13 @@ export class Engines {
     return this.#current;
   }
 
-  /** Starts a denoiser for another choice. When it does not start, the one from before stays. */
+  /** Starts a denoiser for another choice; own weights without a model tell theirs. When it does not start, the one from before stays. */
   async choose(choice: Choice): Promise<Denoiser> {
     const old = this.#current;
     const created = Denoiser.create({ ...choice, onProgress: this.#onProgress });
     const denoiser = await created;
     this.#current = created;
-    this.#choice = choice;
+    this.#choice = { ...choice, model: denoiser.info().model };
     const before = await old?.catch(() => undefined);
     if (before && before !== this.#result?.owner) before.dispose();
     return denoiser;

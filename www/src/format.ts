@@ -16,6 +16,11 @@ export function megapixels(width: number, height: number): string {
   return value < 0.1 ? `${(width * height).toLocaleString("en")} pixels` : `${value.toFixed(1)} MP`;
 }
 
+/** `72528` as `73 thousand`. */
+export function count(value: number): string {
+  return new Intl.NumberFormat("en", { notation: "compact", compactDisplay: "long" }).format(value);
+}
+
 /** `IMG_1.jpg` as `IMG_1-denoised.png`. */
 export function resultName(name: string): string {
   return `${name.replace(/\.[^.]*$/, "") || "photo"}-denoised.png`;

@@ -1,4 +1,9 @@
-/** Where photos come in: the picker, a drop anywhere, a paste. */
+/** Whether a file holds weights, by its name. */
+export function isWeights({ name }: File): boolean {
+  return /\.(safetensors|pth|pt)$/i.test(name);
+}
+
+/** Where files come in: the picker, a drop anywhere, a paste. */
 export interface Intake {
   readonly button: HTMLButtonElement;
   readonly input: HTMLInputElement;

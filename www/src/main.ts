@@ -4,7 +4,7 @@ import "./styles/panel.css";
 import type { DeviceChoice } from "unnoise";
 import { App } from "./app";
 import { byId } from "./dom";
-import { initIntake, initPicker } from "./intake";
+import { initIntake, initPicker, isWeights } from "./intake";
 import { Panel } from "./panel";
 import { Stage } from "./stage";
 import { initTheme } from "./theme";
@@ -24,7 +24,7 @@ initIntake({
   input: byId("file", HTMLInputElement),
   overlay: byId("drop", HTMLElement),
   onFile: (file) => {
-    void app.open(file);
+    void (isWeights(file) ? app.useWeights(file) : app.open(file));
   },
   onNothing: () => {
     panel.alert("What was dropped is not a file. Save the picture first, then drop its file.");
@@ -44,22 +44,11 @@ on(panel.strength, "input", () => {
 on(panel.download, "click", () => app.download(strength()));
 
 on(panel.device, "change", async () => {
-  const chosen = await app.choose({ device: panel.device.value as DeviceChoice });
+  const chosen = await app.chooseDevice(panel.device.value as DeviceChoice);
   if (!chosen) panel.device.value = app.device;
 });
-on(panel.model, "change", async () => {
-  const before = app.model;
-  if (!(await app.choose({ model: panel.model.value, weights: undefined }))) {
-    panel.model.value = before;
-  }
-  panel.showWeights(app.weightsName);
-});
-initPicker(panel.weightsOpen, panel.weightsFile, (file) => void useWeights(file));
-on(panel.weightsReset, "click", () => useWeights(undefined));
-
-async function useWeights(file: File | undefined): Promise<void> {
-  await app.choose({ weights: file });
-  panel.showWeights(app.weightsName);
-}
+on(panel.model, "change", () => app.chooseModel(panel.model.value));
+initPicker(panel.weightsOpen, panel.weightsFile, (file) => void app.useWeights(file));
+on(panel.weightsReset, "click", () => app.useShipped());
 
 void app.start("./sample.png");

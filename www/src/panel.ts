@@ -1,4 +1,4 @@
-import { models, type EngineInfo, type Progress, type RunInfo } from "unnoise";
+import { models, type DenoiseResult, type EngineInfo, type ModelCard, type Progress } from "unnoise";
 import { byId } from "./dom";
 import * as format from "./format";
 
@@ -29,16 +29,19 @@ export class Panel {
   readonly #alertText = byId("alert-text", HTMLElement);
 
   constructor() {
-    for (const card of models().filter(({ weights }) => weights)) {
-      this.model.add(new Option(card.title, card.id, card.default, card.default));
-    }
+    const option = (card: ModelCard) => new Option(card.title, card.id, card.default, card.default);
+    const own = document.createElement("optgroup");
+    own.label = "With weights of your own";
+    for (const card of models()) (card.weights ? this.model : own).append(option(card));
+    this.model.append(own);
     byId("alert-close", HTMLButtonElement).addEventListener("click", () => {
       this.clearAlert();
     });
     this.strength.addEventListener("input", () => {
       this.#showStrength();
     });
-    this.showWeights(undefined);
+    const first = models().find((card) => card.default);
+    if (first) this.showModel(first, undefined);
   }
 
   /** Names the photo. */
@@ -84,14 +87,17 @@ export class Panel {
   }
 
   /** Shows what a run took, and the controls of its result. */
-  showResult(info: RunInfo): void {
+  showResult({ info, scale, width, height }: DenoiseResult): void {
     this.#result.hidden = false;
+    // An enlarged result cannot be mixed with the photo.
+    byId("strength-field", HTMLElement).hidden = scale > 1;
     this.strength.value = "100";
     this.#showStrength();
     const time = format.seconds(info.seconds);
     const rate = format.seconds(info.secondsPerMegapixel);
     const device = DEVICE_NAMES[info.device] ?? info.device;
-    this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel`);
+    const size = scale > 1 ? ` · enlarged to ${width} × ${height}` : "";
+    this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel${size}`);
   }
 
   /** Hides the controls of the result: there is none. */
@@ -106,14 +112,29 @@ export class Panel {
     byId("device-about", HTMLElement).textContent = `Uses ${device}${adapter}. ${info.reason}`;
   }
 
-  /** Shows the chosen model and whose weights it has: a file's name, or the shipped ones. */
-  showWeights(own: string | undefined): void {
-    const card = models().find((c) => c.id === this.model.value);
-    if (!card) return;
-    byId("model-about", HTMLElement).textContent = `${card.summary} Noise it knows: ${card.noise}.`;
-    const size = card.weights ? format.bytes(card.weights.bytes) : "";
-    byId("weights-about", HTMLElement).textContent = own ?? `Shipped, ${size}`;
-    this.weightsReset.hidden = own === undefined;
+  /**
+   * Shows the chosen model and whose weights it has: a file's name, or the shipped ones. Where there are neither, a
+   * file is asked for.
+   */
+  showModel(card: ModelCard, own: string | undefined): void {
+    const { title, summary, noise, paper, parameters, macPerPixel, weights } = card;
+    const show = (id: string, text: string) => {
+      byId(id, HTMLElement).textContent = text;
+    };
+    this.model.value = card.id;
+    show("model-about", `${summary} Noise it knows: ${noise}.`);
+    const cost = `${format.count(parameters)} weights, ${format.count(macPerPixel)} multiplications per pixel`;
+    show("model-cost", weights ? `${cost}.` : `As published: ${cost}.`);
+    show("paper", paper.title);
+    byId("paper", HTMLAnchorElement).href = paper.url;
+    show("paper-authors", `, ${paper.authors}, ${paper.year}`);
+    show("weights-about", own ?? (weights ? `Shipped, ${format.bytes(weights.bytes)}` : "None yet"));
+    this.weightsReset.hidden = own === undefined || !weights;
+    this.denoise.disabled = own === undefined && !weights;
+    show(
+      "denoise-hint",
+      this.denoise.disabled ? `Choose a weights file for ${title}: none comes with it.` : "",
+    );
   }
 
   /** Says what went wrong, over the photo. */

@@ -12,7 +12,9 @@ export class Pictures {
   readonly #before: HTMLCanvasElement;
   readonly #after: HTMLCanvasElement;
   #photo: Size = { width: 1, height: 1 };
-  /** Canvas pixels per photo pixel. */
+  /** Pixels of the result per photo pixel, per side. */
+  #enlargement = 1;
+  /** Pixels of the second canvas per pixel of the result. */
   #scale = 1;
 
   constructor(before: HTMLCanvasElement, after: HTMLCanvasElement) {
@@ -20,40 +22,51 @@ export class Pictures {
     this.#after = after;
   }
 
-  /** Size of the photo, in its own pixels. */
-  get photo(): Size {
-    return this.#photo;
+  /** How many times the size of the photo the result has, per side. */
+  get enlargement(): number {
+    return this.#enlargement;
+  }
+
+  /** Size of what is shown, in pixels of the result; without one, or where it is not enlarged, of the photo. */
+  get size(): Size {
+    return enlarged(this.#photo, this.#enlargement);
   }
 
   /** Shows another photo; the second canvas gives its memory back. */
   async show(image: ImageData | ImageBitmap): Promise<void> {
     const { width, height } = image;
-    const scale = Math.min(1, MAX_SIDE / Math.max(width, height), Math.sqrt(MAX_PIXELS / (width * height)));
-    const size = {
-      width: Math.max(1, Math.floor(width * scale)),
-      height: Math.max(1, Math.floor(height * scale)),
-    };
+    const size = canvasSize(image);
     const bitmap =
-      scale < 1
+      canvasScale(image) < 1
         ? await createImageBitmap(image, {
             resizeWidth: size.width,
             resizeHeight: size.height,
             resizeQuality: "high",
           })
         : image;
-    this.#scale = scale;
     this.#photo = { width, height };
     Object.assign(this.#before, size);
-    Object.assign(this.#after, { width: 1, height: 1 });
+    this.dropAfter();
     const context = context2d(this.#before);
     if (bitmap instanceof ImageData) context.putImageData(bitmap, 0, 0);
     else context.drawImage(bitmap, 0, 0);
   }
 
-  /** Makes the second canvas a copy of the first, to paint tiles on. */
-  startAfter(): void {
-    Object.assign(this.#after, { width: this.#before.width, height: this.#before.height });
-    context2d(this.#after).drawImage(this.#before, 0, 0);
+  /** Makes the second canvas a copy of the first, to paint the tiles of an `enlargement` times larger result on. */
+  startAfter(enlargement: number): void {
+    this.#enlargement = enlargement;
+    const { width, height } = canvasSize(this.size);
+    this.#scale = canvasScale(this.size);
+    Object.assign(this.#after, { width, height });
+    const context = context2d(this.#after);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.#before, 0, 0, width, height);
+  }
+
+  /** There is no result: the second canvas gives its memory back. */
+  dropAfter(): void {
+    this.#enlargement = 1;
+    Object.assign(this.#after, { width: 1, height: 1 });
   }
 
   /** Puts a finished tile into the second canvas. */
@@ -70,4 +83,19 @@ export class Pictures {
     context.drawImage(bitmap, left, top, width, height);
     bitmap.close();
   }
+}
+
+function enlarged({ width, height }: Size, factor: number): Size {
+  return { width: width * factor, height: height * factor };
+}
+
+/** Canvas pixels per pixel of a picture, as many as browsers and memory allow. */
+function canvasScale({ width, height }: Size): number {
+  return Math.min(1, MAX_SIDE / Math.max(width, height), Math.sqrt(MAX_PIXELS / (width * height)));
+}
+
+/** Size of the canvas for a picture. */
+function canvasSize(picture: Size): Size {
+  const { width, height } = enlarged(picture, canvasScale(picture));
+  return { width: Math.max(1, Math.floor(width)), height: Math.max(1, Math.floor(height)) };
 }

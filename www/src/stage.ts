@@ -1,3 +1,4 @@
+import type { Tile } from "unnoise";
 import { byId } from "./dom";
 import { fit, pan, place, zoomTo, type Point, type Size, type View } from "./geometry";
 import { Gestures } from "./gestures";
@@ -14,7 +15,7 @@ const PIXELATED_ZOOM = 2;
  * (Ready-made comparison sliders move the boundary with the picture, so that it is lost as soon as one zooms in.)
  */
 export class Stage {
-  readonly pictures = new Pictures(byId("before", HTMLCanvasElement), byId("after", HTMLCanvasElement));
+  readonly #pictures = new Pictures(byId("before", HTMLCanvasElement), byId("after", HTMLCanvasElement));
   readonly #root = byId("stage", HTMLElement);
   readonly #viewport = byId("viewport", HTMLElement);
   readonly #divider = byId("divider", HTMLElement);
@@ -28,7 +29,7 @@ export class Stage {
   constructor() {
     new Gestures(this.#viewport, this.#divider, {
       pan: (dx, dy) => {
-        this.#move(pan(this.#view, dx, dy, this.pictures.photo, this.#size()));
+        this.#move(pan(this.#view, dx, dy, this.#pictures.size, this.#size()));
       },
       zoom: (factor, point) => {
         this.#zoomTo(this.#view.scale * factor, point);
@@ -51,18 +52,39 @@ export class Stage {
 
   /** Shows a photo, whole, without anything to compare it with. */
   async show(image: ImageData | ImageBitmap): Promise<void> {
-    await this.pictures.show(image);
-    this.setComparing(false);
-    this.#root.style.setProperty("--photo-width", `${image.width}px`);
-    this.#root.style.setProperty("--photo-height", `${image.height}px`);
+    await this.#pictures.show(image);
+    this.#setState("alone");
+    this.#setPixels();
     this.fit();
   }
 
-  /** Whether there is a result to compare the photo with, or one on its way: then all of it is shown. */
-  setComparing(comparing: boolean | "painting"): void {
-    this.#root.classList.toggle("is-comparing", comparing !== false);
-    this.#root.classList.toggle("is-painting", comparing === "painting");
-    if (comparing === "painting") this.setSplit(0);
+  /** Shows all of a result that is on its way, `enlargement` times the size of the photo, tile by tile. */
+  startResult(enlargement: number): void {
+    this.#keepPlace(() => {
+      this.#pictures.startAfter(enlargement);
+    });
+    this.setStrength(1);
+    this.setSplit(0);
+    this.#setState("painting");
+  }
+
+  /** Paints a tile of the result. */
+  async paint(tile: Tile): Promise<void> {
+    await this.#pictures.paint(tile);
+  }
+
+  /** Compares the photo with the result, which is complete. */
+  compare(): void {
+    this.#setState("comparing");
+    this.setSplit(50, { glide: true });
+  }
+
+  /** Shows the photo alone. */
+  dropResult(): void {
+    this.#setState("alone");
+    this.#keepPlace(() => {
+      this.#pictures.dropAfter();
+    });
   }
 
   /** How much of the result is mixed into what is shown of it, 0 to 1. */
@@ -82,8 +104,32 @@ export class Stage {
 
   /** Shows the whole photo. */
   fit(): void {
-    this.#move(fit(this.pictures.photo, this.#size()));
+    this.#move(fit(this.#pictures.size, this.#size()));
     this.#setFitted(true);
+  }
+
+  #setState(state: "alone" | "painting" | "comparing"): void {
+    this.#root.classList.toggle("is-comparing", state !== "alone");
+    this.#root.classList.toggle("is-painting", state === "painting");
+  }
+
+  /** Changes the number of pixels of what is shown, not its place on the screen. */
+  #keepPlace(change: () => void): void {
+    const before = this.#pictures.size.width;
+    change();
+    const after = this.#pictures.size.width;
+    if (after === before) return;
+    this.#setPixels();
+    const view = { ...this.#view, scale: (this.#view.scale * before) / after };
+    if (this.#fitted) this.fit();
+    else this.#move(place(view, this.#pictures.size, this.#size()));
+  }
+
+  #setPixels(): void {
+    this.#root.classList.toggle("is-enlarged", this.#pictures.enlargement > 1);
+    const { width, height } = this.#pictures.size;
+    this.#root.style.setProperty("--photo-width", `${width}px`);
+    this.#root.style.setProperty("--photo-height", `${height}px`);
   }
 
   #size(): Size {
@@ -103,7 +149,7 @@ export class Stage {
   #zoomTo(scale: number, point: Point): void {
     const full = this.#fullScale();
     const limited = Math.min(MAX_ZOOM * full, Math.max(MIN_ZOOM * full, scale));
-    this.#move(zoomTo(this.#view, limited, point, this.pictures.photo, this.#size()));
+    this.#move(zoomTo(this.#view, limited, point, this.#pictures.size, this.#size()));
     this.#setFitted(false);
   }
 
@@ -127,7 +173,7 @@ export class Stage {
 
   #resized(): void {
     if (this.#fitted) this.fit();
-    else this.#move(place(this.#view, this.pictures.photo, this.#size()));
+    else this.#move(place(this.#view, this.#pictures.size, this.#size()));
   }
 
   #initButtons(): void {
@@ -152,7 +198,7 @@ export class Stage {
     if (event.target !== this.#viewport || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = 48;
     const move = (dx: number, dy: number) => () => {
-      this.#move(pan(this.#view, dx, dy, this.pictures.photo, this.#size()));
+      this.#move(pan(this.#view, dx, dy, this.#pictures.size, this.#size()));
     };
     const zoom = (scale: number) => () => {
       this.#zoomTo(scale, this.#center());

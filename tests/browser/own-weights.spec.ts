@@ -1,0 +1,70 @@
+/** Weights of one's own: the page recognises the network that they are of. */
+import { file, photo, read, type TestFile } from "./files";
+import { expect, test } from "./page";
+
+const checkpoint = (path: string, name: string): TestFile => file(name, read(`../fixtures/${path}`));
+const rednet = checkpoint("rednet/rednet20_tiny_stride1_c3/weights.safetensors", "red.safetensors");
+const dasr = checkpoint("dasr/tiny_x4_19x17_odd/weights.safetensors", "dasr.safetensors");
+const stranger = checkpoint("pth/plain.pt", "plain.pt");
+
+test("a network without weights asks for a file, recognises it and denoises", async ({ app }) => {
+  await app.show(photo(37, 23));
+  await app.model.selectOption("sasl-lan");
+  await expect(app.hint).toHaveText(/^Choose a weights file for SASL LAN/);
+  await expect(app.denoiseButton).toBeDisabled();
+  await app.chooseWeights(rednet);
+  await expect(app.model).toHaveValue("rednet");
+  await expect(app.weights).toHaveText("red.safetensors");
+  await expect(app.hint).toBeEmpty();
+  await app.denoise();
+  const { picture } = await app.download();
+  expect([picture.width, picture.height]).toEqual([37, 23]);
+  // What was given once is there when one comes back.
+  await app.model.selectOption("noise2noise");
+  await expect(app.weights).toContainText("Shipped");
+  await app.model.selectOption("rednet");
+  await expect(app.weights).toHaveText("red.safetensors");
+});
+
+test("dropped weights of a network that enlarges give a larger photo", async ({ app, page }) => {
+  const small = photo(19, 17);
+  await app.show(small);
+  await app.drop(dasr);
+  await expect(app.model).toHaveValue("dasr-x4");
+  await expect(app.photoName).toHaveText(small.name);
+  await app.denoise();
+  await expect(app.status).toContainText("enlarged to 76 × 68");
+  await expect(app.strength).toBeHidden();
+  const { picture } = await app.download();
+  expect([picture.width, picture.height]).toEqual([76, 68]);
+  // What is shown is what is saved, and the photo beside it has its size.
+  const shown = await page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>("#after");
+    const data = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+    const boxes = ["#before", "#after"].map((id) => document.querySelector(id)?.getBoundingClientRect());
+    return {
+      size: [canvas?.width, canvas?.height],
+      rgb: Array.from(data).filter((_, i) => i % 4 < 3),
+      widths: boxes.map((box) => box?.width),
+    };
+  });
+  expect(shown.size).toEqual([76, 68]);
+  expect(shown.rgb).toEqual(Array.from(picture.data));
+  expect(shown.widths[0]).toBe(shown.widths[1]);
+  // The next network does not enlarge.
+  await app.model.selectOption("noise2noise");
+  await expect(app.weights).toContainText("Shipped");
+  await app.denoise();
+  await expect(app.strength).toBeVisible();
+  const same = await app.download();
+  expect([same.picture.width, same.picture.height]).toEqual([19, 17]);
+});
+
+test("a checkpoint of no known network is refused, and the network stays", async ({ app }) => {
+  await app.show(photo(32, 24));
+  await app.drop(stranger);
+  await expect(app.alert).toHaveText(/weights of no known network/);
+  await expect(app.model).toHaveValue("noise2noise");
+  await expect(app.weights).toContainText("Shipped");
+  await app.denoise();
+});
