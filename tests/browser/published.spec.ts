@@ -12,9 +12,7 @@ interface Job {
 }
 
 interface EngineWasm {
-  default(options: {
-    module_or_path: string;
-  }): Promise<{ memory: WebAssembly.Memory }>;
+  default(options: { module_or_path: string }): Promise<{ memory: WebAssembly.Memory }>;
   Photo: { fromRgba(width: number, height: number, rgba: Uint8Array): object };
   Engine: {
     create(device: string): Promise<{
