@@ -6,9 +6,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Root of the repository.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("pkg-config lies in the repository")
+/// Root of the repository: of the one that `cargo xtask` was called in, even if clones share a build directory.
+pub fn root() -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.parent().expect("pkg-config lies in the repository").to_path_buf()
 }
 
 /// Where cargo puts what it builds.
