@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
@@ -27,6 +28,9 @@ impl Profile {
     }
 }
 
+/// File beside an artifact that tells how it was made.
+const STAMP: &str = ".recipe";
+
 /// The wasm artifacts: name and cargo feature.
 const ARTIFACTS: [(&str, &str); 2] = [("full", "web-full"), ("cpu", "web-cpu")];
 
@@ -36,10 +40,17 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
     let pkg = root().join("pkg");
     fs::create_dir_all(&pkg)?;
     for (name, feature) in ARTIFACTS {
-        tools::say(&format!("building the {name} wasm"));
         let features: Vec<&str> = [feature].into_iter().chain(extra.iter().copied()).collect();
+        let features = features.join(",");
+        let out = pkg.join("wasm").join(name);
+        let recipe = format!("{} {features}", profile.name());
+        if is_current(&out.join(STAMP), &recipe)? {
+            continue;
+        }
+        tools::say(&format!("building the {name} wasm"));
         let wasm = compile(profile, &features)?;
-        bindgen(&wasm, &pkg.join("wasm").join(name))?;
+        bindgen(&wasm, &out)?;
+        fs::write(out.join(STAMP), recipe)?;
     }
     manifest(&pkg)?;
     copy_folder(&root().join("pkg-config/weights"), &pkg.join("weights"))?;
@@ -60,24 +71,46 @@ pub fn page() -> Result<()> {
     tools::run(Command::new("npm").args(["run", "--silent", "build"]).current_dir(root().join("www")))
 }
 
-fn compile(profile: Profile, features: &[&str]) -> Result<PathBuf> {
+fn compile(profile: Profile, features: &str) -> Result<PathBuf> {
     const TARGET: &str = "wasm32-unknown-unknown";
     tools::run(
         tools::cargo()
             .args(["build", "--lib", "--package", "unnoise", "--target", TARGET, "--no-default-features"])
-            .args(["--profile", profile.name(), "--features", &features.join(",")]),
+            .args(["--profile", profile.name(), "--features", features]),
     )?;
     Ok(tools::target().join(TARGET).join(profile.name()).join("unnoise.wasm"))
 }
 
-/// Writes glue and wasm into `out`, unless they are there already for this very input.
+/// Whether the artifact with this stamp was made by this recipe, after the last change of anything it is made from.
+/// Asked here because cargo builds the artifacts in turn under one file name, and so would build both anew each time.
+fn is_current(stamp: &Path, recipe: &str) -> Result<bool> {
+    if !fs::read_to_string(stamp).is_ok_and(|known| known == recipe) {
+        return Ok(false);
+    }
+    let made = fs::metadata(stamp)?.modified()?;
+    let inputs = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "src"];
+    for input in inputs {
+        if newest(&root().join(input))? >= made {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// When a file, or the last of all files in a folder (or the folder itself), was changed.
+fn newest(path: &Path) -> Result<SystemTime> {
+    let mut time = fs::metadata(path).with_context(|| path.display().to_string())?.modified()?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            time = time.max(newest(&entry?.path())?);
+        }
+    }
+    Ok(time)
+}
+
+/// Writes glue and wasm into `out`.
 fn bindgen(wasm: &Path, out: &Path) -> Result<()> {
     let bytes = fs::read(wasm).with_context(|| wasm.display().to_string())?;
-    let stamp = out.join(".input");
-    let digest = format!("{:016x} {}", fnv1a(&bytes), bytes.len());
-    if fs::read_to_string(&stamp).is_ok_and(|known| known == digest) {
-        return Ok(());
-    }
     fs::create_dir_all(out)?;
     Bindgen::new()
         .input_bytes("unnoise", bytes)
@@ -85,15 +118,7 @@ fn bindgen(wasm: &Path, out: &Path) -> Result<()> {
         .typescript(true)
         .out_name("unnoise")
         .remove_producers_section(true)
-        .generate(out)?;
-    Ok(fs::write(stamp, digest)?)
-}
-
-/// Tells files apart; not meant against malice.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        .generate(out)
 }
 
 /// `package.json`, with the version of the crate.
