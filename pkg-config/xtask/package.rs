@@ -88,7 +88,15 @@ fn is_current(stamp: &Path, recipe: &str) -> Result<bool> {
         return Ok(false);
     }
     let made = fs::metadata(stamp)?.modified()?;
-    let inputs = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "src"];
+    let inputs = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "rust-toolchain.toml",
+        ".cargo",
+        "src",
+        "pkg-config/Cargo.toml",
+        "pkg-config/xtask",
+    ];
     for input in inputs {
         if newest(&root().join(input))? >= made {
             return Ok(false);
