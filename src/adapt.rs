@@ -8,6 +8,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::nn::padding::{crop, reflect_to_multiple};
 pub use crate::nn::shuffle::{pd_down, pd_phase, pd_up};
@@ -16,7 +17,7 @@ pub use crate::nn::shuffle::{pd_down, pd_phase, pd_up};
 pub const R3_RATE: f64 = 0.16;
 
 /// How a network is run: as it is, on PD phases, or on PD phases with R3 after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adapt {
     /// PD factor; 1 leaves the pixels together. Camera photos: 2 for networks trained on phases 5 apart.
     pub pd: usize,

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run, Survey};
 use crate::nn::read;
 use crate::photo::tiles::{Plan, Rect, Tile};
-use crate::photo::{Photo, Planar, check_strength};
+use crate::photo::{Photo, Planar, check_detail, check_strength};
 
 /// Pixels of the photo, at most, that a network surveys before it sees the tiles.
 const SURVEY_PIXELS: usize = 1 << 20;
@@ -23,28 +23,31 @@ pub struct Options {
     pub tile_pixels: Option<usize>,
     /// From 0 (the photo as it is) to 1 (all of the network's work).
     pub strength: f32,
+    /// Share of the fine luminance that is given back, from 0 to 1; see [`Photo::blend`]. Not for networks that enlarge.
+    pub detail: f32,
     /// Seed and known noise level, for networks that ask.
     pub run: Run,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tile_pixels: None, strength: 1.0, run: Run::default() }
+        Self { tile_pixels: None, strength: 1.0, detail: 0.0, run: Run::default() }
     }
 }
 
 /// A run of one network over one photo.
+///
+/// [`Job::step`] does all that there is to do for a tile. Where several workers share a run, each denoises the
+/// [`Task`]s that it is handed, with a [`Worker`] made like the job's own, and [`Job::place`] puts them together: the
+/// result is the same to the bit.
 pub struct Job {
-    network: Network,
-    card: &'static Card,
-    device: Device,
+    worker: Worker,
     input: Arc<Photo>,
     output: Photo,
     plan: Plan,
     strength: f32,
-    run: Run,
-    survey: Option<Survey>,
-    done: usize,
+    detail: f32,
+    placed: Vec<bool>,
 }
 
 impl Job {
@@ -60,6 +63,11 @@ impl Job {
         options: Options,
     ) -> Result<Self> {
         check_strength(options.strength)?;
+        check_detail(options.detail)?;
+        if options.detail > 0.0 && card.scale > 1 {
+            let message = "an enlarged photo has no detail of its own that could be given back";
+            return Err(Error::new(Kind::Option, message));
+        }
         let plan = Plan::new(
             input.width(),
             input.height(),
@@ -67,18 +75,10 @@ impl Job {
             network.demands(card),
         )?;
         let output = input.blank_like(card.scale)?;
-        Ok(Self {
-            network,
-            card,
-            device,
-            input,
-            output,
-            plan,
-            strength: options.strength,
-            run: options.run,
-            survey: None,
-            done: 0,
-        })
+        let placed = vec![false; plan.tiles.len()];
+        let worker = Worker::new(network, card, device, options.run);
+        let Options { strength, detail, .. } = options;
+        Ok(Self { worker, input, output, plan, strength, detail, placed })
     }
 
     /// The tiles of this run.
@@ -86,12 +86,17 @@ impl Job {
         &self.plan
     }
 
-    /// How many tiles are done.
-    pub fn done(&self) -> usize {
-        self.done
+    /// What the networks of this run are told.
+    pub fn run(&self) -> &Run {
+        &self.worker.run
     }
 
-    /// The result so far: black where nothing has been written yet.
+    /// How many tiles are done.
+    pub fn done(&self) -> usize {
+        self.placed.iter().filter(|&&placed| placed).count()
+    }
+
+    /// The result so far: black where nothing has been written yet, and without [`Options::detail`].
     pub fn output(&self) -> &Photo {
         &self.output
     }
@@ -102,51 +107,72 @@ impl Job {
     /// # Errors
     /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number.
     pub async fn step(&mut self) -> Result<Option<Rect>> {
-        let Some(&tile) = self.plan.tiles.get(self.done) else {
+        let Some(index) = self.placed.iter().position(|&placed| !placed) else {
             return Ok(None);
         };
-        if self.done == 0 {
-            self.survey = self.network.survey(|| self.overview());
+        if let Some(overview) = self.overview() {
+            self.worker.survey(overview);
         }
-        let result = self.denoise(tile).await?;
-        let (core, scale) = (tile.core, self.card.scale);
+        let block = self.worker.denoise(self.task(index)?).await?;
+        self.place(index, &block).map(Some)
+    }
+
+    /// What a worker has to see of the whole photo before its first tile (the photo, or the middle of a large one), for
+    /// networks that want to.
+    pub fn overview(&self) -> Option<Planar> {
+        self.worker.lacks_survey().then(|| {
+            let (width, height) = survey_size(self.input.width(), self.input.height());
+            let (x, y) = ((self.input.width() - width) / 2, (self.input.height() - height) / 2);
+            self.window(x, y, width, height)
+        })
+    }
+
+    /// The work for one tile.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when there is no such tile.
+    pub fn task(&self, index: usize) -> Result<Task> {
+        let Tile { x, y, core } = self.tile(index)?;
+        let window = self.window(x, y, self.plan.tile_width, self.plan.tile_height);
+        let core = Rect { x: core.x - x, y: core.y - y, ..core };
+        Ok(Task { index, window, core })
+    }
+
+    /// Writes what became of a task, and returns the part of the output that is now final.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when there is no such tile, or the block is not of its size.
+    pub fn place(&mut self, index: usize, block: &Planar) -> Result<Rect> {
+        let Worker { card, .. } = self.worker;
+        let (core, scale) = (self.tile(index)?.core, card.scale);
         let done = Rect {
             x: core.x * scale,
             y: core.y * scale,
             width: core.width * scale,
             height: core.height * scale,
         };
-        let block = result.crop(done.x - tile.x * scale, done.y - tile.y * scale, done.width, done.height);
-        self.output.write(done.x, done.y, &block, &self.input, self.strength);
-        self.done += 1;
-        Ok(Some(done))
-    }
-
-    /// The photo, or the middle of a large one.
-    fn overview(&self) -> Tensor<4> {
-        let (width, height) = survey_size(self.input.width(), self.input.height());
-        let (x, y) = ((self.input.width() - width) / 2, (self.input.height() - height) / 2);
-        self.window(x, y, width, height)
-    }
-
-    /// A window of the photo as the network takes it: `[1, C, height, width]` in `[0, 1]`.
-    fn window(&self, x: usize, y: usize, width: usize, height: usize) -> Tensor<4> {
-        let channels = self.card.channels;
-        let window = self.input.window(x as isize, y as isize, width, height, channels);
-        Tensor::from_data(TensorData::new(window.data, [1, channels, height, width]), &self.device)
-    }
-
-    async fn denoise(&self, tile: Tile) -> Result<Planar> {
-        let (width, height) = (self.plan.tile_width, self.plan.tile_height);
-        let x = self.window(tile.x, tile.y, width, height);
-        let run = Run { seed: self.run.seed.wrapping_add(self.done as u64), ..self.run };
-        let data = read(self.network.denoise_tile(x, &run, self.survey.as_ref())).await?;
-        if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
-            let message = format!("the network gave {bad} for a pixel");
-            return Err(Error::new(Kind::Internal, message));
+        let expected = (card.channels, done.height, done.width);
+        if (block.channels, block.height, block.width) != expected
+            || block.data.len() != expected.0 * expected.1 * expected.2
+        {
+            let message = format!("tile {index} has another size than what is put in its place");
+            return Err(Error::new(Kind::Option, message));
         }
-        let (height, width) = (height * self.card.scale, width * self.card.scale);
-        Ok(Planar { channels: self.card.channels, height, width, data })
+        self.output.write(done.x, done.y, block, &self.input, self.strength);
+        self.placed[index] = true;
+        Ok(done)
+    }
+
+    fn tile(&self, index: usize) -> Result<Tile> {
+        self.plan.tiles.get(index).copied().ok_or_else(|| {
+            let message = format!("there is no tile {index}: there are {}", self.plan.tiles.len());
+            Error::new(Kind::Option, message)
+        })
+    }
+
+    /// A window of the photo as the network takes it, in `[0, 1]`.
+    fn window(&self, x: usize, y: usize, width: usize, height: usize) -> Planar {
+        self.input.window(x as isize, y as isize, width, height, self.worker.card.channels)
     }
 
     /// The denoised photo.
@@ -154,16 +180,76 @@ impl Job {
     /// # Errors
     /// [`Kind::Internal`] when tiles are still to be done.
     pub fn finish(self) -> Result<Photo> {
-        if self.done < self.plan.tiles.len() {
-            let message = format!(
-                "{} of {} tiles are still to be done",
-                self.plan.tiles.len() - self.done,
-                self.plan.tiles.len()
-            );
+        let (done, total) = (self.done(), self.placed.len());
+        if done < total {
+            let message = format!("{} of {total} tiles are still to be done", total - done);
             return Err(Error::new(Kind::Internal, message));
+        }
+        if self.detail > 0.0 {
+            return self.output.blend(&self.input, 1.0, self.detail);
         }
         Ok(self.output)
     }
+}
+
+/// The work for one tile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its place in the plan.
+    pub index: usize,
+    /// What the network sees.
+    pub window: Planar,
+    /// The part of the window that is wanted.
+    pub core: Rect,
+}
+
+/// A network that denoises the tiles of a run.
+pub struct Worker {
+    network: Network,
+    card: &'static Card,
+    device: Device,
+    run: Run,
+    survey: Option<Survey>,
+}
+
+impl Worker {
+    /// A worker for a run that tells its networks `run`.
+    pub fn new(network: Network, card: &'static Card, device: Device, run: Run) -> Self {
+        Self { network, card, device, run, survey: None }
+    }
+
+    /// Shows the worker [`Job::overview`].
+    pub fn survey(&mut self, overview: Planar) {
+        self.survey = self.network.survey(|| tensor(overview, &self.device));
+    }
+
+    fn lacks_survey(&self) -> bool {
+        self.survey.is_none() && self.network.surveys()
+    }
+
+    /// The wanted part of a tile, denoised (and enlarged, by networks that do).
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number.
+    pub async fn denoise(&self, Task { index, window, core }: Task) -> Result<Planar> {
+        let scale = self.card.scale;
+        let (height, width) = (window.height * scale, window.width * scale);
+        let run = Run { seed: self.run.seed.wrapping_add(index as u64), ..self.run };
+        let x = tensor(window, &self.device);
+        let data = read(self.network.denoise_tile(x, &run, self.survey.as_ref())).await?;
+        if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
+            let message = format!("the network gave {bad} for a pixel");
+            return Err(Error::new(Kind::Internal, message));
+        }
+        let tile = Planar { channels: self.card.channels, height, width, data };
+        Ok(tile.crop(core.x * scale, core.y * scale, core.width * scale, core.height * scale))
+    }
+}
+
+/// `[1, C, H, W]`.
+fn tensor(planar: Planar, device: &Device) -> Tensor<4> {
+    let shape = [1, planar.channels, planar.height, planar.width];
+    Tensor::from_data(TensorData::new(planar.data, shape), device)
 }
 
 /// Size of the part of a photo that is surveyed: the same proportions, at most [`SURVEY_PIXELS`].
@@ -228,12 +314,49 @@ mod tests {
     }
 
     #[test]
+    fn tiles_denoised_elsewhere_and_in_any_order_give_the_same_bits() {
+        let (network, card) = tiny(2);
+        let input = photo(83, 61, true);
+        let options = Options { tile_pixels: Some(40 * 40), ..Options::default() };
+        let (tiles, expected) = run(&network, card, &input, options);
+        let device = Device::flex();
+        let mut job = Job::new(network.clone(), card, device.clone(), Arc::clone(&input), options).unwrap();
+        let mut workers: Vec<Worker> =
+            (0..3).map(|_| Worker::new(network.clone(), card, device.clone(), *job.run())).collect();
+        for worker in &mut workers {
+            worker.survey(job.overview().unwrap());
+        }
+        for index in (0..tiles).rev() {
+            let task = job.task(index).unwrap();
+            let block = pollster::block_on(workers[index % 3].denoise(task)).unwrap();
+            job.place(index, &block).unwrap();
+        }
+        assert_eq!(job.done(), tiles);
+        assert_eq!(job.finish().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_block_that_does_not_fit_is_refused() {
+        let (network, card) = tiny(2);
+        let options = Options::default();
+        let mut job = Job::new(network, card, Device::flex(), photo(9, 7, false), options).unwrap();
+        let block = |width| Planar { channels: 3, height: 14, width, data: vec![0.0; 3 * 14 * width] };
+        assert_eq!(job.task(1).unwrap_err().kind(), Kind::Option);
+        assert_eq!(job.place(1, &block(18)).unwrap_err().kind(), Kind::Option);
+        assert_eq!(job.place(0, &block(17)).unwrap_err().kind(), Kind::Option);
+        assert_eq!(job.finish().unwrap_err().kind(), Kind::Internal);
+    }
+
+    #[test]
     fn no_strength_is_plain_enlargement_and_alpha_is_enlarged_too() {
         let (network, card) = tiny(2);
         let flat = [0.25, 0.5, 0.75, 0.5].repeat(7 * 5);
         let input = Arc::new(Photo::new(7, 5, 3, true, Samples::F32(flat)).unwrap());
         let options = Options { strength: 0.0, ..Options::default() };
         let (_, output) = run(&network, card, &input, options);
+        let detail = Options { detail: 0.5, ..options };
+        let refused = Job::new(network, card, Device::flex(), Arc::clone(&input), detail);
+        assert_eq!(refused.err().map(|e| e.kind()), Some(Kind::Option));
         assert_eq!((output.width(), output.height(), output.has_alpha()), (14, 10, true));
         for pixel in output.float32().chunks(4) {
             assert!(pixel.iter().zip([0.25, 0.5, 0.75, 0.5]).all(|(a, b)| (a - b).abs() < 1e-5));

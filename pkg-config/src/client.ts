@@ -1,10 +1,13 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { absolute, folder } from "./download.js";
-import { UnnoiseError, canceled, throwIfAborted } from "./errors.js";
+import { UnnoiseError, canceled, throwIfAborted, untilAborted } from "./errors.js";
 import { toSource } from "./input.js";
 import { Link, type Hooks } from "./link.js";
 import { findModel } from "./models.js";
-import type { OpenArgs, OpenedEngine, PostedWasm } from "./protocol.js";
-import { DenoiseResult } from "./result.js";
+import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, Source } from "./protocol.js";
+import { DenoiseResult, checkShare } from "./result.js";
+import { runTiles } from "./run.js";
+import { Team, workerCount } from "./team.js";
 import type {
   CreateOptions,
   DecodedPhoto,
@@ -13,6 +16,7 @@ import type {
   EngineInfo,
   ImageInput,
   ModelCard,
+  RunInfo,
   WasmSource,
 } from "./types.js";
 import { loadOwn, loadShipped } from "./weights.js";
@@ -24,10 +28,12 @@ interface Session {
   readonly link: Link;
   readonly engine: OpenedEngine;
   readonly card: ModelCard;
+  /** Further workers, for tiles. */
+  readonly team: Team;
 }
 
 /**
- * A network, ready on a device, in a worker of its own.
+ * A network, ready on a device, in a worker of its own; large photos get further workers.
  *
  * Should the engine crash (out of memory, GPU lost), the calls under way are rejected with `internal`, and the next
  * call starts a new worker by itself; after a crash on WebGPU that `auto` chose, on the CPU.
@@ -37,10 +43,12 @@ export class Denoiser {
   #card: ModelCard | undefined;
   readonly #device: DeviceChoice;
   readonly #wasm: OpenArgs["wasm"];
+  readonly #workers: number | undefined;
   #link: Link | undefined;
   #weights: Uint8Array<ArrayBuffer> | undefined;
   #session: Promise<Session> | undefined;
-  #engine: OpenedEngine | undefined;
+  #opened: Session | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
   #gpuFailure: string | undefined;
   #disposed = false;
 
@@ -48,6 +56,7 @@ export class Denoiser {
     this.#card = card;
     this.#device = checkDevice(options.device ?? "auto");
     this.#wasm = postedWasm(options.wasmUrl);
+    this.#workers = checkWorkers(options.workers);
   }
 
   /**
@@ -58,18 +67,19 @@ export class Denoiser {
    */
   static async create(options: CreateOptions = {}): Promise<Denoiser> {
     throwIfAborted(options.signal);
-    const { model, weights, signal, onProgress } = options;
+    const { model, weights, weightsUrl, sha256, cache = true, signal, onProgress } = options;
     const recognise = model === undefined && weights !== undefined;
     const denoiser = new Denoiser(recognise ? undefined : findModel(model), options);
     const hooks = {
       onProgress: (loaded: number, total: number | undefined) =>
         onProgress?.({ phase: "weights", loaded, total }),
       signal,
+      cache,
     };
     const bytes =
       weights === undefined
-        ? loadShipped(findModel(model), options.weightsUrl, hooks)
-        : loadOwn(weights, hooks);
+        ? loadShipped(findModel(model), weightsUrl, hooks)
+        : loadOwn(weights, sha256, hooks);
     try {
       await denoiser.#connect(bytes, { signal, onProgress });
       return denoiser;
@@ -81,8 +91,9 @@ export class Denoiser {
 
   /** What really runs: device, why, adapter, model, version. */
   info(): EngineInfo {
-    if (!this.#engine || !this.#card) throw disposedError();
-    return { ...this.#engine, model: this.#card.id };
+    if (!this.#opened) throw disposedError();
+    const { engine, card } = this.#opened;
+    return { ...engine.info, model: card.id };
   }
 
   /**
@@ -103,26 +114,70 @@ export class Denoiser {
    * @throws `UnnoiseError` as `decode`, and `option`, `device`
    */
   async denoise(input: ImageInput, options: DenoiseOptions = {}): Promise<DenoiseResult> {
-    const runOptions = checkRunOptions(options);
+    const args = checkRunOptions(options);
     const source = await toSource(input, options.signal);
-    const { link, engine, card } = await this.#live();
-    const args = { source, options: runOptions, tiles: options.onTile !== undefined };
-    const transfer = source.kind === "rgba" ? [source.data.buffer] : [];
-    const done = await link.call("denoise", args, options, transfer).catch((error: unknown) => {
-      void this.#reap(link);
-      throw error;
-    });
-    const info = { ...engine, model: card.id, ...done.run };
-    return DenoiseResult.of(link, done.result, { ...done, scale: card.scale }, info);
+    const mine = this.#turn.then(() => this.#denoise(source, args, options));
+    this.#turn = mine.catch(() => undefined);
+    return untilAborted(mine, options.signal);
   }
 
-  /** Ends the worker and frees all it held, results included. Calls under way are rejected with `canceled`. */
+  /** Ends the workers and frees all they held, results included. Calls under way are rejected with `canceled`. */
   dispose(): void {
     this.#disposed = true;
-    this.#engine = undefined;
+    this.#opened?.team.close();
+    this.#opened = undefined;
     this.#weights = undefined;
     this.#link?.close(disposedError());
     this.#session = undefined;
+  }
+
+  /** `using denoiser = await Denoiser.create()` disposes of it at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** As {@link dispose}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.dispose();
+    return Promise.resolve();
+  }
+
+  async #denoise(
+    source: Source,
+    { detail, ...args }: RunOptions,
+    options: DenoiseOptions,
+  ): Promise<DenoiseResult> {
+    throwIfAborted(options.signal);
+    const session = await this.#live();
+    const { link, engine, card } = session;
+    if (detail > 0) checkEnlarges(card);
+    const signal = { signal: options.signal };
+    const transfer = source.kind === "rgba" ? [source.data.buffer] : [];
+    const begun = await link.call("begin", { source, options: args }, signal, transfer);
+    const start = performance.now();
+    try {
+      const helpers = await this.#helpers(session, begun.tiles);
+      await runTiles(link, begun, helpers, options);
+      const size = await link.call("finish", { job: begun.job }, signal);
+      const info = {
+        ...engine.info,
+        model: card.id,
+        ...ran(begun, helpers.length, performance.now() - start, size, card),
+      };
+      return DenoiseResult.of(link, begun.job, { ...size, scale: card.scale }, info, detail);
+    } catch (thrown) {
+      link.drop(begun.job);
+      void this.#reap(link);
+      throw thrown;
+    } finally {
+      session.team.rest();
+    }
+  }
+
+  /** Workers to share the tiles, if that makes sense. */
+  async #helpers({ engine, team }: Session, tiles: number): Promise<readonly Link[]> {
+    const count = Math.min(tiles, workerCount(engine.info.device, this.#workers));
+    return count < 2 ? [] : team.gather(count);
   }
 
   /** The worker; another one where the last one crashed, or is stuck in a call that was aborted. */
@@ -162,8 +217,10 @@ export class Denoiser {
       const card = findModel(model);
       this.#card = card;
       this.#weights = bytes;
-      this.#engine = engine;
-      return { link, engine, card };
+      const session = { link, engine, card, team: new Team({ engine, model, weights: bytes }) };
+      this.#opened?.team.close();
+      this.#opened = session;
+      return session;
     } catch (thrown) {
       const error = UnnoiseError.from(thrown);
       link.close(error);
@@ -175,7 +232,7 @@ export class Denoiser {
 
   #crashed(): void {
     this.#session = undefined;
-    if (this.#engine?.device === "webgpu") {
+    if (this.#opened?.engine.info.device === "webgpu") {
       this.#gpuFailure = "WebGPU failed on this machine a moment ago, so the CPU is used.";
     }
   }
@@ -190,14 +247,27 @@ function checkDevice(device: DeviceChoice): DeviceChoice {
   throw new UnnoiseError("option", `There is no device "${device}"; there are: ${DEVICES.join(", ")}.`);
 }
 
-function checkRunOptions({ strength, tile, seed }: DenoiseOptions): {
-  strength?: number;
-  tile?: number;
-  seed?: number;
-} {
-  if (strength !== undefined && !(strength >= 0 && strength <= 1)) {
-    throw new UnnoiseError("option", `strength is ${strength}; it goes from 0 to 1.`);
-  }
+function checkWorkers(workers: number | undefined): number | undefined {
+  if (workers === undefined || (Number.isInteger(workers) && workers > 0 && workers <= 64)) return workers;
+  throw new UnnoiseError("option", `workers is ${workers}; it is a whole number from 1 to 64.`);
+}
+
+function checkEnlarges({ title, scale }: ModelCard): void {
+  if (scale === 1) return;
+  throw new UnnoiseError("option", `${title} enlarges: there is no detail of the photo to give back.`);
+}
+
+/** The options of a run, checked. */
+interface RunOptions {
+  readonly strength?: number;
+  readonly detail: number;
+  readonly tile?: number;
+  readonly seed?: number;
+}
+
+function checkRunOptions({ strength, detail = 0, tile, seed }: DenoiseOptions): RunOptions {
+  if (strength !== undefined) checkShare("strength", strength);
+  checkShare("detail", detail);
   if (tile !== undefined && !(Number.isInteger(tile) && tile > 0)) {
     throw new UnnoiseError("option", `tile is ${tile}; it is a whole number of pixels.`);
   }
@@ -206,9 +276,25 @@ function checkRunOptions({ strength, tile, seed }: DenoiseOptions): {
   }
   return {
     ...(strength === undefined ? {} : { strength }),
+    detail,
     ...(tile === undefined ? {} : { tile }),
     ...(seed === undefined ? {} : { seed }),
   };
+}
+
+/** How a run went. */
+function ran(
+  { tiles, tileWidth, tileHeight, overlap }: BegunJob,
+  helpers: number,
+  milliseconds: number,
+  { width, height }: { width: number; height: number },
+  { scale }: ModelCard,
+): Omit<RunInfo, keyof EngineInfo> {
+  const seconds = milliseconds / 1000;
+  const megapixels = (width * height) / (scale * scale) / 1e6;
+  const secondsPerMegapixel = seconds / megapixels;
+  const workers = Math.max(1, helpers);
+  return { tiles, tileWidth, tileHeight, overlap, workers, seconds, secondsPerMegapixel };
 }
 
 /** The caller's wasm sources with every URL made absolute: the worker's base is another one. */

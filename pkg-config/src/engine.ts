@@ -13,6 +13,12 @@ const ARTIFACTS: Record<Artifact, { wasm: Wasm; url: URL }> = {
   full: { wasm: full, url: new URL("../wasm/full/unnoise_bg.wasm", import.meta.url) },
 };
 
+/** A running build, and its code, with which more workers start without compiling it again. */
+export interface LoadedWasm {
+  readonly wasm: Wasm;
+  readonly module: WebAssembly.Module;
+}
+
 /**
  * Downloads and starts a build.
  *
@@ -22,22 +28,32 @@ export async function loadWasm(
   artifact: Artifact,
   source: PostedWasm | undefined,
   onProgress: ByteProgress,
-): Promise<Wasm> {
+): Promise<LoadedWasm> {
   const { wasm, url } = ARTIFACTS[artifact];
-  const module = await toModule(source ?? url.href, onProgress);
+  const code = await fetched(source ?? url.href, onProgress);
   try {
+    const module = await compiled(code);
     await wasm.default({ module_or_path: module });
+    return { wasm, module };
   } catch (cause) {
     const message = `The engine does not start (${messageOf(cause)}).`;
     throw new UnnoiseError("internal", message, { cause });
   }
-  return wasm;
 }
 
-async function toModule(
+async function compiled(code: Exclude<PostedWasm, string> | Response): Promise<WebAssembly.Module> {
+  if (code instanceof WebAssembly.Module) return code;
+  // Bytes in shared memory are refused here.
+  if (!(code instanceof Response)) return WebAssembly.compile(code as BufferSource);
+  // Compiling while it downloads is for servers that know the type of the file.
+  if (code.headers.get("content-type") === "application/wasm") return WebAssembly.compileStreaming(code);
+  return WebAssembly.compile(await code.arrayBuffer());
+}
+
+async function fetched(
   source: PostedWasm,
   onProgress: ByteProgress,
-): Promise<Response | BufferSource | WebAssembly.Module> {
+): Promise<Exclude<PostedWasm, string> | Response> {
   if (typeof source !== "string") return source;
   const response = await request(source);
   const type = response.headers.get("content-type") ?? "";

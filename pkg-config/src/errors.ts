@@ -71,6 +71,20 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw canceled(signal);
 }
 
+/** `promise`, or the `canceled` error as soon as `signal` says stop. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      reject(canceled(signal));
+    };
+    signal.addEventListener("abort", stop);
+    void promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener("abort", stop);
+    });
+  });
+}
+
 /** The stable code that the wasm put on one of its errors, if this is one. */
 export function codeOf(thrown: unknown): ErrorCode | undefined {
   if (typeof thrown !== "object" || thrown === null || !("code" in thrown)) return undefined;

@@ -11,6 +11,7 @@
  *
  * @packageDocumentation
  */
+export { cache, type CachedFile } from "./cache.js";
 export { Denoiser } from "./client.js";
 export { UnnoiseError, type ErrorCode } from "./errors.js";
 export { models } from "./models.js";

@@ -1,12 +1,11 @@
 import { UnnoiseError, canceled } from "./errors.js";
 import type { CallName, Calls, Reply, Request } from "./protocol.js";
-import type { Progress, Tile } from "./types.js";
+import type { Progress } from "./types.js";
 
 /** What a caller may want to hear and say while a call runs. */
 export interface Hooks {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  readonly onTile?: ((tile: Tile) => void) | undefined;
 }
 
 interface Pending extends Hooks {
@@ -21,7 +20,7 @@ const GRACE = 1000;
 export class Link {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
-  readonly #onCrash: (error: UnnoiseError) => void;
+  readonly #onCrash: () => void;
   /** Aborted calls that the worker still works on. */
   readonly #stopping = new Set<number>();
   /** Results that the worker keeps for the page. */
@@ -31,7 +30,7 @@ export class Link {
   #ended: UnnoiseError | undefined;
 
   /** @param onCrash called once when the worker dies by itself, before its calls are rejected */
-  constructor(onCrash: (error: UnnoiseError) => void) {
+  constructor(onCrash: () => void = () => undefined) {
     this.#onCrash = onCrash;
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
       type: "module",
@@ -50,7 +49,7 @@ export class Link {
   }
 
   /**
-   * Calls the worker. An abort rejects at once; the worker hears of it and stops within one tile.
+   * Calls the worker. An abort rejects at once; the worker hears of it and does not begin what it has not begun.
    *
    * @throws `UnnoiseError`
    */
@@ -88,6 +87,11 @@ export class Link {
     });
   }
 
+  /** Whether the worker is gone. */
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
   /** Notes that the page holds a result. */
   retain(result: number): void {
     this.#results.add(result);
@@ -95,7 +99,12 @@ export class Link {
 
   /** Lets the worker free a result. */
   release(result: number): void {
-    if (this.#results.delete(result) && !this.#ended) this.#post({ kind: "release", result });
+    if (this.#results.delete(result)) this.drop(result);
+  }
+
+  /** Lets the worker free a job that is not gone on with. */
+  drop(job: number): void {
+    if (!this.#ended) this.#post({ kind: "release", job });
   }
 
   /**
@@ -136,8 +145,15 @@ export class Link {
       "internal",
       `The engine crashed (${message}); the next call starts a new one.`,
     );
-    this.#onCrash(error);
+    this.#onCrash();
     this.close(error);
+  }
+
+  #settle(id: number, value: Calls[CallName]["value"]): void {
+    const pending = this.#take(id);
+    if (pending) pending.resolve(value);
+    // It was aborted while the answer was on its way, so nobody knows of the job.
+    else if ("job" in value) this.drop(value.job);
   }
 
   #receive(reply: Reply): void {
@@ -147,7 +163,7 @@ export class Link {
         break;
       case "done":
         this.#stopping.delete(reply.id);
-        this.#take(reply.id)?.resolve(reply.value);
+        this.#settle(reply.id, reply.value);
         break;
       case "failed":
         this.#stopping.delete(reply.id);
@@ -156,13 +172,6 @@ export class Link {
       case "progress":
         this.#pending.get(reply.id)?.onProgress?.(reply.progress);
         break;
-      case "tile": {
-        const { x, y, width, rgba } = reply;
-        const pixels = new Uint8ClampedArray(rgba.buffer, rgba.byteOffset, rgba.byteLength);
-        const image = new ImageData(pixels, width);
-        this.#pending.get(reply.id)?.onTile?.({ x, y, image });
-        break;
-      }
     }
   }
 }

@@ -1,5 +1,5 @@
-import cards from "../models.json" with { type: "json" };
 import { UnnoiseError } from "./errors.js";
+import { cards } from "./shipped.js";
 import type { ModelCard } from "./types.js";
 
 /** The models there are, as cards. */

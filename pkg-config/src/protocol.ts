@@ -1,6 +1,6 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
-import type { DeviceChoice, EngineInfo, ImageType, Progress, RunInfo } from "./types.js";
+import type { DeviceChoice, EngineInfo, ImageType, Progress } from "./types.js";
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -26,14 +26,59 @@ export interface OpenArgs {
   readonly wasm: Partial<Record<Artifact, PostedWasm>>;
 }
 
-/** The part of {@link EngineInfo} that is known before there is a network. */
-export type OpenedEngine = Omit<EngineInfo, "model">;
+/** The part of {@link EngineInfo} that is known before there is a network, and the compiled engine, for more workers. */
+export interface OpenedEngine {
+  readonly info: Omit<EngineInfo, "model">;
+  readonly artifact: Artifact;
+  readonly module: WebAssembly.Module;
+}
 
 /** A view of a result that the worker keeps. */
 export interface ResultView {
   readonly result: number;
   /** 0 to 1. */
   readonly strength: number;
+  /** 0 to 1. */
+  readonly detail: number;
+}
+
+/** Planar samples, 0 to 1. */
+export interface Block {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** The work for one tile: what the network sees, and which part of it is wanted. */
+export interface Task extends Block {
+  readonly index: number;
+  readonly core: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+}
+
+/** A planned run of the network over a photo. */
+export interface BegunJob {
+  readonly job: number;
+  readonly tiles: number;
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+  readonly overlap: number;
+  /** What the networks of this run are told. */
+  readonly run: unknown;
+}
+
+/** A rectangle of the result that has become final, with its pixels where they were asked for. */
+export interface Placed {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** A job of the worker, and whether the pixels of its tiles are wanted. */
+interface JobArgs {
+  readonly job: number;
+  readonly pixels: boolean;
 }
 
 /** The calls the worker answers: what goes in, what comes out. */
@@ -52,15 +97,22 @@ export interface Calls {
       rgba: Uint8Array<ArrayBuffer>;
     };
   };
-  denoise: {
-    args: {
-      source: Source;
-      options: { strength?: number; tile?: number; seed?: number };
-      /** Whether to post the pixels of every tile. */
-      tiles: boolean;
-    };
-    value: { result: number; width: number; height: number; run: Omit<RunInfo, keyof EngineInfo> };
+  begin: {
+    args: { source: Source; options: { strength?: number; tile?: number; seed?: number } };
+    value: BegunJob;
   };
+  /** Denoises the next tile. */
+  step: { args: JobArgs; value: Placed };
+  /** What workers that help with a job have to see of the whole photo, if anything. */
+  overview: { args: { job: number }; value: { overview: Block | undefined } };
+  /** The work for one tile, for another worker, whose answer comes back by `place`. */
+  task: { args: { job: number; tile: number }; value: Task };
+  place: { args: JobArgs & { tile: number; block: Block }; value: Placed };
+  /** The result has the number of the job. */
+  finish: { args: { job: number }; value: { width: number; height: number } };
+  /** Readies this worker for tiles of a job elsewhere. */
+  help: { args: { run: unknown; overview: Block | undefined }; value: object };
+  infer: { args: { task: Task }; value: Block };
   encode: {
     args: ResultView & { type: ImageType; quality: number | undefined };
     value: Uint8Array<ArrayBuffer>;
@@ -81,7 +133,8 @@ export type CallRequest = {
 export type Request =
   | CallRequest
   | { readonly kind: "cancel"; readonly id: number }
-  | { readonly kind: "release"; readonly result: number };
+  /** Frees a job or a result. */
+  | { readonly kind: "release"; readonly job: number };
 
 /** What the worker posts. */
 export type Reply =
@@ -93,14 +146,5 @@ export type Reply =
       readonly message: string;
     }
   | { readonly kind: "progress"; readonly id: number; readonly progress: Progress }
-  | {
-      readonly kind: "tile";
-      readonly id: number;
-      readonly x: number;
-      readonly y: number;
-      readonly width: number;
-      readonly height: number;
-      readonly rgba: Uint8Array<ArrayBuffer>;
-    }
   /** The engine is in an unknown state: end this worker. */
   | { readonly kind: "crashed"; readonly message: string };

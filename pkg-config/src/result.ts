@@ -1,5 +1,7 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { UnnoiseError } from "./errors.js";
 import type { Link } from "./link.js";
+import type { ResultView } from "./protocol.js";
 import type { FloatPixels, ImageType, RunInfo } from "./types.js";
 
 /** A size in pixels, and how many times that of the photo it is. */
@@ -45,22 +47,25 @@ export class DenoiseResult {
   readonly info: RunInfo;
   /** From 0 (the photo as it was) to 1 (as the run made it). */
   readonly strength: number;
+  /** Share of the fine luminance that is given back, from 0 to 1. */
+  readonly detail: number;
   readonly #kept: Kept;
 
-  private constructor(kept: Kept, size: Size, info: RunInfo, strength: number) {
+  private constructor(kept: Kept, size: Size, info: RunInfo, strength: number, detail: number) {
     this.#kept = kept;
     this.width = size.width;
     this.height = size.height;
     this.scale = size.scale;
     this.info = info;
     this.strength = strength;
+    this.detail = detail;
   }
 
   /** @internal */
-  static of(link: Link, id: number, size: Size, info: RunInfo): DenoiseResult {
+  static of(link: Link, id: number, size: Size, info: RunInfo, detail: number): DenoiseResult {
     const kept = new Kept(link, id);
     forgotten.register(kept, { link, id });
-    return new DenoiseResult(kept, size, info, 1);
+    return new DenoiseResult(kept, size, info, 1, detail);
   }
 
   /**
@@ -70,14 +75,22 @@ export class DenoiseResult {
    * @throws `UnnoiseError` `option`, also for any strength but 1 of an enlarged result: the photo has another size
    */
   withStrength(strength: number): DenoiseResult {
-    if (!(strength >= 0 && strength <= 1)) {
-      throw new UnnoiseError("option", `strength is ${strength}; it goes from 0 to 1.`);
-    }
-    if (this.scale > 1 && strength < 1) {
-      const message = `This result is ${this.scale} times as large as the photo and cannot be blended with it afterwards; give the strength to "denoise".`;
-      throw new UnnoiseError("option", message);
-    }
-    return new DenoiseResult(this.#kept, this, this.info, strength);
+    checkShare("strength", strength);
+    if (strength < 1) this.#checkSize("strength");
+    return new DenoiseResult(this.#kept, this, this.info, strength, this.detail);
+  }
+
+  /**
+   * The same result with some of the fine luminance given back that denoising took: texture returns, and grain with it,
+   * but neither blotches nor noise of colour. The network is not run again.
+   *
+   * @param detail from 0 (none) to 1 (all)
+   * @throws `UnnoiseError` `option`, also for any detail but 0 of an enlarged result
+   */
+  withDetail(detail: number): DenoiseResult {
+    checkShare("detail", detail);
+    if (detail > 0) this.#checkSize("detail");
+    return new DenoiseResult(this.#kept, this, this.info, this.strength, detail);
   }
 
   /**
@@ -115,7 +128,28 @@ export class DenoiseResult {
     this.#kept.release();
   }
 
-  #view(): { result: number; strength: number } {
-    return { result: this.#kept.id, strength: this.strength };
+  /** As {@link dispose}, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
+
+  #checkSize(option: string): void {
+    if (this.scale === 1) return;
+    const message = `This result is ${this.scale} times as large as the photo, so ${option} cannot be changed afterwards.`;
+    throw new UnnoiseError("option", message);
+  }
+
+  #view(): ResultView {
+    return { result: this.#kept.id, strength: this.strength, detail: this.detail };
+  }
+}
+
+/**
+ * Refuses a share outside its range.
+ *
+ * @throws `UnnoiseError` `option`
+ */
+export function checkShare(option: string, share: number): void {
+  if (share >= 0 && share <= 1) return;
+  throw new UnnoiseError("option", `${option} is ${share}; it goes from 0 to 1.`);
 }

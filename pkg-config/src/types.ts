@@ -124,6 +124,15 @@ export interface CreateOptions {
   readonly weights?: WeightsInput | undefined;
   /** What computes. Default `auto`. */
   readonly device?: DeviceChoice | undefined;
+  /** SHA-256 of own `weights`, hexadecimal: they are checked against it, and those of a URL are kept in the cache. */
+  readonly sha256?: string | undefined;
+  /**
+   * How many workers share the tiles of a photo on the CPU; it makes no difference to the result. Default: one per
+   * core, and per 2 GB of memory that the browser tells of. On WebGPU it is always one.
+   */
+  readonly workers?: number | undefined;
+  /** Whether weights of a known SHA-256 are kept in the browser's Cache Storage, see `cache`. Default true. */
+  readonly cache?: boolean | undefined;
   /** Called while weights and engine download. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops the creation; what was downloaded is dropped. */
@@ -141,6 +150,11 @@ export interface CreateOptions {
 export interface DenoiseOptions {
   /** From 0 (the photo as it was) to 1 (fully denoised). Default 1. */
   readonly strength?: number | undefined;
+  /**
+   * From 0 to 1: the share that is given back of the fine luminance which denoising took. Texture returns, and grain with
+   * it, but neither blotches nor noise of colour. Tiles are shown without it. Default 0; networks that enlarge have none.
+   */
+  readonly detail?: number | undefined;
   /** Pixels of a tile at most, overlap included: fewer take less memory and more time. Default: the card's. */
   readonly tile?: number | undefined;
   /** Seed for models that draw random numbers, an integer from 0 to 2^32 - 1. Default 0. */
@@ -192,6 +206,8 @@ export interface RunInfo extends EngineInfo {
   readonly tileHeight: number;
   /** How far each tile reaches into its neighbours, pixels to each side. */
   readonly overlap: number;
+  /** Workers that shared the tiles. */
+  readonly workers: number;
   /** Time of the run, seconds, without decoding. */
   readonly seconds: number;
   /** `seconds` by the photo's size, seconds per megapixel. */

@@ -1,3 +1,4 @@
+import type { Block, Task } from "./protocol.js";
 import type { ModelCard } from "./types.js";
 
 /** A photo in wasm memory; whoever holds it frees it. */
@@ -10,8 +11,8 @@ export interface WasmPhoto {
   rgba(): Uint8Array;
   float32(): Float32Array;
   encode(format: "png" | "jpeg" | "webp" | "tiff", quality?: number): Uint8Array;
-  /** A new photo from `original` (strength 0) to this one (1). */
-  blend(original: WasmPhoto, strength: number): WasmPhoto;
+  /** A new photo from `original` (strength 0) to this one (1), with a share of the detail given back. */
+  blend(original: WasmPhoto, strength: number, detail: number): WasmPhoto;
   free(): void;
 }
 
@@ -27,13 +28,22 @@ export interface WasmTile {
 /** One photo on its way through the network. */
 export interface WasmJob {
   readonly tiles: number;
-  readonly done: number;
   readonly tileWidth: number;
   readonly tileHeight: number;
   readonly overlap: number;
+  readonly run: unknown;
   step(): Promise<WasmTile | undefined>;
+  overview(): Block | undefined;
+  task(index: number): Task;
+  place(index: number, block: Block): WasmTile;
   /** Uses the job up: it must not be freed afterwards. */
   finish(): WasmPhoto;
+  free(): void;
+}
+
+/** Denoises tiles of a job elsewhere. */
+export interface WasmTileWorker {
+  denoise(task: Task): Promise<Block>;
   free(): void;
 }
 
@@ -42,6 +52,7 @@ export interface WasmEngine {
   readonly device: string;
   /** Keeps the network it had when it throws. */
   load(model: string, weights: Uint8Array): void;
+  worker(run: unknown, overview: Block | undefined): WasmTileWorker;
   begin(photo: WasmPhoto, options: { tile?: number; strength?: number; seed?: number }): WasmJob;
   free(): void;
 }

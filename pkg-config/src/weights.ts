@@ -1,11 +1,21 @@
+import { cached, keep, cache as kept } from "./cache.js";
 import { absolute, folder, readBody, request, type ByteProgress } from "./download.js";
 import { UnnoiseError, throwIfAborted } from "./errors.js";
+import { weightsUrls } from "./shipped.js";
 import type { ModelCard, WeightsInput } from "./types.js";
 
 /** What a caller may want to hear and say while weights download. */
 export interface WeightsHooks {
   readonly onProgress: ByteProgress;
   readonly signal: AbortSignal | undefined;
+  /** Whether to look into the browser's cache, and to keep there what was checked. */
+  readonly cache: boolean;
+}
+
+/** What is known about a file beforehand. */
+interface Expected {
+  readonly bytes?: number;
+  readonly sha256: string;
 }
 
 /**
@@ -24,27 +34,32 @@ export async function loadShipped(
     throw new UnnoiseError("weights", message);
   }
   const { file } = card.weights;
-  const url = folderUrl ? new URL(file, folder(folderUrl)) : shippedUrl(file.replace(/\.safetensors$/, ""));
-  const bytes = await fetchBytes(url, hooks);
-  await check(bytes, card.weights, url);
-  return bytes;
-}
-
-/** A template with a fixed folder and ending is what bundlers understand: they copy the folder's files. */
-function shippedUrl(name: string): URL {
-  return new URL(`../weights/${name}.safetensors`, import.meta.url);
+  const url = folderUrl ? new URL(file, folder(folderUrl)) : weightsUrls[file]?.();
+  if (!url) throw new UnnoiseError("internal", `The package has no file ${file}.`);
+  return fetchChecked(url, card.weights, hooks);
 }
 
 /**
  * The bytes of the caller's own weights; the engine checks them when it loads them.
  *
- * @throws `UnnoiseError` `option`, `network` or `canceled`
+ * @throws `UnnoiseError` `option`, `network`, `weights` when the SHA-256 differs, or `canceled`
  */
-export async function loadOwn(input: WeightsInput, hooks: WeightsHooks): Promise<Uint8Array<ArrayBuffer>> {
+export async function loadOwn(
+  input: WeightsInput,
+  sha256: string | undefined,
+  hooks: WeightsHooks,
+): Promise<Uint8Array<ArrayBuffer>> {
   throwIfAborted(hooks.signal);
   if (typeof input === "string" || input instanceof URL) {
-    return fetchBytes(absolute(input), hooks);
+    const url = absolute(input);
+    return sha256 === undefined ? fetchBytes(url, undefined, hooks) : fetchChecked(url, { sha256 }, hooks);
   }
+  const bytes = await given(input);
+  if (sha256 !== undefined) await check(bytes, { sha256 }, "This");
+  return bytes;
+}
+
+async function given(input: Exclude<WeightsInput, string | URL>): Promise<Uint8Array<ArrayBuffer>> {
   // Own bytes are copied: the caller may do with the array what it likes afterwards.
   if (input instanceof Uint8Array) return new Uint8Array(input);
   if (input instanceof ArrayBuffer) return new Uint8Array(input.slice(0));
@@ -52,25 +67,58 @@ export async function loadOwn(input: WeightsInput, hooks: WeightsHooks): Promise
   throw new UnnoiseError("option", "Weights are a File, a Blob, a URL, an ArrayBuffer or a Uint8Array.");
 }
 
-async function fetchBytes(url: URL, { onProgress, signal }: WeightsHooks): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await request(url, signal);
-  return readBody(response, onProgress, signal);
+/** From the cache, or from the network and then kept. */
+async function fetchChecked(
+  url: URL,
+  expected: Expected,
+  hooks: WeightsHooks,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const known = hooks.cache ? await cached(url) : undefined;
+  throwIfAborted(hooks.signal);
+  if (known && (await mismatch(known, expected)) === undefined) {
+    hooks.onProgress(known.length, known.length);
+    throwIfAborted(hooks.signal);
+    return known;
+  }
+  // Another version of the file, or a damaged one.
+  if (known) await kept.delete(url);
+  const bytes = await fetchBytes(url, expected.bytes, hooks);
+  await check(bytes, expected, url.href);
+  if (hooks.cache) await keep(url, bytes);
+  throwIfAborted(hooks.signal);
+  return bytes;
 }
 
-async function check(
-  bytes: Uint8Array<ArrayBuffer>,
-  expected: NonNullable<ModelCard["weights"]>,
+async function fetchBytes(
   url: URL,
-): Promise<void> {
-  const wrong = (what: string) =>
-    new UnnoiseError("weights", `${url.href} is not the weights file it should be: ${what}.`);
-  if (bytes.length !== expected.bytes) {
-    throw wrong(`it has ${bytes.length} bytes instead of ${expected.bytes}`);
+  size: number | undefined,
+  { onProgress, signal }: WeightsHooks,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await request(url, signal);
+  return readBody(
+    response,
+    (loaded, total) => {
+      onProgress(loaded, total ?? size);
+    },
+    signal,
+  );
+}
+
+async function check(bytes: Uint8Array<ArrayBuffer>, expected: Expected, name: string): Promise<void> {
+  const what = await mismatch(bytes, expected);
+  if (what === undefined) return;
+  throw new UnnoiseError("weights", `${name} is not the weights file it should be: ${what}.`);
+}
+
+/** How bytes differ from what is known about them. */
+async function mismatch(bytes: Uint8Array<ArrayBuffer>, expected: Expected): Promise<string | undefined> {
+  if (expected.bytes !== undefined && bytes.length !== expected.bytes) {
+    return `it has ${bytes.length} bytes instead of ${expected.bytes}`;
   }
   // Pages on plain http have no `subtle`; the engine's own checks remain.
   const subtle = (crypto as { subtle?: SubtleCrypto }).subtle;
-  if (!subtle) return;
+  if (!subtle) return undefined;
   const digest = new Uint8Array(await subtle.digest("SHA-256", bytes));
   const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (hex !== expected.sha256.toLowerCase()) throw wrong("its SHA-256 differs from the model card");
+  return hex === expected.sha256.toLowerCase() ? undefined : "its SHA-256 is another one";
 }

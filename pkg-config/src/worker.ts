@@ -1,9 +1,9 @@
-/** The engine's side: owns the wasm, answers the calls of `protocol.ts`, one tile at a time. */
+/** The engine's side: owns the wasm, answers the calls of `protocol.ts`, which are of one tile at most. */
 import { UnnoiseError, codeOf, messageOf } from "./errors.js";
 import { chooseDevice } from "./device.js";
 import { loadWasm } from "./engine.js";
-import type { CallName, CallRequest, Calls, Reply, Request, ResultView, Source } from "./protocol.js";
-import type { Wasm, WasmEngine, WasmJob, WasmPhoto } from "./wasm.js";
+import type { CallName, CallRequest, Calls, Placed, Reply, Request, ResultView, Source } from "./protocol.js";
+import type { Wasm, WasmEngine, WasmJob, WasmPhoto, WasmTile, WasmTileWorker } from "./wasm.js";
 
 type Handlers = {
   [K in CallName]: (args: Calls[K]["args"], id: number) => Promise<Calls[K]["value"]>;
@@ -19,8 +19,10 @@ const scope = globalThis as unknown as {
   postMessage(message: Reply, transfer: Transferable[]): void;
 };
 const canceledIds = new Set<number>();
+const jobs = new Map<number, { readonly job: WasmJob; readonly original: WasmPhoto }>();
 const kept = new Map<number, Kept>();
 let running: { wasm: Wasm; engine: WasmEngine } | undefined;
+let helping: WasmTileWorker | undefined;
 let queue: Promise<unknown> = Promise.resolve();
 
 function post(message: Reply, transfer: Transferable[] = []): void {
@@ -36,11 +38,11 @@ const handlers: Handlers = {
   async open({ device: choice, gpuFailure, wasm: sources }, id) {
     const decision = await chooseDevice(choice, gpuFailure);
     const artifact = decision.device === "flex" ? "cpu" : "full";
-    const wasm = await loadWasm(artifact, sources[artifact], (loaded, total) => {
+    const { wasm, module } = await loadWasm(artifact, sources[artifact], (loaded, total) => {
       post({ kind: "progress", id, progress: { phase: "engine", loaded, total } });
     });
     running = { wasm, engine: await wasm.Engine.create(decision.device) };
-    return { version: wasm.version(), ...decision };
+    return { info: { version: wasm.version(), ...decision }, artifact, module };
   },
 
   load({ model: asked, weights }) {
@@ -60,16 +62,56 @@ const handlers: Handlers = {
     }
   },
 
-  async denoise(args, id) {
-    const original = await toPhoto(args.source);
+  async begin({ source, options }, id) {
+    const original = await toPhoto(source);
     try {
-      const { denoised, run } = await runJob(original, args, id);
-      kept.set(id, { original, denoised });
-      return { result: id, width: denoised.width, height: denoised.height, run };
+      const job = engine().engine.begin(original, options);
+      jobs.set(id, { job, original });
+      const { tiles, tileWidth, tileHeight, overlap, run } = job;
+      return { job: id, tiles, tileWidth, tileHeight, overlap, run };
     } catch (thrown) {
       original.free();
       throw thrown;
     }
+  },
+
+  async step({ job: id, pixels }) {
+    const tile = await begun(id).job.step();
+    if (!tile) throw new UnnoiseError("internal", "All tiles of this job are done.");
+    return placed(tile, pixels);
+  },
+
+  overview({ job: id }) {
+    return Promise.resolve({ overview: begun(id).job.overview() });
+  },
+
+  task({ job: id, tile }) {
+    return Promise.resolve(begun(id).job.task(tile));
+  },
+
+  place({ job: id, tile, block, pixels }) {
+    return Promise.resolve(placed(begun(id).job.place(tile, block), pixels));
+  },
+
+  finish({ job: id }) {
+    const { job, original } = begun(id);
+    // Finishing uses the job up, whether it succeeds or not.
+    jobs.delete(id);
+    const denoised = job.finish();
+    kept.set(id, { original, denoised });
+    return Promise.resolve({ width: denoised.width, height: denoised.height });
+  },
+
+  help({ run, overview }) {
+    helping?.free();
+    helping = undefined;
+    helping = engine().engine.worker(run, overview);
+    return Promise.resolve({});
+  },
+
+  infer({ task }) {
+    if (!helping) throw new UnnoiseError("internal", "This worker helps with no job.");
+    return helping.denoise(task);
   },
 
   encode({ type, quality, ...view }) {
@@ -90,58 +132,18 @@ const handlers: Handlers = {
   },
 };
 
-/** Denoises a photo that stays the caller's. */
-async function runJob(
-  original: WasmPhoto,
-  { options, tiles }: Calls["denoise"]["args"],
-  id: number,
-): Promise<{ denoised: WasmPhoto; run: Calls["denoise"]["value"]["run"] }> {
-  const start = performance.now();
-  const job = engine().engine.begin(original, options);
-  const { tiles: total, tileWidth, tileHeight, overlap } = job;
-  try {
-    await pump(job, tiles, id);
-  } catch (thrown) {
-    job.free();
-    throw thrown;
-  }
-  const denoised = job.finish();
-  const seconds = (performance.now() - start) / 1000;
-  const secondsPerMegapixel = (seconds * 1e6) / (original.width * original.height);
-  const run = { tiles: total, tileWidth, tileHeight, overlap, seconds, secondsPerMegapixel };
-  return { denoised, run };
+function begun(id: number): { job: WasmJob; original: WasmPhoto } {
+  const found = jobs.get(id);
+  if (!found) throw new UnnoiseError("canceled", "This run was given up.");
+  return found;
 }
 
-/** Runs a job to its end, tile by tile, with a pause around each in which a cancel is seen. */
-async function pump(job: WasmJob, postTiles: boolean, id: number): Promise<void> {
-  const total = job.tiles;
-  for (;;) {
-    post({ kind: "progress", id, progress: { phase: "tiles", done: job.done, total } });
-    await macrotask();
-    throwIfCanceled(id);
-    const tile = await job.step();
-    if (!tile) return;
-    if (!postTiles) continue;
-    const { x, y, width, height } = tile;
-    const rgba = own(tile.rgba);
-    post({ kind: "tile", id, x, y, width, height, rgba }, [rgba.buffer]);
-  }
+function placed({ x, y, width, height, rgba }: WasmTile, pixels: boolean): Placed {
+  return { x, y, width, height, rgba: pixels ? own(rgba) : undefined };
 }
 
 function throwIfCanceled(id: number): void {
   if (canceledIds.has(id)) throw new UnnoiseError("canceled", "The operation was canceled.");
-}
-
-/** Lets messages in. A promise alone would not: microtasks run before them. */
-function macrotask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }
 
 async function toPhoto(source: Source): Promise<WasmPhoto> {
@@ -153,8 +155,9 @@ async function toPhoto(source: Source): Promise<WasmPhoto> {
 async function blended<T>(view: ResultView, use: (photo: WasmPhoto) => T): Promise<T> {
   const pair = kept.get(view.result);
   if (!pair) throw new UnnoiseError("canceled", "This result was disposed of.");
-  if (view.strength === 1) return Promise.resolve(use(pair.denoised));
-  const photo = pair.denoised.blend(pair.original, view.strength);
+  const { strength, detail } = view;
+  if (strength === 1 && detail === 0) return Promise.resolve(use(pair.denoised));
+  const photo = pair.denoised.blend(pair.original, strength, detail);
   try {
     return use(photo);
   } finally {
@@ -167,9 +170,14 @@ function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }
 
-function release(result: number): void {
-  const pair = kept.get(result);
-  kept.delete(result);
+/** Frees a job, or the result that it became. */
+function release(id: number): void {
+  const unfinished = jobs.get(id);
+  jobs.delete(id);
+  unfinished?.job.free();
+  unfinished?.original.free();
+  const pair = kept.get(id);
+  kept.delete(id);
   pair?.original.free();
   pair?.denoised.free();
 }
@@ -194,10 +202,12 @@ async function answer(request: CallRequest): Promise<void> {
 
 /** The buffers of an answer: they are handed over, not copied. */
 function transferable(value: Calls[CallName]["value"]): Transferable[] {
-  if (value instanceof Uint8Array) return [value.buffer];
-  if ("rgba" in value) return [value.rgba.buffer];
-  if ("data" in value) return [value.data.buffer];
-  return [];
+  const parts: unknown[] = ArrayBuffer.isView(value) ? [value] : Object.values(value);
+  return parts.filter((part) => ArrayBuffer.isView(part)).map(({ buffer }) => buffer as ArrayBuffer);
+}
+
+function inTurn(work: () => Promise<void> | void): void {
+  queue = queue.then(work);
 }
 
 globalThis.addEventListener("message", ({ data: request }: MessageEvent<Request>) => {
@@ -205,17 +215,21 @@ globalThis.addEventListener("message", ({ data: request }: MessageEvent<Request>
     case "cancel":
       canceledIds.add(request.id);
       break;
+    // A job must not be freed in the middle of a step.
     case "release":
-      release(request.result);
+      inTurn(() => {
+        release(request.job);
+      });
       break;
-    // What uses the network waits its turn; decoding and encoding slip in between two tiles.
-    case "open":
-    case "load":
-    case "denoise":
-      queue = queue.then(() => answer(request));
+    // Decoding and encoding slip in while the device is at work.
+    case "decode":
+    case "encode":
+    case "rgba":
+    case "float32":
+      void answer(request);
       break;
     default:
-      void answer(request);
+      inTurn(() => answer(request));
   }
 });
 

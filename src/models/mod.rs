@@ -21,7 +21,7 @@ use presets::presets;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -185,7 +185,7 @@ pub fn default_card() -> &'static Card {
 }
 
 /// What a network may want to know beside the pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Seed of whatever is random in the network (masks). Every tile of a run has a seed of its own.
     pub seed: u64,
@@ -405,6 +405,11 @@ impl Network {
             Network::Dasr(network) => Some(Survey { embedding: network.embed(photo() * 255.0) }),
             _ => None,
         }
+    }
+
+    /// Whether [`Network::survey`] has something to look for.
+    pub fn surveys(&self) -> bool {
+        matches!(self, Network::Dasr(_))
     }
 
     /// Denoises a part of a photo, with what [`Network::survey`] made of the whole. Shapes as [`Network::denoise`].

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use js_sys::{Object, Uint8Array};
+use js_sys::{Float32Array, Object, Reflect, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::photo::Photo;
-use super::{js_error, set};
-use crate::denoise::{self, Options};
+use super::{js_error, set, to_js};
+use crate::denoise::{self, Options, Task};
 use crate::device::Backend;
 use crate::models::{self, Card, Network, Run};
+use crate::photo::Planar;
+use crate::photo::tiles::Rect;
 use crate::weights::StateDict;
 use crate::{Error, Kind};
 
@@ -76,6 +78,21 @@ impl Engine {
         Ok(())
     }
 
+    /// A worker for the tiles of a run elsewhere, from its job's `run` and `overview`.
+    ///
+    /// # Errors
+    /// `option`; `model` when no network is loaded.
+    pub fn worker(&self, run: JsValue, overview: JsValue) -> Result<TileWorker, JsValue> {
+        let run: Run = serde_wasm_bindgen::from_value(run)
+            .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?;
+        let (card, network) = self.network()?;
+        let mut inner = denoise::Worker::new(network, card, self.device.clone(), run);
+        if !overview.is_undefined() {
+            inner.survey(planar(&overview)?);
+        }
+        Ok(TileWorker { inner })
+    }
+
     /// Plans a run over a photo; nothing is computed yet. Options: `tile` (input pixels per tile, at
     /// most), `strength` (0 to 1), `seed`.
     ///
@@ -88,17 +105,23 @@ impl Engine {
             serde_wasm_bindgen::from_value(options)
                 .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?
         };
-        let (card, network) =
-            self.loaded.clone().ok_or_else(|| js_error(Error::new(Kind::Model, "no network is loaded")))?;
+        let (card, network) = self.network()?;
         let defaults = Options::default();
         let options = Options {
             tile_pixels: given.tile,
             strength: given.strength.unwrap_or(defaults.strength),
+            detail: defaults.detail,
             run: Run { seed: given.seed.unwrap_or_default(), ..Run::default() },
         };
         denoise::Job::new(network, card, self.device.clone(), Arc::clone(&photo.inner), options)
             .map(|inner| Job { inner })
             .map_err(js_error)
+    }
+}
+
+impl Engine {
+    fn network(&self) -> Result<(&'static Card, Network), JsValue> {
+        self.loaded.clone().ok_or_else(|| js_error(Error::new(Kind::Model, "no network is loaded")))
     }
 }
 
@@ -114,12 +137,6 @@ impl Job {
     #[wasm_bindgen(getter)]
     pub fn tiles(&self) -> usize {
         self.inner.plan().tiles.len()
-    }
-
-    /// How many of them are done.
-    #[wasm_bindgen(getter)]
-    pub fn done(&self) -> usize {
-        self.inner.done()
     }
 
     /// Width of a tile's input, in pixels.
@@ -140,22 +157,48 @@ impl Job {
         self.inner.plan().overlap
     }
 
+    /// What a [`TileWorker`] for this run has to be made with.
+    ///
+    /// # Errors
+    /// Never, short of a bug.
+    #[wasm_bindgen(getter)]
+    pub fn run(&self) -> Result<JsValue, JsValue> {
+        to_js(self.inner.run())
+    }
+
+    /// What a worker has to see of the whole photo before its first tile, if anything: `{width, height, data}`.
+    pub fn overview(&self) -> JsValue {
+        self.inner.overview().map_or(JsValue::UNDEFINED, |planar| planar_object(&planar).into())
+    }
+
+    /// The work for one tile: `{width, height, data}` of the window that the network sees, and `{index, core}`.
+    ///
+    /// # Errors
+    /// `option` when there is no such tile.
+    pub fn task(&self, index: usize) -> Result<JsValue, JsValue> {
+        let Task { window, core, .. } = self.inner.task(index).map_err(js_error)?;
+        let object = planar_object(&window);
+        set(&object, "index", index as u32);
+        set(&object, "core", rect_object(core));
+        Ok(object.into())
+    }
+
+    /// Writes what became of a task: `{x, y, width, height, rgba}` of what is now final.
+    ///
+    /// # Errors
+    /// `option` when there is no such tile, or it has another size.
+    pub fn place(&mut self, index: usize, block: JsValue) -> Result<JsValue, JsValue> {
+        let rect = self.inner.place(index, &planar(&block)?).map_err(js_error)?;
+        Ok(self.tile(rect))
+    }
+
     /// Denoises one tile: `{x, y, width, height, rgba}` of what is now final, `undefined` when all are done.
     ///
     /// # Errors
     /// `device`, `internal`.
     pub async fn step(&mut self) -> Result<JsValue, JsValue> {
-        let Some(core) = self.inner.step().await.map_err(js_error)? else {
-            return Ok(JsValue::UNDEFINED);
-        };
-        let rgba = self.inner.output().rgba8(core.x, core.y, core.width, core.height);
-        let event = Object::new();
-        set(&event, "x", core.x as u32);
-        set(&event, "y", core.y as u32);
-        set(&event, "width", core.width as u32);
-        set(&event, "height", core.height as u32);
-        set(&event, "rgba", Uint8Array::from(rgba.as_slice()));
-        Ok(event.into())
+        let rect = self.inner.step().await.map_err(js_error)?;
+        Ok(rect.map_or(JsValue::UNDEFINED, |rect| self.tile(rect)))
     }
 
     /// The denoised photo; the job is used up.
@@ -165,4 +208,76 @@ impl Job {
     pub fn finish(self) -> Result<Photo, JsValue> {
         self.inner.finish().map(|photo| Photo { inner: photo.into() }).map_err(js_error)
     }
+}
+
+impl Job {
+    fn tile(&self, rect: Rect) -> JsValue {
+        let rgba = self.inner.output().rgba8(rect.x, rect.y, rect.width, rect.height);
+        let event = rect_object(rect);
+        set(&event, "rgba", Uint8Array::from(rgba.as_slice()));
+        event.into()
+    }
+}
+
+/// Denoises tiles of a run whose [`Job`] is in another instance.
+#[wasm_bindgen]
+pub struct TileWorker {
+    inner: denoise::Worker,
+}
+
+#[wasm_bindgen]
+impl TileWorker {
+    /// The wanted part of a task's window, denoised: `{width, height, data}`.
+    ///
+    /// # Errors
+    /// `device`, `internal`.
+    pub async fn denoise(&self, task: JsValue) -> Result<JsValue, JsValue> {
+        let index = number(&task, "index")?;
+        let core = get(&task, "core")?;
+        let core = Rect {
+            x: number(&core, "x")?,
+            y: number(&core, "y")?,
+            width: number(&core, "width")?,
+            height: number(&core, "height")?,
+        };
+        let task = Task { index, window: planar(&task)?, core };
+        let block = self.inner.denoise(task).await.map_err(js_error)?;
+        Ok(planar_object(&block).into())
+    }
+}
+
+fn rect_object(rect: Rect) -> Object {
+    let object = Object::new();
+    set(&object, "x", rect.x as u32);
+    set(&object, "y", rect.y as u32);
+    set(&object, "width", rect.width as u32);
+    set(&object, "height", rect.height as u32);
+    object
+}
+
+fn planar_object(planar: &Planar) -> Object {
+    let object = Object::new();
+    set(&object, "width", planar.width as u32);
+    set(&object, "height", planar.height as u32);
+    set(&object, "data", Float32Array::from(planar.data.as_slice()));
+    object
+}
+
+/// A `{width, height, data}` of ours, back again.
+fn planar(object: &JsValue) -> Result<Planar, JsValue> {
+    let (width, height) = (number(object, "width")?, number(object, "height")?);
+    let data = get(object, "data")?.dyn_into::<Float32Array>()?.to_vec();
+    let channels = data.len() / (width * height).max(1);
+    Ok(Planar { channels, height, width, data })
+}
+
+fn get(object: &JsValue, key: &str) -> Result<JsValue, JsValue> {
+    Reflect::get(object, &key.into())
+}
+
+fn number(object: &JsValue, key: &str) -> Result<usize, JsValue> {
+    let value = get(object, key)?.as_f64();
+    value
+        .map(|value| value as usize)
+        .ok_or_else(|| js_error(Error::new(Kind::Option, format!("`{key}` is not a number"))))
 }

@@ -89,13 +89,13 @@ impl Photo {
         self.inner.encode(format, quality.unwrap_or(92)).map_err(js_error)
     }
 
-    /// A new photo from `original` (strength 0) to this one (strength 1).
+    /// A new photo from `original` (strength 0) to this one (strength 1), with a share of the detail given back.
     ///
     /// # Errors
-    /// `option` when the photos differ in layout or `strength` is not from 0 to 1.
-    pub fn blend(&self, original: &Photo, strength: f32) -> Result<Photo, JsValue> {
+    /// `option` when the photos differ in layout, or `strength` or `detail` is not from 0 to 1.
+    pub fn blend(&self, original: &Photo, strength: f32, detail: f32) -> Result<Photo, JsValue> {
         self.inner
-            .blend(&original.inner, strength)
+            .blend(&original.inner, strength, detail)
             .map(|photo| Photo { inner: photo.into() })
             .map_err(js_error)
     }

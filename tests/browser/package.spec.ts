@@ -219,7 +219,9 @@ test("errors carry their code", async ({ page }) => {
         decode: await denoise(new Blob(["hello"])),
         input: await denoise(42),
         strength: await denoise(bytes, { strength: 2 }),
+        detail: await denoise(bytes, { detail: -1 }),
         tile: await denoise(bytes, { tile: 0.5 }),
+        workers: await create({ workers: 0 }),
         disposed: "",
       };
       const result = await denoiser.denoise(bytes);
@@ -239,7 +241,9 @@ test("errors carry their code", async ({ page }) => {
     decode: "decode",
     input: "unsupported",
     strength: "option",
+    detail: "option",
     tile: "option",
+    workers: "option",
     disposed: "canceled",
   });
 });
@@ -261,6 +265,7 @@ test("own weights tell their network, and an enlarged result its size", async ({
       const { model } = denoiser.info();
       const halves = () => result.withStrength(0.5);
       codes.push(await window.codeOf(Promise.resolve().then(halves)));
+      codes.push(await window.codeOf(denoiser.denoise(window.fromBase64(text), { detail: 0.5 })));
       denoiser.dispose();
       const card = models().find(({ id }) => id === model);
       const presets = card?.presets.length ?? 0;
@@ -268,7 +273,7 @@ test("own weights tell their network, and an enlarged result its size", async ({
     },
     base64(photo(12, 9).buffer),
   );
-  expect(got.codes).toEqual(["weights", "weights", "option"]);
+  expect(got.codes).toEqual(["weights", "weights", "option", "option"]);
   expect(got.model).toBe("dasr-x4");
   expect(got.presets).toBeGreaterThan(0);
   expect(got.size).toEqual([48, 36, 48, 36]);
@@ -303,7 +308,9 @@ test("weights from elsewhere: bytes, Blob, URL, folder; altered ones are refused
   altered[altered.length - 1] = (altered[altered.length - 1] ?? 0) ^ 1;
   await page.route("**/weights/*", (route) => route.fulfill({ body: altered }));
   const message = await page.evaluate(() =>
-    window.unnoise.Denoiser.create({ device: "flex" }).then(String, (error: unknown) => String(error)),
+    window.unnoise.Denoiser.create({ device: "flex", cache: false }).then(String, (error: unknown) =>
+      String(error),
+    ),
   );
   expect(message).toContain("SHA-256");
 });
@@ -349,4 +356,28 @@ test("after a crash the next call starts a new engine", async ({ page }) => {
     base64(photo(32, 24).buffer),
   );
   expect(codes).toEqual({ lost: "internal", gone: "internal", next: "none", workers: 2 });
+});
+
+test("detail gives back fine luminance, also afterwards", async ({ page }) => {
+  const got = await page.evaluate(
+    async (text) => {
+      const denoiser = await window.unnoise.Denoiser.create({ device: "flex" });
+      const bytes = window.fromBase64(text);
+      const plain = await denoiser.denoise(bytes);
+      const detailed = await denoiser.denoise(bytes, { detail: 0.5 });
+      const floats = async (result: typeof plain) => (await result.float32()).data;
+      const [photo, before, after] = [plain.withStrength(0), plain, detailed];
+      const [a, b, c] = [await floats(photo), await floats(before), await floats(after)];
+      const again = await floats(plain.withDetail(0.5));
+      const distance = (x: Float32Array) =>
+        x.reduce((sum, value, i) => sum + Math.abs(value - (a[i] ?? 0)), 0);
+      return {
+        details: [plain.detail, detailed.detail],
+        nearer: distance(c) < 0.9 * distance(b),
+        same: again.every((value, i) => value === c[i]),
+      };
+    },
+    base64(photo(64, 48).buffer),
+  );
+  expect(got).toEqual({ details: [0, 0.5], nearer: true, same: true });
 });

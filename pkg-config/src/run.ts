@@ -1,0 +1,80 @@
+/** Runs the tiles of a job, by one worker or by several. */
+import type { Hooks, Link } from "./link.js";
+import type { BegunJob, Placed } from "./protocol.js";
+import type { Tile } from "./types.js";
+
+/** What a caller may want to hear and say while tiles are denoised. */
+export interface RunHooks extends Hooks {
+  readonly onTile?: ((tile: Tile) => void) | undefined;
+}
+
+/**
+ * Denoises all tiles of a job of the worker `lead`. Helpers are handed tiles one by one, and the lead puts together
+ * what comes back; which of them does what makes no difference to the result. A helper that crashes loses its tile to
+ * the others; without helpers the lead does all by itself.
+ */
+export async function runTiles(
+  lead: Link,
+  { job, run, tiles: total }: BegunJob,
+  helpers: readonly Link[],
+  hooks: RunHooks,
+): Promise<void> {
+  const signal = { signal: hooks.signal };
+  const pixels = hooks.onTile !== undefined;
+  const waiting = Array.from({ length: total }, (_, i) => total - 1 - i);
+  let done = 0;
+
+  const report = () => hooks.onProgress?.({ phase: "tiles", done, total });
+  const finished = (placed: Placed) => {
+    done += 1;
+    if (placed.rgba) hooks.onTile?.(toTile(placed, placed.rgba));
+    report();
+  };
+  const denoise = async (helper: Link, tile: number) => {
+    const task = await lead.call("task", { job, tile }, signal);
+    const block = await helper.call("infer", { task }, signal, [task.data.buffer]);
+    const args = { job, tile, block, pixels };
+    finished(await lead.call("place", args, signal, [block.data.buffer]));
+  };
+  const work = async (helper: Link) => {
+    for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
+      try {
+        await denoise(helper, tile);
+      } catch (thrown) {
+        const lost = helper.ended && !hooks.signal?.aborted;
+        // The other helpers stop as well when all is lost.
+        if (!lost) waiting.length = 0;
+        if (!lost) throw thrown;
+        waiting.push(tile);
+      }
+      if (helper.ended) return;
+    }
+  };
+
+  report();
+  for (let team = await ready(lead, job, run, helpers, signal); team.length > 0 && waiting.length > 0;) {
+    await Promise.all(team.map(work));
+    team = team.filter((helper) => !helper.ended);
+  }
+  while (done < total) finished(await lead.call("step", { job, pixels }, signal));
+}
+
+/** The helpers that have been told of the job. */
+async function ready(
+  lead: Link,
+  job: number,
+  run: unknown,
+  helpers: readonly Link[],
+  signal: Hooks,
+): Promise<readonly Link[]> {
+  if (helpers.length === 0) return [];
+  const { overview } = await lead.call("overview", { job }, signal);
+  const told = helpers.map((helper) => helper.call("help", { run, overview }, signal).catch(() => undefined));
+  await Promise.all(told);
+  return helpers.filter((helper) => !helper.ended);
+}
+
+function toTile({ x, y, width }: Placed, rgba: Uint8Array<ArrayBuffer>): Tile {
+  const pixels = new Uint8ClampedArray(rgba.buffer, rgba.byteOffset, rgba.byteLength);
+  return { x, y, image: new ImageData(pixels, width) };
+}
