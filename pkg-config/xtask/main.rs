@@ -35,6 +35,8 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Build the package quickly and write the reference of its API into `pkg/docs/`
+    Docs,
     /// Run every check and test, in a real Chromium too
     Test {
         /// Only the tests in the browser
@@ -59,6 +61,10 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Start { release, port } => start(release, port),
         Command::Package { quick } => package::build(profile(!quick), &[]),
+        Command::Docs => {
+            package::build(package::Profile::Quick, &[])?;
+            package::docs()
+        }
         Command::Test { browser } => test::run(browser),
         Command::Lint => {
             package::build(package::Profile::Quick, &[])?;

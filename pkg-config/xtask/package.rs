@@ -28,8 +28,8 @@ impl Profile {
     }
 }
 
-/// File beside an artifact that tells how it was made.
-const STAMP: &str = ".recipe";
+/// Folder in `pkg/`, not packed, with a file for each artifact that tells how it was made.
+const STAMPS: &str = ".recipes";
 
 /// The wasm artifacts: name and cargo feature.
 const ARTIFACTS: [(&str, &str); 2] = [("full", "web-full"), ("cpu", "web-cpu")];
@@ -38,30 +38,82 @@ const ARTIFACTS: [(&str, &str); 2] = [("full", "web-full"), ("cpu", "web-cpu")];
 pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
     tools::ensure_wasm_target()?;
     let pkg = root().join("pkg");
-    fs::create_dir_all(&pkg)?;
+    fs::create_dir_all(pkg.join(STAMPS))?;
     for (name, feature) in ARTIFACTS {
         let features: Vec<&str> = [feature].into_iter().chain(extra.iter().copied()).collect();
         let features = features.join(",");
         let out = pkg.join("wasm").join(name);
         let recipe = format!("{} {features}", profile.name());
-        if is_current(&out.join(STAMP), &recipe)? {
+        let stamp = pkg.join(STAMPS).join(name);
+        if out.is_dir() && is_current(&stamp, &recipe)? {
             continue;
         }
         tools::say(&format!("building the {name} wasm"));
         let wasm = compile(profile, &features)?;
-        bindgen(&wasm, &out)?;
-        fs::write(out.join(STAMP), recipe)?;
+        bindgen(&wasm, &out, profile)?;
+        fs::write(stamp, recipe)?;
     }
     manifest(&pkg)?;
     copy_folder(&root().join("pkg-config/weights"), &pkg.join("weights"))?;
     for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
         fs::copy(root().join(file), pkg.join(file))?;
     }
-    fs::copy(root().join("pkg-config/README.md"), pkg.join("README.md"))?;
-    cards(&pkg)?;
+    for file in ["README.md", "RECIPES.md"] {
+        fs::copy(root().join("pkg-config").join(file), pkg.join(file))?;
+    }
     tools::ensure_npm("www")?;
     tools::say("compiling the TypeScript of the package");
-    tools::run(tools::npx("www").args(["tsc", "-p", "../pkg-config"]))
+    tools::run(tools::npx("www").args(["tsc", "-p", "../pkg-config"]))?;
+    shipped(&pkg)?;
+    for folder in ["dist", "wasm/cpu", "wasm/full"] {
+        strip_comments(&pkg.join(folder))?;
+    }
+    sizes(profile)
+}
+
+/// Takes the doc comments out of the JavaScript in a folder: editors read them in the declarations, and pages need not
+/// download them.
+fn strip_comments(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|e| e != "js") {
+            continue;
+        }
+        let text = fs::read_to_string(&path)?;
+        let mut inside = false;
+        let mut kept = String::with_capacity(text.len());
+        for line in text.lines() {
+            inside |= line.trim_start().starts_with("/**");
+            if !inside {
+                kept.push_str(line);
+                kept.push('\n');
+            }
+            inside &= !line.trim_end().ends_with("*/");
+        }
+        fs::write(path, kept)?;
+    }
+    Ok(())
+}
+
+/// Prints how large the package is over the network, and fails when it is larger than it may be.
+fn sizes(profile: Profile) -> Result<()> {
+    tools::run(Command::new("node").args(["pkg-config/sizes.mjs", profile.name()]).current_dir(root()))
+}
+
+/// Packs `pkg/` as npm would publish it, into `folder`, and returns the file.
+pub fn pack(folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let mut npm = Command::new("npm");
+    npm.args(["pack", "--silent", "--pack-destination"]).arg(folder).current_dir(root().join("pkg"));
+    let name = tools::output(&mut npm)?;
+    Ok(folder.join(name.trim()))
+}
+
+/// Writes the reference of the API into `pkg/docs/`.
+pub fn docs() -> Result<()> {
+    tools::ensure_npm("tests/bundlers")?;
+    tools::say("writing the reference of the API");
+    tools::run(tools::npx("tests/bundlers").args(["typedoc", "--options", "../../pkg-config/typedoc.json"]))
 }
 
 /// Builds the page into `www/dist/`.
@@ -116,8 +168,8 @@ fn newest(path: &Path) -> Result<SystemTime> {
     Ok(time)
 }
 
-/// Writes glue and wasm into `out`.
-fn bindgen(wasm: &Path, out: &Path) -> Result<()> {
+/// Writes glue and wasm into `out`; names of functions are for those who debug, and a seventh of the file.
+fn bindgen(wasm: &Path, out: &Path, profile: Profile) -> Result<()> {
     let bytes = fs::read(wasm).with_context(|| wasm.display().to_string())?;
     fs::create_dir_all(out)?;
     Bindgen::new()
@@ -125,6 +177,8 @@ fn bindgen(wasm: &Path, out: &Path) -> Result<()> {
         .web(true)?
         .typescript(true)
         .out_name("unnoise")
+        .omit_default_module_path(true)
+        .remove_name_section(profile == Profile::Publish)
         .remove_producers_section(true)
         .generate(out)
 }
@@ -137,13 +191,19 @@ fn manifest(pkg: &Path) -> Result<()> {
     Ok(fs::write(pkg.join("package.json"), serde_json::to_string_pretty(&json)? + "\n")?)
 }
 
-/// `models.json`: the cards, as the wasm itself tells them.
-fn cards(pkg: &Path) -> Result<()> {
+/// The model cards, as the wasm itself tells them, in `models.json` and in `dist/shipped.js`. The latter spells out the
+/// URL of every file of weights: that is how bundlers see that it is needed.
+fn shipped(pkg: &Path) -> Result<()> {
     const SCRIPT: &str = "
         import init, { cards } from './wasm/cpu/unnoise.js';
         import { readFileSync, writeFileSync } from 'node:fs';
         await init({ module_or_path: readFileSync('wasm/cpu/unnoise_bg.wasm') });
-        writeFileSync('models.json', JSON.stringify(cards(), null, 2) + '\\n');";
+        const json = JSON.stringify(cards(), null, 2);
+        const urls = cards().filter(({ weights }) => weights).map(({ weights: { file } }) =>
+            `  ${JSON.stringify(file)}: () => new URL('../weights/${file}', import.meta.url),\\n`);
+        writeFileSync('models.json', `${json}\\n`);
+        writeFileSync('dist/shipped.js',
+            `export const cards = ${json};\\nexport const weightsUrls = {\\n${urls.join('')}};\\n`);";
     tools::run(Command::new("node").args(["--input-type=module", "--eval", SCRIPT]).current_dir(pkg))
 }
 

@@ -47,6 +47,7 @@ pub fn run(browser_only: bool) -> Result<()> {
     if !browser_only {
         count.check(lint());
     }
+    bundlers(&mut count)?;
     count.add(browser()?);
     println!("\n{} passed, {} failed", count.passed, count.failed);
     if count.failed > 0 {
@@ -137,6 +138,40 @@ fn browser() -> Result<Count> {
         // A test that passes only when tried again has failed once.
         failed: number("unexpected")? + number("flaky")?,
     })
+}
+
+/// Installs the packed package as a stranger would, builds a page around it with every bundler, for the browser tests
+/// to open, and has it looked over by the tools that know what goes wrong in packages.
+fn bundlers(count: &mut Count) -> Result<()> {
+    const FOLDER: &str = "tests/bundlers";
+    const SCRIPTS: [&str; 8] = [
+        "build:vite",
+        "build:webpack",
+        "build:rollup",
+        "build:esbuild",
+        "build:next",
+        "check:types",
+        "check:package",
+        "check:exports",
+    ];
+    tools::ensure_npm(FOLDER)?;
+    tools::say("packing, installing and bundling the package");
+    let tarball = root().join(FOLDER).join("unnoise.tgz");
+    fs::rename(package::pack(&root().join(FOLDER))?, &tarball)?;
+    let installed = root().join(FOLDER).join("node_modules/unnoise");
+    let _ = fs::remove_dir_all(&installed);
+    fs::create_dir_all(&installed)?;
+    tools::run(
+        Command::new("tar").args(["--strip-components=1", "-xzf"]).arg(tarball).arg("-C").arg(&installed),
+    )?;
+    for script in SCRIPTS {
+        tools::say(script);
+        let mut npm = Command::new("npm");
+        npm.args(["run", "--silent", script]).current_dir(root().join(FOLDER));
+        count.check(tools::run(npm.env("NEXT_TELEMETRY_DISABLED", "1")));
+    }
+    count.check(package::docs());
+    Ok(())
 }
 
 /// What the native command line makes of the browser tests' photos, for comparison: `<name>.in.png`,
