@@ -28,6 +28,18 @@ function server(folder: string, port: number) {
   };
 }
 
+/** Pages that the strict policy is not for: what Vite's development server and Next.js write into them breaks it. */
+const bundlers = [
+  ["vite vite --host localhost --strictPort --port 4323", 4323],
+  ["vite preview next --outDir . --host localhost --strictPort --port 4324", 4324],
+].map(([command, port]) => ({
+  command: `npx --no-install ${command}`,
+  cwd: "../bundlers",
+  port: Number(port),
+  reuseExistingServer: false,
+  stderr: "ignore" as const,
+}));
+
 export default defineConfig({
   testDir: ".",
   outputDir: "test-results/output",
@@ -39,7 +51,7 @@ export default defineConfig({
   reporter: [["list"], ["json", { outputFile: "test-results/results.json" }]],
   use: { baseURL: "http://localhost:4321/", acceptDownloads: true },
   // The page as built, and the package in `pkg/` as it is, without any bundler.
-  webServer: [server("dist", 4321), server("..", 4322)],
+  webServer: [server("dist", 4321), server("..", 4322), ...bundlers],
   projects: [
     {
       name: "cpu",

@@ -1,0 +1,4 @@
+import { Denoiser } from "unnoise";
+import { start } from "./app.js";
+
+start(Denoiser);

@@ -1,0 +1,4 @@
+import { Denoiser } from "../node_modules/unnoise/dist/index.js";
+import { start } from "../app.js";
+
+start(Denoiser);
