@@ -1,0 +1,12 @@
+//! Noise: how much of it a photo has, and synthetic noise for measuring and tests.
+
+mod blocks;
+mod estimate;
+mod field;
+mod synthetic;
+
+pub use blocks::NoiseBlocks;
+pub(crate) use blocks::box_blur;
+pub use estimate::{ChannelNoise, Correlation, LevelNoise, NoiseEstimate};
+pub use field::white_field;
+pub use synthetic::add_white_gaussian;
