@@ -138,7 +138,7 @@ impl RedNet {
     /// # Errors
     /// [`Kind::Device`] when the device fails.
     pub async fn export(&self) -> Result<StateDict> {
-        let layers = self.conv_layers.len();
+        let layers = self.layers();
         let mut state = weights::export(self, |path| Self::key(layers, path)).await?;
         state.metadata.insert("stride".into(), self.stride.to_string());
         Ok(state)
@@ -146,7 +146,7 @@ impl RedNet {
 
     /// What it demands of its input.
     pub fn demands(&self) -> Demands {
-        let layers = self.conv_layers.len();
+        let layers = self.layers();
         // With a stride, all but one convolution on either side reach twice as far.
         let radius = if self.stride == 1 { 2 * layers } else { 4 * layers - 2 };
         Demands { size_multiple: self.stride, radius }
@@ -158,7 +158,12 @@ impl RedNet {
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of the stride
     /// - output: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let layers = self.conv_layers.len();
+        relu(self.forward_linear(x))
+    }
+
+    /// [`RedNet::forward`] without the ReLU at its end.
+    pub fn forward_linear(&self, x: Tensor<4>) -> Tensor<4> {
+        let layers = self.layers();
         let mut skips = Vec::new();
         let mut h = x.clone();
         for (i, conv) in self.conv_layers.iter().enumerate() {
@@ -178,7 +183,12 @@ impl RedNet {
                 h = relu(h + skip);
             }
         }
-        relu(h + x)
+        h + x
+    }
+
+    /// Number of convolutions, and of deconvolutions.
+    pub fn layers(&self) -> usize {
+        self.conv_layers.len()
     }
 
     /// The official key of a parameter at `path` in a network of `layers` convolutions.

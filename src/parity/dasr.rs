@@ -6,11 +6,13 @@ use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::degradation::{KERNEL, degrade, gaussian_kernel, resize};
 use crate::error::{Error, Kind, Result};
 use crate::models::dasr::{DaConv, Dasr, DasrConfig, Encoder, contrastive_logits, without_training_state};
 use crate::nn::read;
+use crate::objectives;
 use crate::weights::{self, Array, StateDict};
 
 /// How much of the key encoder stays in each step of training.
@@ -78,8 +80,8 @@ fn config(case: &Case, key: &str) -> Result<usize> {
     Ok(value as usize)
 }
 
-/// The forward pass of a step of training, with batch statistics: one patch of each picture is the query, the other
-/// one the key; the key encoder follows the query encoder before it is used.
+/// A step of training, with batch statistics: one patch of each picture is the query, the other one the key; the key
+/// encoder follows the query encoder before it is used.
 async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let state = case.file("weights")?;
     let config = DasrConfig::new(2).with_encoder(DasrConfig::infer_encoder(state)?);
@@ -89,31 +91,44 @@ async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
     };
     let lr: Tensor<5> = case.tensor("lr", device)?;
     let patch = |i: usize| lr.clone().slice_dim(1, i..i + 1).squeeze_dim::<4>(1);
-    let query_encoder = encoder(state)?;
-    let embedding = query_encoder.embed(patch(0));
-    let query = query_encoder.project(embedding.clone());
     let key_encoder = encoder(&following(state))?.no_grad();
     let key = key_encoder.project(key_encoder.embed(patch(1)));
     let queue = &state.arrays["E.queue"];
     let queue = Tensor::from_data(TensorData::new(queue.data.clone(), queue.shape.clone()), device);
-    let logits = contrastive_logits(query, key, queue);
-    let contrast = -log_softmax(logits.clone(), 1).slice_dim(1, 0..1).mean();
-    let mut checks = vec![case.compare("logits", logits).await?];
     if case.array("io", "sr").is_err() {
-        checks.push(scalar(case, "loss", contrast).await?);
+        let network = encoder(state)?;
+        let query = network.project(network.embed(patch(0)));
+        let (logits, loss) = contrast(query, key, queue);
+        let mut checks =
+            vec![case.compare("logits", logits).await?, case.compare_scalar("loss", loss.clone()).await?];
+        let official = |path: &str| format!("E.encoder_q.{}", Encoder::key(path));
+        checks.extend(training::step(case, network, official, &loss, &Optimiser::ADAM, 1e-3).await?);
         return Ok(checks);
     }
-    let sr = load(state, device)?.upscale(patch(0), embedding);
-    let difference = (sr.clone() - case.tensor("hr", device)?).abs().mean();
-    checks.push(case.compare("sr", sr).await?);
-    checks.push(scalar(case, "loss_sr", difference.clone()).await?);
-    checks.push(scalar(case, "loss_contrast", contrast.clone()).await?);
-    checks.push(scalar(case, "loss", difference + contrast).await?);
+    let network = load(state, device)?;
+    let embedding = network.embed(patch(0));
+    let (logits, contrast) = contrast(network.encoder().project(embedding.clone()), key, queue);
+    let sr = network.upscale(patch(0), embedding);
+    let difference = objectives::l1(sr.clone(), case.tensor("hr", device)?);
+    let loss = difference.clone() + contrast.clone();
+    let mut checks = vec![
+        case.compare("logits", logits).await?,
+        case.compare("sr", sr).await?,
+        case.compare_scalar("loss_sr", difference).await?,
+        case.compare_scalar("loss_contrast", contrast).await?,
+        case.compare_scalar("loss", loss.clone()).await?,
+    ];
+    let config = network.config();
+    let key = |path: &str| config.key(path);
+    checks.extend(training::step(case, network, key, &loss, &Optimiser::ADAM, 1e-4).await?);
     Ok(checks)
 }
 
-async fn scalar(case: &Case, key: &str, got: Tensor<1>) -> Result<Check> {
-    Ok(check(key, &read(got).await?, &case.array("io", key)?.data))
+/// Logits and contrastive loss.
+fn contrast(query: Tensor<2>, key: Tensor<2>, queue: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
+    let logits = contrastive_logits(query, key, queue);
+    let loss = -log_softmax(logits.clone(), 1).slice_dim(1, 0..1).mean();
+    (logits, loss)
 }
 
 /// The arrays under a prefix, without it and without the counters of normalisations.

@@ -3,12 +3,15 @@
 use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor};
 
+use super::training::{self, Optimiser};
 use super::{Case, Check};
 use crate::error::Result;
 use crate::models::distilled_unet::UNet;
 use crate::objectives;
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
+    let training = case.name.starts_with("train_step");
+    let device = &if training { device.clone().autodiff() } else { device.clone() };
     let network = UNet::load(case.file("weights")?, device)?;
     let x: Tensor<4> = case.tensor("input", device)?;
     let squared = case.json["mode"].as_str().is_some_and(|mode| mode.starts_with("eval"));
@@ -16,7 +19,11 @@ pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let mut checks = vec![case.compare("output", output.clone()).await?];
     if case.array("io", "teacher_target").is_ok() {
         let loss = objectives::l1(output, case.tensor("teacher_target", device)?);
-        checks.push(case.compare_scalar("loss", loss).await?);
+        checks.push(case.compare_scalar("loss", loss.clone()).await?);
+        if training {
+            let adam = Optimiser::AdamW(0.01);
+            checks.extend(training::step(case, network, UNet::key, &loss, &adam, 3e-4).await?);
+        }
     }
     Ok(checks)
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::error::Result;
 use crate::models::hq_ssl::{HqSsl, HqSslConfig, Noise};
@@ -15,15 +16,17 @@ pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     if case.json["config"]["noise_style"].as_str().is_some_and(|style| style.starts_with("poisson")) {
         config.noise = Noise::Poisson;
     }
+    let training = case.file("grads").is_ok();
+    let device = &if training { device.clone().autodiff() } else { device.clone() };
     let network = weights::load(config.init(device), &state, HqSsl::key)?;
     if case.array("io", "noisy").is_err() {
         let output = network.forward(case.tensor("input", device)?);
         return Ok(vec![case.compare("output", output).await?]);
     }
-    denoiser(case, &network, config.noise, device).await
+    denoiser(case, network, config.noise, device).await
 }
 
-async fn denoiser(case: &Case, network: &HqSsl, noise: Noise, device: &Device) -> Result<Vec<Check>> {
+async fn denoiser(case: &Case, network: HqSsl, noise: Noise, device: &Device) -> Result<Vec<Check>> {
     let noisy: Tensor<4> = case.tensor("noisy", device)?;
     let [n, ..] = noisy.dims();
     let prior = network.predict(noisy.clone()).expect("these cases predict distributions");
@@ -49,7 +52,11 @@ async fn denoiser(case: &Case, network: &HqSsl, noise: Noise, device: &Device) -
     ];
     checks.extend(spread(case, &prior).await?);
     if case.array("io", "loss").is_ok() {
-        checks.push(case.compare_scalar("loss", loss.mean()).await?);
+        checks.push(case.compare_scalar("loss", loss.clone().mean()).await?);
+    }
+    if case.file("grads").is_ok() {
+        let adam = Optimiser::Adam([0.9, 0.99]);
+        checks.extend(training::step(case, network, HqSsl::key, &loss.mean(), &adam, 3e-4).await?);
     }
     Ok(checks)
 }

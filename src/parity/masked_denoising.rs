@@ -2,20 +2,22 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::error::Result;
 use crate::models::masked_denoising::{Borders, SwinIr, hide_pixels, relative_position_index};
 use crate::nn::read;
+use crate::objectives;
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.name.as_str() {
         "input_mask" => input_mask(case, device).await,
         "tiny_full_state_dict_with_buffers" => buffers(case, device).await,
         name => {
-            let network = SwinIr::load(case.file("weights")?, device)?;
             if name.starts_with("train_step") {
-                return train_step(case, &network, device).await;
+                return train_step(case, &device.clone().autodiff()).await;
             }
+            let network = SwinIr::load(case.file("weights")?, device)?;
             let output = forward(case, &network, case.tensor("input", device)?, device)?;
             Ok(vec![case.compare("output", output).await?])
         }
@@ -41,13 +43,16 @@ async fn input_mask(case: &Case, device: &Device) -> Result<Vec<Check>> {
     Ok(vec![case.compare("masked", masked.squeeze_dim::<3>(0)).await?])
 }
 
-async fn train_step(case: &Case, network: &SwinIr, device: &Device) -> Result<Vec<Check>> {
+async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
+    let network = SwinIr::load(case.file("weights")?, device)?;
     let input = hide_pixels(case.tensor("noisy", device)?, case.tensor("input_mask", device)?);
     let hidden = case.compare("input", input.clone()).await?;
-    let output = forward(case, network, input, device)?;
-    let loss = (output.clone() - case.tensor("clean", device)?).abs().mean();
-    let loss = check("loss", &read(loss).await?, &case.array("io", "loss")?.data);
-    Ok(vec![hidden, case.compare("output", output).await?, loss])
+    let output = forward(case, &network, input, device)?;
+    let loss = objectives::l1(output.clone(), case.tensor("clean", device)?);
+    let mut checks =
+        vec![hidden, case.compare("output", output).await?, case.compare_scalar("loss", loss.clone()).await?];
+    checks.extend(training::step(case, network, SwinIr::key, &loss, &Optimiser::ADAM, 1e-4).await?);
+    Ok(checks)
 }
 
 /// The buffers of an official checkpoint are what we compute, and all else of it goes in and comes out.

@@ -14,6 +14,7 @@ mod noise2void;
 mod rednet;
 mod sasl;
 mod tbsn;
+mod training;
 mod unet;
 
 use std::collections::BTreeMap;

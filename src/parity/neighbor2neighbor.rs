@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::error::Result;
 use crate::models::neighbor2neighbor::UNet;
@@ -12,10 +13,11 @@ pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     if case.name.starts_with("rotate") {
         return rotations(case, device).await;
     }
-    let network = UNet::load(case.file("weights")?, device)?;
     if case.name.starts_with("train_step") {
-        return training(case, &network, device).await;
+        let device = &device.clone().autodiff();
+        return train_step(case, UNet::load(case.file("weights")?, device)?, device).await;
     }
+    let network = UNet::load(case.file("weights")?, device)?;
     let output = network.forward(case.tensor("input", device)?);
     Ok(vec![case.compare("output", output).await?])
 }
@@ -29,7 +31,7 @@ async fn rotations(case: &Case, device: &Device) -> Result<Vec<Check>> {
     ])
 }
 
-async fn training(case: &Case, network: &UNet, device: &Device) -> Result<Vec<Check>> {
+async fn train_step(case: &Case, network: UNet, device: &Device) -> Result<Vec<Check>> {
     let noisy: Tensor<4> = case.tensor("noisy", device)?;
     let chosen = case.array("io", "pair_index")?;
     let shape = [chosen.shape[0], chosen.shape[1], chosen.shape[2]];
@@ -41,7 +43,7 @@ async fn training(case: &Case, network: &UNet, device: &Device) -> Result<Vec<Ch
     ];
     let pairs = Pairs::new(&chosen, shape, device);
     let [sub1, sub2] = pairs.split(noisy.clone());
-    let denoised = network.forward(noisy);
+    let denoised = network.forward(noisy).detach();
     let [den1, den2] = pairs.split(denoised.clone());
     let output = network.forward(sub1.clone());
     let lambda = f64::from(case.array("io", "Lambda")?.data[0]);
@@ -60,8 +62,9 @@ async fn training(case: &Case, network: &UNet, device: &Device) -> Result<Vec<Ch
     for (key, tensor) in tensors {
         checks.push(case.compare(key, tensor).await?);
     }
-    for (key, value) in [("loss1", loss1), ("loss2", loss2), ("loss", loss)] {
+    for (key, value) in [("loss1", loss1), ("loss2", loss2), ("loss", loss.clone())] {
         checks.push(case.compare_scalar(key, value).await?);
     }
+    checks.extend(training::step(case, network, UNet::key, &loss, &Optimiser::ADAM, 3e-4).await?);
     Ok(checks)
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 
+use super::training::{self, Optimiser};
 use super::{Case, Check};
 use crate::error::Result;
 use crate::models::{noise2noise, noise2noise_nvlabs};
@@ -9,21 +10,29 @@ use crate::{objectives, weights};
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let weights = case.file("weights")?;
-    let input = if case.name.starts_with("train_step") { "source" } else { "input" };
-    let input = case.tensor(input, device)?;
+    if case.name.starts_with("train_step") {
+        return train_step(case, &device.clone().autodiff()).await;
+    }
+    let input = case.tensor("input", device)?;
     let output = if case.name.starts_with("nvlabs") {
         let network = noise2noise_nvlabs::UNetConfig::infer(weights)?.init(device);
         weights::load(network, weights, noise2noise_nvlabs::UNet::key)?.forward(input)
     } else {
-        let network = noise2noise::UNetConfig::infer(weights)?.init(device);
-        weights::load(network, weights, noise2noise::UNet::key)?.forward(input)
+        noise2noise::UNet::load(weights, device)?.forward(input)
     };
-    let mut checks = vec![case.compare("output", output.clone()).await?];
-    if case.array("io", "target").is_ok() {
-        let target = case.tensor("target", device)?;
-        let l2 = case.name.ends_with("l2");
-        let loss = if l2 { objectives::mse(output, target) } else { objectives::l1(output, target) };
-        checks.push(case.compare_scalar("loss", loss).await?);
-    }
+    Ok(vec![case.compare("output", output).await?])
+}
+
+async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
+    let network = noise2noise::UNet::load(case.file("weights")?, device)?;
+    let output = network.forward(case.tensor("source", device)?);
+    let target = case.tensor("target", device)?;
+    let l2 = case.name.ends_with("l2");
+    let loss =
+        if l2 { objectives::mse(output.clone(), target) } else { objectives::l1(output.clone(), target) };
+    let mut checks =
+        vec![case.compare("output", output).await?, case.compare_scalar("loss", loss.clone()).await?];
+    let adam = Optimiser::Adam([0.9, 0.99]);
+    checks.extend(training::step(case, network, noise2noise::UNet::key, &loss, &adam, 1e-3).await?);
     Ok(checks)
 }

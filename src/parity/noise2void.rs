@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::error::Result;
 use crate::models::noise2void::{UNet, UNetConfig};
@@ -34,7 +35,10 @@ async fn network(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let output = network.forward(case.tensor("masked", device)?);
     let (original, mask) = (case.tensor("original", device)?, case.tensor("mask", device)?);
     let loss = noise2void::loss(output.clone(), original, mask);
-    Ok(vec![case.compare("output", output).await?, case.compare_scalar("loss", loss).await?])
+    let mut checks =
+        vec![case.compare("output", output).await?, case.compare_scalar("loss", loss.clone()).await?];
+    checks.extend(training::step(case, network, UNet::key, &loss, &Optimiser::ADAM, 4e-4).await?);
+    Ok(checks)
 }
 
 /// Windows as the Keras library takes them: cut off at the border.

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::training::{self, Optimiser};
 use super::{Case, Check, distilled_unet};
 use crate::error::Result;
 use crate::models::distilled_unet::UNet;
@@ -35,19 +36,23 @@ async fn lan(case: &Case, device: &Device) -> Result<Vec<Check>> {
 }
 
 async fn losses(case: &Case, device: &Device) -> Result<Vec<Check>> {
+    let device = &device.clone().autodiff();
     let network = UNet::load(case.file("weights")?, device)?;
     let tensor = |key| case.tensor::<4>(key, device);
     let (x, bnn, lan): (Tensor<4>, _, _) = (tensor("input")?, tensor("bnn_out")?, tensor("lan_out")?);
     let unet = network.forward(x.clone());
     let texture = sasl::texture(sasl::local_std(bnn.clone()));
     let std = sasl::local_std(tensor("alpha_in")?);
-    Ok(vec![
-        case.compare("unet_out", unet.clone()).await?,
-        case.compare("alpha_of_bnn", texture.clone()).await?,
+    let loss = sasl::loss(unet.clone(), bnn.clone(), lan.clone(), texture.clone());
+    let mut checks = vec![
+        case.compare("unet_out", unet).await?,
+        case.compare("alpha_of_bnn", texture).await?,
         case.compare("alpha_std", std.clone()).await?,
         case.compare("alpha_out", sasl::texture(std)).await?,
         case.compare_scalar("loss_bnn", objectives::l1(bnn.clone(), x)).await?,
-        case.compare_scalar("loss_lan", objectives::l1(lan.clone(), bnn.clone())).await?,
-        case.compare_scalar("loss_unet", sasl::loss(unet, bnn, lan, texture)).await?,
-    ])
+        case.compare_scalar("loss_lan", objectives::l1(lan, bnn)).await?,
+        case.compare_scalar("loss_unet", loss.clone()).await?,
+    ];
+    checks.extend(training::step(case, network, UNet::key, &loss, &Optimiser::ADAM, 3e-4).await?);
+    Ok(checks)
 }

@@ -2,12 +2,13 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::adapt::{pd, pd_down, pd_phase, pd_up, refine};
 use crate::error::Result;
 use crate::models::tbsn::{ChannelAttention, SpatialAttention, Tbsn};
-use crate::nn::read;
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle};
+use crate::objectives;
 use crate::weights::{self, StateDict};
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
@@ -16,12 +17,12 @@ pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
         "piece_dilated_mdta" => channel_attention(case, device).await,
         "piece_dilated_oca" => spatial_attention(case, device).await,
         name => {
+            if name.starts_with("train_step") {
+                return train_step(case, &device.clone().autodiff()).await;
+            }
             let network = Tbsn::load(case.file("weights")?, device)?;
             if name.starts_with("apbsn_wrapper") {
                 return wrapper(case, &network, device).await;
-            }
-            if name.starts_with("train_step") {
-                return train_step(case, &network, device).await;
             }
             let output = network.forward(case.tensor("input", device)?);
             Ok(vec![case.compare("output", output).await?])
@@ -82,14 +83,17 @@ async fn wrapper(case: &Case, network: &Tbsn, device: &Device) -> Result<Vec<Che
     Ok(vec![case.compare("pd2_output", first).await?, case.compare("r3_output", refined).await?])
 }
 
-async fn train_step(case: &Case, network: &Tbsn, device: &Device) -> Result<Vec<Check>> {
+async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
+    let network = Tbsn::load(case.file("weights")?, device)?;
     let image: Tensor<4> = case.tensor("image", device)?;
     let input = pd_phase(image * 255.0, 5, 0, 0);
     let output = network.forward(input.clone());
-    let loss = (output.clone() - input.clone()).abs().mean();
-    Ok(vec![
+    let loss = objectives::l1(output.clone(), input.clone());
+    let mut checks = vec![
         case.compare("pd_input", input).await?,
         case.compare("output", output).await?,
-        check("loss", &read(loss).await?, &case.array("io", "loss")?.data),
-    ])
+        case.compare_scalar("loss", loss.clone()).await?,
+    ];
+    checks.extend(training::step(case, network, Tbsn::key, &loss, &Optimiser::AdamW(0.01), 3e-4).await?);
+    Ok(checks)
 }

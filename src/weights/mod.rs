@@ -11,7 +11,7 @@ mod safetensors;
 use std::collections::BTreeMap;
 
 pub use self::safetensors::Precision;
-pub use module::{export, load};
+pub use module::{export, export_gradients, load};
 
 use crate::error::{Error, Kind, Result};
 

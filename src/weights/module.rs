@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Array, StateDict};
@@ -42,7 +43,27 @@ pub fn load<M: Module>(module: M, state: &StateDict, key: impl Fn(&str) -> Strin
 /// # Errors
 /// [`Kind::Device`] when the device fails.
 pub async fn export<M: Module>(module: &M, key: impl Fn(&str) -> String) -> Result<StateDict> {
-    let mut collector = Collector { path: Path::default(), found: Vec::new() };
+    collect(module, None, key).await
+}
+
+/// The gradients of the parameters of `module`, as [`export`] gives their values; those that have none are left out.
+///
+/// # Errors
+/// [`Kind::Device`] when the device fails.
+pub async fn export_gradients<M: Module>(
+    module: &M,
+    gradients: &GradientsParams,
+    key: impl Fn(&str) -> String,
+) -> Result<StateDict> {
+    collect(module, Some(gradients), key).await
+}
+
+async fn collect<M: Module>(
+    module: &M,
+    gradients: Option<&GradientsParams>,
+    key: impl Fn(&str) -> String,
+) -> Result<StateDict> {
+    let mut collector = Collector { path: Path::default(), gradients, found: Vec::new() };
     module.visit(&mut collector);
     let mut arrays = BTreeMap::new();
     for found in collector.found {
@@ -147,12 +168,14 @@ struct Found {
     values: Tensor<1>,
 }
 
-struct Collector {
+struct Collector<'a> {
     path: Path,
+    /// What is collected instead of the values.
+    gradients: Option<&'a GradientsParams>,
     found: Vec<Found>,
 }
 
-impl ModuleVisitor for Collector {
+impl ModuleVisitor for Collector<'_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name, container_type);
     }
@@ -162,7 +185,13 @@ impl ModuleVisitor for Collector {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let tensor = param.val();
+        let tensor = match self.gradients {
+            None => param.val(),
+            Some(gradients) => match gradients.get::<D>(param.id) {
+                Some(gradient) => gradient,
+                None => return,
+            },
+        };
         let shape = tensor.dims().to_vec();
         self.found.push(Found {
             path: self.path.joined(),
