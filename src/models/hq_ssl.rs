@@ -15,7 +15,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Card, Paper};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
-use crate::objectives::blind_spot_nll::{Normal, gaussian_noise, poisson_noise};
+use crate::objectives::blind_spot_nll::{self, Normal, gaussian_noise, poisson_noise};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, Array, StateDict};
 
@@ -326,15 +326,29 @@ impl HqSsl {
         let Some(prior) = self.predict(x.clone()) else {
             return self.forward(x);
         };
-        let strength = self.estimate(x.clone()).unwrap_or_else(|| {
-            let given = match self.noise {
-                Noise::Gaussian => sigma,
-                Noise::Poisson => 2.0 * sigma * sigma,
-            };
-            Tensor::full([1, 1, 1, 1], given, &x.device())
-        });
+        let strength = self.estimate(x.clone()).unwrap_or_else(|| self.given(sigma, &x.device()));
         let noise = self.noise_variance(prior.mean.clone(), strength);
         prior.posterior_mean(x, noise)
+    }
+
+    /// The loss of noisy pictures, one value for each: [`blind_spot_nll::loss`]. `None` when the network predicts the
+    /// mean only. `sigma` and shapes as [`HqSsl::denoise`].
+    pub fn loss(&self, noisy: Tensor<4>, sigma: f32) -> Option<Tensor<1>> {
+        let prior = self.predict(noisy.clone())?;
+        let estimate = self.estimate(noisy.clone());
+        let known = estimate.is_none();
+        let strength = estimate.unwrap_or_else(|| self.given(sigma, &noisy.device()));
+        let noise = self.noise_variance(prior.mean.clone(), strength);
+        Some(blind_spot_nll::loss(&prior, noisy, noise, known))
+    }
+
+    /// The strength of noise of standard deviation `sigma`, as [`HqSsl::estimate`] gives it.
+    fn given(&self, sigma: f32, device: &Device) -> Tensor<4> {
+        let strength = match self.noise {
+            Noise::Gaussian => sigma,
+            Noise::Poisson => 2.0 * sigma * sigma,
+        };
+        Tensor::full([1, 1, 1, 1], strength, device)
     }
 
     /// A checkpoint in the form that [`HqSslConfig::infer`] and loading take: without the tensors that official files

@@ -5,6 +5,7 @@ mod blind_spot;
 pub mod dasr;
 pub mod distilled_unet;
 pub mod hq_ssl;
+mod learning;
 pub mod masked_denoising;
 pub mod neighbor2neighbor;
 pub mod noise2noise;

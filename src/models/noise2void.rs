@@ -256,6 +256,13 @@ impl UNet {
         Ok(state)
     }
 
+    /// The network with the mean and deviation of each channel of the pictures that it is trained on.
+    #[must_use]
+    pub fn with_statistics(mut self, statistics: Vec<[f32; 2]>) -> Self {
+        self.statistics = Some(statistics);
+        self
+    }
+
     /// What it demands of its input.
     pub fn demands(&self) -> Demands {
         let size_multiple = 1 << self.encoder.len();

@@ -65,7 +65,7 @@ pub const BNN: Card = Card {
     noise: "noise of cameras (sRGB), correlated between pixels",
     mac_per_pixel: 1_249_029,
     parameters: 1_268_547,
-    objective: "sasl",
+    objective: "blind-spot-l1",
     presets: super::presets(1_268_547, 142_275),
     weights: None,
     default: false,

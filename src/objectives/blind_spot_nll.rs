@@ -7,6 +7,10 @@
 
 use burn::tensor::Tensor;
 
+use super::Lesson;
+use crate::models::Network;
+use crate::train::Draw;
+
 /// Smallest standard deviation of Gaussian noise, and smallest mean that Poisson noise is computed of.
 const FLOOR: f32 = 1e-3;
 /// Weight of the reward for finding strong noise when its strength is not known.
@@ -166,6 +170,25 @@ pub fn loss(prior: &Normal, noisy: Tensor<4>, noise: Tensor<4>, known: bool) -> 
     let std = noise.sqrt().mean_dim(1).mean_dim(2).mean_dim(3);
     let [n, ..] = std.dims();
     likelihood - std.reshape([n]) * UNKNOWN
+}
+
+/// Patches of the photo under the network's prediction of them.
+#[derive(Debug)]
+pub struct BlindSpotNll {
+    /// Standard deviation of the noise in `[0, 1]` units, for networks that neither learn nor estimate it.
+    pub sigma: f32,
+}
+
+impl Lesson for BlindSpotNll {
+    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
+        let spots = draw.spots(draw.patch);
+        let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
+        match network.likelihood(noisy.clone(), self.sigma) {
+            Some(likelihood) => likelihood.mean(),
+            // A network that predicts a mean and no more.
+            None => super::mse(network.learn(noisy.clone()), noisy),
+        }
+    }
 }
 
 #[cfg(test)]

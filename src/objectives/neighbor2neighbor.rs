@@ -5,6 +5,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::Lesson;
+use crate::adapt::pd_phase;
+use crate::models::Network;
+use crate::train::Draw;
+
 /// The ordered pairs of pixels in a cell that are chosen from: neighbours in a row or a column, never diagonal. Pixels
 /// of a cell count row by row.
 pub const PAIRS: [[usize; 2]; 8] = [[0, 1], [0, 2], [1, 3], [2, 3], [1, 0], [2, 0], [3, 1], [3, 2]];
@@ -69,6 +74,28 @@ pub fn terms(output: Tensor<4>, target: Tensor<4>, denoised: [Tensor<4>; 2], lam
     let difference = output - target;
     let expected = first - second;
     [difference.clone().square().mean(), (difference - expected).square().mean() * lambda]
+}
+
+/// Weight of the regularisation at the end of training, as published for synthetic noise; it rises from zero.
+const LAMBDA: f64 = 2.0;
+
+/// Patches of the photo, every `pd`-th pixel of them, split into pairs.
+#[derive(Debug)]
+pub struct Neighbor2Neighbor {
+    /// Factor of pixel-shuffle downsampling; 1 for white noise.
+    pub pd: usize,
+}
+
+impl Lesson for Neighbor2Neighbor {
+    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
+        let spots = draw.spots(draw.patch * self.pd);
+        let noisy = pd_phase(draw.cut(&spots, |scene| &scene.shots[0]), self.pd, 0, 0);
+        let [n, _, height, width] = noisy.dims();
+        let pairs = Pairs::random(n, height, width, draw.rng.random(), &draw.device);
+        let denoised = pairs.split(network.learn(noisy.clone()).detach());
+        let [source, target] = pairs.split(noisy);
+        loss(network.learn(source), target, denoised, LAMBDA * draw.progress)
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use burn::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::Lesson;
+use crate::models::Network;
 use crate::photo::Planar;
+use crate::train::{Draw, patch, stack};
 
 /// What a masked pixel becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +186,47 @@ fn order(values: &[f32], rank: usize) -> f32 {
 pub fn loss(output: Tensor<4>, original: Tensor<4>, mask: Tensor<4>) -> Tensor<1> {
     let count = mask.clone().sum().clamp_min(1.0);
     ((output - original).square() * mask).sum() / count
+}
+
+/// Patches of the photo, every `pd`-th pixel of them, with masked pixels.
+#[derive(Debug)]
+pub struct Noise2Void {
+    /// Factor of pixel-shuffle downsampling; 1 for white noise.
+    pub pd: usize,
+    /// How pixels are masked.
+    pub masking: Masking,
+}
+
+impl Lesson for Noise2Void {
+    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
+        let spots = draw.spots(draw.patch * self.pd);
+        let (mut masked, mut masks, mut originals) = (Vec::new(), Vec::new(), Vec::new());
+        for spot in &spots {
+            let original = every(&patch(&draw.material.scenes[spot.scene].shots[0], spot), self.pd);
+            let Masked { picture, mask } = self.masking.apply(&original, draw.rng.random());
+            masked.push(picture);
+            masks.push(mask);
+            originals.push(original);
+        }
+        let [masked, mask, original] = [masked, masks, originals].map(|p| stack(&p, &draw.device));
+        loss(network.learn(masked), original, mask)
+    }
+}
+
+/// Every `step`-th pixel of every `step`-th row.
+fn every(picture: &Planar, step: usize) -> Planar {
+    if step == 1 {
+        return picture.clone();
+    }
+    let (height, width) = (picture.height / step, picture.width / step);
+    let mut data = Vec::with_capacity(picture.channels * height * width);
+    for plane in picture.data.chunks(picture.height * picture.width) {
+        for row in 0..height {
+            let row = &plane[row * step * picture.width..][..picture.width];
+            data.extend(row.iter().step_by(step).take(width));
+        }
+    }
+    Planar { channels: picture.channels, height, width, data }
 }
 
 #[cfg(test)]

@@ -6,6 +6,10 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::{AvgPoolOptions, PadMode};
 
+use super::Lesson;
+use crate::models::Network;
+use crate::train::Draw;
+
 /// Side of the window that flatness is measured in.
 const WINDOW: usize = 7;
 /// Below this deviation an area is flat.
@@ -39,4 +43,19 @@ pub fn loss(unet: Tensor<4>, bnn: Tensor<4>, lan: Tensor<4>, texture: Tensor<4>)
     let towards =
         |target: Tensor<4>, weight: Tensor<4>| super::l1(target * weight.clone(), unet.clone() * weight);
     towards(bnn, flat) + towards(lan, texture)
+}
+
+/// Patches of the photo, with the results of the blind-spot network and of the local one, its two teachers.
+#[derive(Debug)]
+pub struct Sasl;
+
+impl Lesson for Sasl {
+    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
+        let spots = draw.spots(draw.patch);
+        let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
+        let [bnn, lan] = [0, 1].map(|i| draw.cut(&spots, |scene| &scene.taught[i]) * 255.0);
+        let texture = texture(local_std(bnn.clone()));
+        // A mean over values in 0..=255: brought to the size of the other objectives' losses.
+        loss(network.learn(noisy) * 255.0, bnn, lan, texture) / 255.0
+    }
 }

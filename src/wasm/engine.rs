@@ -21,8 +21,17 @@ use crate::{Error, Kind};
 #[wasm_bindgen]
 pub struct Engine {
     backend: Backend,
-    device: Device,
-    loaded: Option<(&'static Card, Network)>,
+    pub(super) device: Device,
+    pub(super) loaded: Option<Loaded>,
+}
+
+/// A network and where it comes from.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    pub card: &'static Card,
+    pub network: Network,
+    /// Whether its weights are random and have not been trained.
+    pub random: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -63,7 +72,7 @@ impl Engine {
         let card = models::card(model).map_err(js_error)?;
         let state = StateDict::read(weights).map_err(js_error)?;
         let network = Network::load(card.id, &state, &self.device).map_err(js_error)?;
-        self.loaded = Some((card, network));
+        self.loaded = Some(Loaded { card, network, random: false });
         Ok(())
     }
 
@@ -74,7 +83,7 @@ impl Engine {
     pub fn random(&mut self, model: &str, preset: &str, seed: u64) -> Result<(), JsValue> {
         let card = models::card(model).map_err(js_error)?;
         let network = Network::random(card.id, preset, seed, &self.device).map_err(js_error)?;
-        self.loaded = Some((card, network));
+        self.loaded = Some(Loaded { card, network, random: true });
         Ok(())
     }
 
@@ -85,7 +94,7 @@ impl Engine {
     pub fn worker(&self, run: JsValue, overview: JsValue) -> Result<TileWorker, JsValue> {
         let run: Run = serde_wasm_bindgen::from_value(run)
             .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?;
-        let (card, network) = self.network()?;
+        let Loaded { card, network, .. } = self.loaded()?;
         let mut inner = denoise::Worker::new(network, card, self.device.clone(), run);
         if !overview.is_undefined() {
             inner.survey(planar(&overview)?);
@@ -105,7 +114,7 @@ impl Engine {
             serde_wasm_bindgen::from_value(options)
                 .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?
         };
-        let (card, network) = self.network()?;
+        let Loaded { card, network, .. } = self.loaded()?;
         let defaults = Options::default();
         let options = Options {
             tile_pixels: given.tile,
@@ -120,7 +129,7 @@ impl Engine {
 }
 
 impl Engine {
-    fn network(&self) -> Result<(&'static Card, Network), JsValue> {
+    pub(super) fn loaded(&self) -> Result<Loaded, JsValue> {
         self.loaded.clone().ok_or_else(|| js_error(Error::new(Kind::Model, "no network is loaded")))
     }
 }

@@ -4,6 +4,7 @@ mod engine;
 #[cfg(feature = "parity")]
 mod parity;
 mod photo;
+mod training;
 
 use js_sys::{Object, Reflect};
 use serde::Serialize;
@@ -25,6 +26,15 @@ pub fn start() {
 #[wasm_bindgen]
 pub fn cards() -> Result<JsValue, JsValue> {
     to_js(crate::models::CARDS)
+}
+
+/// The cards of all objectives.
+///
+/// # Errors
+/// Never, short of a bug.
+#[wasm_bindgen]
+pub fn objectives() -> Result<JsValue, JsValue> {
+    to_js(crate::objectives::OBJECTIVES)
 }
 
 /// The id of the network that a file of weights (safetensors, `.pth`, `.pt`) is of.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::ArgGroup;
@@ -10,6 +11,7 @@ use unnoise::metrics::{psnr, ssim};
 use unnoise::noise::add_white_gaussian;
 use unnoise::photo::{Photo, decode};
 
+use crate::fine_tune::Training;
 use crate::{Engine, Result, read};
 
 #[derive(clap::Args)]
@@ -29,6 +31,14 @@ pub struct Args {
     /// Folder of pairs named `..._real`/`..._mean` or `..._noisy`/`..._clean`
     #[arg(long, value_name = "DIR")]
     pairs: Option<PathBuf>,
+    /// Fine-tune the network on each photo before it is denoised, from the same weights each time
+    #[arg(long)]
+    fine_tune: bool,
+    #[command(flatten)]
+    training: Training,
+    /// Only every n-th photo or pair
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    every: usize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -46,6 +56,17 @@ struct Row {
     name: String,
     #[serde(flatten)]
     scores: Scores,
+    /// PSNR before fine-tuning, and whether the tuned network was kept.
+    #[serde(flatten)]
+    tuning: Option<Tuning>,
+}
+
+#[derive(Serialize, Clone, Copy)]
+struct Tuning {
+    psnr_before: f64,
+    kept: bool,
+    best_step: usize,
+    seconds_tuning: f64,
 }
 
 #[derive(Serialize, Default)]
@@ -70,13 +91,28 @@ pub fn run(args: &Args) -> Result<()> {
         (None, Some(folder)) => pairs_in(folder)?,
         (None, None) => unreachable!("clap demands one of them"),
     };
-    let engine = args.engine.load()?;
+    let mut engine = args.engine.load()?;
     let mut images = Vec::new();
-    for (index, (path, clean)) in files.iter().enumerate() {
+    for (index, (path, clean)) in files.iter().enumerate().step_by(args.every.max(1)) {
         let sample = read_sample(path, clean.as_deref(), args, index)?;
         let start = Instant::now();
-        let denoised = engine.denoise(sample.noisy.clone(), 1.0)?;
-        let seconds = start.elapsed().as_secs_f64();
+        let mut denoised = engine.denoise(sample.noisy.clone(), 1.0)?;
+        let mut seconds = start.elapsed().as_secs_f64();
+        let mut tuning = None;
+        if args.fine_tune {
+            let psnr_before = psnr(&denoised, &sample.clean)?;
+            let before = engine.network.clone();
+            let shots = [Arc::new(sample.noisy.clone())];
+            let tuned = args.training.run(&engine, &shots, None)?;
+            let (kept, best_step) = (tuned.kept, tuned.progress.best_step);
+            let seconds_tuning = tuned.progress.seconds;
+            engine.network = tuned.network;
+            let start = Instant::now();
+            denoised = engine.denoise(sample.noisy.clone(), 1.0)?;
+            seconds = start.elapsed().as_secs_f64();
+            engine.network = before;
+            tuning = Some(Tuning { psnr_before, kept, best_step, seconds_tuning });
+        }
         let scores = Scores {
             psnr_noisy: psnr(&sample.noisy, &sample.clean)?,
             psnr: psnr(&denoised, &sample.clean)?,
@@ -84,13 +120,13 @@ pub fn run(args: &Args) -> Result<()> {
             ssim: ssim(&denoised, &sample.clean)?,
             seconds,
         };
-        images.push(Row { name: sample.name, scores });
+        images.push(Row { name: sample.name, scores, tuning });
         if !args.json {
-            print_row(&images[images.len() - 1].name, &images[images.len() - 1].scores);
+            print_row(&images[images.len() - 1]);
         }
     }
     let report = Report { model: engine.card.id.to_string(), mean: mean(&images), images };
-    print_report(&report, args.json)
+    print_report(report, args.json)
 }
 
 fn read_sample(path: &Path, clean: Option<&Path>, args: &Args, index: usize) -> Result<Sample> {
@@ -165,19 +201,31 @@ fn mean(rows: &[Row]) -> Scores {
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_row(name: &str, s: &Scores) {
+fn print_row(Row { name, scores: s, tuning }: &Row) {
+    let before = tuning.map_or(String::new(), |t| {
+        let what = if t.kept { format!("kept, step {}", t.best_step) } else { "reverted".to_string() };
+        format!("   before tuning {:6.2} dB, {what}, {:.0} s", t.psnr_before, t.seconds_tuning)
+    });
     println!(
-        "{name:40} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s",
+        "{name:40} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s{before}",
         s.psnr_noisy, s.psnr, s.ssim_noisy, s.ssim, s.seconds
     );
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_report(report: &Report, json: bool) -> Result<()> {
+fn print_report(report: Report, json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        println!("{}", serde_json::to_string(&report)?);
     } else {
-        print_row("mean", &report.mean);
+        let tunings: Vec<&Tuning> = report.images.iter().filter_map(|row| row.tuning.as_ref()).collect();
+        let count = tunings.len().max(1) as f64;
+        let before = tunings.iter().map(|t| t.psnr_before).sum::<f64>() / count;
+        let kept = tunings.iter().filter(|t| t.kept).count();
+        let seconds = tunings.iter().map(|t| t.seconds_tuning).sum::<f64>() / count;
+        print_row(&Row { name: "mean".into(), scores: report.mean, tuning: None });
+        if !tunings.is_empty() {
+            println!("before tuning {before:.3} dB; kept {kept} of {}; {seconds:.0} s each", tunings.len());
+        }
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! The command line: `unnoise denoise` and `unnoise evaluate`.
+//! The command line: `unnoise denoise`, `unnoise fine-tune` and `unnoise evaluate`.
 
 mod denoise;
 mod evaluate;
+mod fine_tune;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +29,8 @@ struct Cli {
 enum Command {
     /// Denoise one photo (PNG, JPEG, WebP, TIFF or BMP)
     Denoise(denoise::Args),
+    /// Let a network learn from one noisy photo, and write its weights
+    FineTune(fine_tune::Args),
     /// Measure a network: PSNR and SSIM over a folder of photos
     Evaluate(evaluate::Args),
     /// List the networks, as JSON
@@ -41,8 +44,11 @@ struct Engine {
     #[arg(long, value_name = "ID")]
     model: Option<String>,
     /// Weights, a .safetensors file or a .pth or .pt of PyTorch [default: those of the package]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "random")]
     weights: Option<PathBuf>,
+    /// Random weights instead, in the configuration `published` or `small`
+    #[arg(long, value_name = "PRESET", requires = "model")]
+    random: Option<String>,
     /// Compute device: flex (CPU), ndarray (CPU) or wgpu (GPU)
     #[arg(long, default_value = "flex")]
     device: Backend,
@@ -57,11 +63,18 @@ struct Loaded {
     network: Network,
     device: burn::tensor::Device,
     tile_pixels: Option<usize>,
+    /// Whether its weights are random.
+    random: bool,
+    /// Name of what it came from, for notes.
+    base: String,
 }
 
 impl Engine {
     fn load(&self) -> Result<Loaded> {
         let asked = self.model.as_deref().map(models::card).transpose()?;
+        if let (Some(preset), Some(card)) = (&self.random, asked) {
+            return self.load_random(card, preset);
+        }
         let path = match &self.weights {
             Some(path) => path.clone(),
             None => bundled_weights(asked.unwrap_or(models::default_card()))?,
@@ -71,7 +84,15 @@ impl Engine {
             asked.map_or_else(|| models::recognise(&state), Ok).map_err(|e| e.context(path.display()))?;
         let device = pollster::block_on(self.device.open())?;
         let network = Network::load(card.id, &state, &device).map_err(|e| e.context(path.display()))?;
-        Ok(Loaded { card, network, device, tile_pixels: self.tile })
+        let base = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Loaded { card, network, device, tile_pixels: self.tile, random: false, base })
+    }
+
+    fn load_random(&self, card: &'static Card, preset: &str) -> Result<Loaded> {
+        let device = pollster::block_on(self.device.open())?;
+        let network = Network::random(card.id, preset, 0, &device)?;
+        let base = format!("random weights, {preset}");
+        Ok(Loaded { card, network, device, tile_pixels: self.tile, random: true, base })
     }
 }
 
@@ -117,6 +138,7 @@ fn read(path: &std::path::Path) -> Result<Vec<u8>> {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Denoise(args) => denoise::run(&args),
+        Command::FineTune(args) => fine_tune::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models => print_models(),
     };

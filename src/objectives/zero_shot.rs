@@ -1,0 +1,128 @@
+//! Zero-shot super-resolution (Shocher et al., CVPR 2018) for DASR (Wang et al., CVPR 2021): the photo itself is the large
+//! picture, and what many degradations make of it the small ones. Beside the pixels, the degradation encoder learns by
+//! contrast (MoCo): two patches of one degraded photo are alike, others are not.
+
+use std::f64::consts::PI;
+
+use burn::module::Module;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Tensor, TensorData};
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::{Lesson, l1};
+use crate::degradation::{KERNEL, degrade, gaussian_kernel};
+use crate::models::Network;
+use crate::models::dasr::{Dasr, contrastive_logits};
+use crate::train::{Draw, average};
+
+/// How much of the key encoder stays in each step.
+pub const MOMENTUM: f32 = 0.999;
+/// Keys of earlier degradations that are kept to contrast with.
+const QUEUE: usize = 256;
+/// Weight of the contrastive loss, which is about as large as the other one on `0..=255`.
+const CONTRAST: f32 = 1.0;
+
+/// Patches of the photo, and what random degradations make of them.
+#[derive(Debug)]
+pub struct ZeroShot {
+    /// Output size over input size.
+    pub scale: usize,
+    /// Standard deviation of the photo's noise in `[0, 1]` units: small pictures get up to as much again.
+    pub sigma: f32,
+    key_network: Option<Dasr>,
+    /// Normalised keys of earlier degradations, `[D, K]`.
+    queue: Option<Tensor<2>>,
+}
+
+impl ZeroShot {
+    /// Nothing to contrast with yet.
+    pub fn new(scale: usize, sigma: f32) -> Self {
+        Self { scale, sigma, key_network: None, queue: None }
+    }
+
+    /// Two small patches of each of some degraded photos, and the large ones of the first: values in `0..=255`.
+    fn batch(&self, draw: &mut Draw<'_>) -> [Tensor<4>; 3] {
+        let side = draw.patch * self.scale;
+        let first = draw.spots(side);
+        let second: Vec<_> = first
+            .iter()
+            .map(|spot| {
+                let mut other = draw.spot(side);
+                other.scene = spot.scene;
+                other
+            })
+            .collect();
+        let [large, other] = [&first, &second].map(|spots| draw.cut(spots, |s| &s.shots[0]) * 255.0);
+        let kernels = self.kernels(draw);
+        let shrink = |x: Tensor<4>, draw: &mut Draw<'_>| {
+            let [n, channels, ..] = x.dims();
+            let noise = self.noise([n, channels, draw.patch, draw.patch], draw);
+            degrade(x, kernels.clone(), self.scale, Some(noise))
+        };
+        let query = shrink(large.clone(), draw);
+        let key = shrink(other, draw);
+        [query, key, large]
+    }
+
+    /// One kernel for each picture, half of them isotropic; deviations as published.
+    fn kernels(&self, draw: &mut Draw<'_>) -> Tensor<3> {
+        let widest = self.scale as f64;
+        let mut values = Vec::with_capacity(draw.batch * KERNEL * KERNEL);
+        for _ in 0..draw.batch {
+            let a = draw.rng.random_range(0.2..widest);
+            let b = if draw.rng.random_bool(0.5) { a } else { draw.rng.random_range(0.2..widest) };
+            values.extend(gaussian_kernel([a, b], draw.rng.random_range(0.0..PI)));
+        }
+        Tensor::from_data(TensorData::new(values, [draw.batch, KERNEL, KERNEL]), &draw.device)
+    }
+
+    fn noise(&self, shape: [usize; 4], draw: &mut Draw<'_>) -> Tensor<4> {
+        let count = shape.iter().product::<usize>() / shape[0];
+        let mut values = Vec::with_capacity(shape[0] * count);
+        for _ in 0..shape[0] {
+            let sigma = 255.0 * self.sigma * draw.rng.random_range(0.0..1.0f32);
+            for _ in 0..count {
+                let normal: f32 = StandardNormal.sample(&mut draw.rng);
+                values.push(sigma * normal);
+            }
+        }
+        Tensor::from_data(TensorData::new(values, shape), &draw.device)
+    }
+
+    /// The contrastive loss of a batch; nothing before there are keys to contrast with.
+    fn contrast(&mut self, network: &Dasr, embedding: Tensor<2>, other: Tensor<4>) -> Option<Tensor<1>> {
+        let follower = match self.key_network.take() {
+            None => network.valid(),
+            Some(follower) => average(follower, network, MOMENTUM),
+        };
+        let key = follower.encoder().project(follower.embed(other.without_autodiff()));
+        self.key_network = Some(follower);
+        let key = Tensor::from_inner(key);
+        let queue = self.queue.take();
+        let entry = (key.clone() / key.clone().square().sum_dim(1).sqrt().clamp_min(1e-12)).transpose();
+        self.queue = Some(match queue.clone() {
+            None => entry,
+            Some(queue) => {
+                let all = Tensor::cat(vec![entry, queue], 1);
+                let kept = all.dims()[1].min(QUEUE);
+                all.narrow(1, 0, kept)
+            }
+        });
+        let logits = contrastive_logits(network.encoder().project(embedding), key, queue?);
+        Some(-log_softmax(logits, 1).narrow(1, 0, 1).mean())
+    }
+}
+
+impl Lesson for ZeroShot {
+    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
+        let network = network.dasr().expect("this objective is for DASR");
+        let [query, key, large] = self.batch(draw);
+        let embedding = network.embed(query.clone());
+        let difference = l1(network.upscale(query, embedding.clone()), large);
+        match self.contrast(network, embedding, key) {
+            Some(contrast) => difference + contrast * CONTRAST,
+            None => difference,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! What a network learns from: the photo (or its shots) as planes, and random patches of it.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::error::{Error, Kind, Result};
+use crate::noise::{NoiseBlocks, NoiseEstimate, box_blur, white_field};
+use crate::photo::{Photo, Planar};
+
+/// Pixels of a photo, at most, that a network learns from: of a larger one, [`GRID`] x [`GRID`] windows.
+const PIXELS: usize = 1 << 20;
+/// Windows along each side of a large photo.
+const GRID: usize = 3;
+/// Share of the area, about, that is kept from training and judged by.
+const HELD_OUT: f64 = 0.25;
+/// Pixels to each side that a blurred photo is the mean of.
+const BLUR: usize = 2;
+/// Fields of noise that are mixed.
+const FIELDS: usize = 3;
+/// Fields of noise that networks are judged by.
+pub const FRESH_FIELDS: usize = 2;
+
+/// A place of the photo.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The noisy shots of it, all of one size.
+    pub shots: Vec<Planar>,
+    /// The same without noise, where it is known.
+    pub clean: Option<Planar>,
+    /// What the network made of the first shot before it learned.
+    pub first: Option<Planar>,
+    /// What teachers made of the first shot.
+    pub taught: Vec<Planar>,
+    /// Fields of noise like that of the first shot.
+    pub noise: Vec<Planar>,
+    /// More fields, for judging.
+    pub fresh_noise: Vec<Planar>,
+    /// Squares that are not learned from.
+    pub held_out: Vec<Square>,
+}
+
+/// A square part of a scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Square {
+    /// Left edge.
+    pub x: usize,
+    /// Upper edge.
+    pub y: usize,
+    /// Side.
+    pub side: usize,
+}
+
+impl Square {
+    fn meets(&self, other: &Square) -> bool {
+        let apart = |a: usize, a_side: usize, b: usize, b_side: usize| a + a_side <= b || b + b_side <= a;
+        !apart(self.x, self.side, other.x, other.side) && !apart(self.y, self.side, other.y, other.side)
+    }
+}
+
+/// Everything there is to learn from.
+#[derive(Clone, Debug)]
+pub struct Material {
+    /// Places of the photo; one when it is not large.
+    pub scenes: Vec<Scene>,
+}
+
+impl Material {
+    /// From one photo or several noisy shots of one scene, and a clean twin where there is one, as planes of `channels`.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when there is no photo, or the photos differ in size.
+    pub fn new(shots: &[impl AsRef<Photo>], clean: Option<&Photo>, channels: usize) -> Result<Self> {
+        let Some(photo) = shots.first().map(AsRef::as_ref) else {
+            return Err(Error::new(Kind::Option, "there is no photo to learn from"));
+        };
+        let (width, height) = (photo.width(), photo.height());
+        for other in shots.iter().map(AsRef::as_ref).chain(clean) {
+            if (other.width(), other.height()) != (width, height) {
+                let message = format!(
+                    "shots of one scene must have one size; these have {width}x{height} and {}x{}",
+                    other.width(),
+                    other.height()
+                );
+                return Err(Error::new(Kind::Option, message));
+            }
+        }
+        let scene = |[x, y, w, h]: [usize; 4]| {
+            let planes = |photo: &Photo| photo.window(x as isize, y as isize, w, h, channels);
+            Scene {
+                shots: shots.iter().map(|shot| planes(shot.as_ref())).collect(),
+                clean: clean.map(planes),
+                first: None,
+                taught: Vec::new(),
+                noise: Vec::new(),
+                fresh_noise: Vec::new(),
+                held_out: Vec::new(),
+            }
+        };
+        Ok(Self { scenes: windows(width, height).into_iter().map(scene).collect() })
+    }
+
+    /// Chooses squares of `side` that are not learned from, where a scene is large enough to spare them.
+    pub fn hold_out(&mut self, side: usize, seed: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for scene in &mut self.scenes {
+            let (width, height) = (scene.shots[0].width, scene.shots[0].height);
+            if width < 3 * side || height < 3 * side {
+                continue;
+            }
+            let count = (HELD_OUT * (width * height) as f64 / (side * side) as f64).round().max(1.0) as usize;
+            for _ in 0..100 * count {
+                let x = rng.random_range(0..=(width - side) as u32) as usize;
+                let y = rng.random_range(0..=(height - side) as u32) as usize;
+                let square = Square { x, y, side };
+                if scene.held_out.len() < count && !scene.held_out.iter().any(|other| other.meets(&square)) {
+                    scene.held_out.push(square);
+                }
+            }
+        }
+    }
+
+    /// Takes a blurred photo for what a network made of it.
+    pub fn blur(&mut self) {
+        for scene in &mut self.scenes {
+            scene.first = Some(box_blur(&scene.shots[0], BLUR));
+        }
+    }
+
+    /// Makes more noise like the photo's own, now that the network has looked at it. White noise is made after the
+    /// estimate; of noise that is correlated, the photo's flat parts are the model. (In photos with white noise, what flat
+    /// parts have beside it is texture.)
+    pub fn sample_noise(&mut self, estimate: &NoiseEstimate, seed: u64) {
+        let pairs: Vec<(&Planar, &Planar)> =
+            self.scenes.iter().filter_map(|scene| Some((&scene.shots[0], scene.first.as_ref()?))).collect();
+        let blocks = if estimate.is_correlated() { NoiseBlocks::of(&pairs) } else { None };
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut field = |first: &Planar| match &blocks {
+            Some(blocks) => blocks.field(first, &mut rng),
+            None => white_field(estimate, first, &mut rng),
+        };
+        for scene in &mut self.scenes {
+            let Some(first) = &scene.first else { continue };
+            scene.noise = (0..FIELDS).map(|_| field(first)).collect();
+            scene.fresh_noise = (0..FRESH_FIELDS).map(|_| field(first)).collect();
+        }
+    }
+
+    /// The shorter side of the smallest scene.
+    pub fn side(&self) -> usize {
+        self.scenes.iter().map(|s| s.shots[0].width.min(s.shots[0].height)).min().unwrap_or_default()
+    }
+
+    /// Pixels of all scenes.
+    pub fn pixels(&self) -> usize {
+        self.scenes.iter().map(|s| s.shots[0].width * s.shots[0].height).sum()
+    }
+}
+
+/// The whole photo, or windows spread over a large one: `[x, y, width, height]`.
+fn windows(width: usize, height: usize) -> Vec<[usize; 4]> {
+    if width * height <= PIXELS {
+        return vec![[0, 0, width, height]];
+    }
+    let side = ((PIXELS / (GRID * GRID)) as f64).sqrt() as usize;
+    let (w, h) = (side.min(width), side.min(height));
+    let at = |i: usize, length: usize, part: usize| i * (length - part) / (GRID - 1);
+    let corners = (0..GRID).flat_map(|i| (0..GRID).map(move |j| (at(j, width, w), at(i, height, h))));
+    corners.map(|(x, y)| [x, y, w, h]).collect()
+}
+
+/// Where a patch lies, and how it is turned: one of the eight ways.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot {
+    /// Index of the scene.
+    pub scene: usize,
+    /// The patch.
+    pub square: Square,
+    /// Bit 0 mirrors left and right, bit 1 up and down, bit 2 swaps rows and columns.
+    pub turn: u8,
+}
+
+/// One draw of a batch: random numbers, and what they are drawn from.
+pub struct Draw<'a> {
+    /// What is learned from.
+    pub material: &'a Material,
+    /// Random numbers of this step.
+    pub rng: ChaCha8Rng,
+    /// Device of the batch.
+    pub device: Device,
+    /// Patches of a batch.
+    pub batch: usize,
+    /// Side of a patch, pixels.
+    pub patch: usize,
+    /// From 0 (first step) to 1 (last).
+    pub progress: f64,
+    /// Whether patches come from the parts that are held out, or from the others.
+    pub held_out: bool,
+}
+
+impl Draw<'_> {
+    /// Places for a batch of patches, `side` pixels wide, or as wide as the photo allows.
+    pub fn spots(&mut self, side: usize) -> Vec<Spot> {
+        (0..self.batch).map(|_| self.spot(side)).collect()
+    }
+
+    /// A place, outside (or within) what is held out where that leaves any.
+    pub fn spot(&mut self, side: usize) -> Spot {
+        let scene = self.rng.random_range(0..self.material.scenes.len() as u32) as usize;
+        let turn = self.rng.random_range(0..8u32) as u8;
+        let place = &self.material.scenes[scene];
+        let (width, height) = (place.shots[0].width, place.shots[0].height);
+        let mut square = Square { x: 0, y: 0, side };
+        for _ in 0..64 {
+            square.x = self.rng.random_range(0..=(width - side) as u32) as usize;
+            square.y = self.rng.random_range(0..=(height - side) as u32) as usize;
+            if place.held_out.iter().any(|held| held.meets(&square)) == self.held_out {
+                break;
+            }
+        }
+        Spot { scene, square, turn }
+    }
+
+    /// Noise like the photo's own for a patch, a new mixture each time.
+    pub fn noise(&mut self, spot: &Spot) -> Vec<f32> {
+        let material = self.material;
+        let fields = &material.scenes[spot.scene].noise;
+        let weights: Vec<f32> = fields.iter().map(|_| StandardNormal.sample(&mut self.rng)).collect();
+        let norm = weights.iter().map(|w| w * w).sum::<f32>().sqrt().max(1e-6);
+        let channels = material.scenes[spot.scene].shots[0].channels;
+        let mut mixture = vec![0.0; channels * spot.square.side * spot.square.side];
+        for (field, weight) in fields.iter().zip(weights) {
+            let noise = patch(field, spot);
+            mixture.iter_mut().zip(&noise.data).for_each(|(sum, n)| *sum += weight / norm * n);
+        }
+        mixture
+    }
+
+    /// The patches of a plane of the scenes at the given places: `[N, C, side, side]`.
+    pub fn cut<'m>(&'m self, spots: &[Spot], plane: impl Fn(&'m Scene) -> &'m Planar) -> Tensor<4> {
+        let patches: Vec<Planar> =
+            spots.iter().map(|spot| patch(plane(&self.material.scenes[spot.scene]), spot)).collect();
+        stack(&patches, &self.device)
+    }
+}
+
+/// The patch at a place, turned.
+pub fn patch(plane: &Planar, spot: &Spot) -> Planar {
+    let Square { x, y, side } = spot.square;
+    let cut = plane.crop(x, y, side, side);
+    let mut data = Vec::with_capacity(cut.data.len());
+    for channel in cut.data.chunks(side * side) {
+        for row in 0..side {
+            for column in 0..side {
+                let (mut i, mut j) = if spot.turn & 4 == 0 { (row, column) } else { (column, row) };
+                if spot.turn & 1 != 0 {
+                    j = side - 1 - j;
+                }
+                if spot.turn & 2 != 0 {
+                    i = side - 1 - i;
+                }
+                data.push(channel[i * side + j]);
+            }
+        }
+    }
+    Planar { data, ..cut }
+}
+
+/// Pictures of one size as a batch: `[N, C, H, W]`.
+pub fn stack(pictures: &[Planar], device: &Device) -> Tensor<4> {
+    let first = &pictures[0];
+    let shape = [pictures.len(), first.channels, first.height, first.width];
+    let data: Vec<f32> = pictures.iter().flat_map(|picture| picture.data.iter().copied()).collect();
+    Tensor::from_data(TensorData::new(data, shape), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::photo::Samples;
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    fn photo(width: usize, height: usize) -> Arc<Photo> {
+        let samples = (0..width * height).map(|i| i as f32).collect();
+        Arc::new(Photo::new(width, height, 1, false, Samples::F32(samples)).unwrap())
+    }
+
+    #[test]
+    fn the_eight_turns_are_eight_different_ones() {
+        let plane = Planar { channels: 1, height: 3, width: 3, data: (0..9).map(|v| v as f32).collect() };
+        let square = Square { x: 0, y: 0, side: 3 };
+        let turned = |turn| patch(&plane, &Spot { scene: 0, square, turn }).data;
+        let all: BTreeSet<Vec<u32>> =
+            (0..8).map(|turn| turned(turn).iter().map(|&v| v as u32).collect()).collect();
+        assert_eq!(all.len(), 8);
+        assert_eq!(turned(0), plane.data);
+        assert_eq!(turned(1)[..3], [2.0, 1.0, 0.0]);
+        assert_eq!(turned(4)[..3], [0.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn a_large_photo_gives_windows_from_corner_to_corner() {
+        let material = Material::new(&[photo(3000, 2000)], None, 1).unwrap();
+        assert_eq!(material.scenes.len(), 9);
+        assert!(material.pixels() <= PIXELS);
+        assert_eq!(material.scenes[0].shots[0].data[0], 0.0);
+        assert_eq!(*material.scenes[8].shots[0].data.last().unwrap(), (3000 * 2000 - 1) as f32);
+        let small = Material::new(&[photo(30, 20)], None, 3).unwrap();
+        assert_eq!((small.scenes.len(), small.side(), small.scenes[0].shots[0].channels), (1, 20, 3));
+    }
+
+    #[test]
+    fn training_never_sees_what_is_held_out() {
+        let mut material = Material::new(&[photo(200, 200)], None, 1).unwrap();
+        material.hold_out(48, 1);
+        let held = material.scenes[0].held_out.clone();
+        assert!(!held.is_empty());
+        let rng = ChaCha8Rng::seed_from_u64(2);
+        let device = Device::flex();
+        let mut draw =
+            Draw { material: &material, rng, device, batch: 100, patch: 32, progress: 0.0, held_out: false };
+        let meets = |spot: &Spot| held.iter().any(|h| h.meets(&spot.square));
+        assert!(!draw.spots(32).iter().any(meets));
+        draw.held_out = true;
+        assert!(draw.spots(32).iter().all(meets));
+    }
+
+    #[test]
+    fn shots_of_two_sizes_are_refused() {
+        let error = Material::new(&[photo(9, 9), photo(9, 8)], None, 1).unwrap_err();
+        assert_eq!(error.kind(), Kind::Option);
+        assert!(Material::new(&[] as &[Arc<Photo>], None, 1).is_err());
+    }
+}

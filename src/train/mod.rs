@@ -1,0 +1,360 @@
+//! Fine-tuning on one photo: a [`Trainer`] that is pumped.
+//!
+//! Each [`Trainer::step`] does a little: a tile of the look at the photo before learning, a step of the optimiser, or a
+//! judgement. Whoever pumps it shows progress between the steps, stops by not pumping any more, and takes what was best
+//! so far by [`Trainer::finish`]; or drops it, and keeps the network from before.
+
+mod average;
+mod guard;
+mod learning;
+mod material;
+mod options;
+mod stages;
+
+pub use average::average;
+pub(crate) use material::{Draw, Scene, Spot, patch, stack};
+pub use options::{Options, Phase, Progress, Tuned};
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use web_time::Instant;
+
+use crate::denoise::Job;
+use crate::error::{Error, Kind, Result};
+use crate::models::{Card, Network, Run};
+use crate::objectives::Objective;
+use crate::photo::Photo;
+use guard::Guard;
+use learning::Learning;
+use material::Material;
+use stages::{Facts, Stage, Who};
+
+/// Between two readings of the loss: reading makes a GPU wait.
+const READ_EVERY: usize = 5;
+/// Judgements of the network while it learns.
+const JUDGEMENTS: usize = 4;
+/// Share of the steps over which the learning rate rises.
+const WARM_UP: f64 = 0.05;
+
+/// A run of fine-tuning.
+pub struct Trainer {
+    device: Device,
+    options: Options,
+    facts: Facts,
+    material: Material,
+    /// The one that learns, and its teachers after it.
+    networks: Vec<(&'static Card, Network)>,
+    stages: Vec<Stage>,
+    stage: usize,
+    work: Work,
+    started: Instant,
+    /// Time of the stages before this one, in seconds.
+    before: f64,
+    progress: Progress,
+    guard: Option<Guard>,
+    best: Option<Network>,
+}
+
+/// What is under way.
+enum Work {
+    /// Nothing: the next stage is to begin.
+    Idle,
+    /// A network looks at a scene.
+    Look { scene: usize, job: Box<Job> },
+    /// A network learns.
+    Learn(Box<Learning>),
+}
+
+impl Trainer {
+    /// Plans a run. Nothing is computed yet.
+    ///
+    /// - `shots`: the noisy photo, or several of one scene
+    /// - `clean`: the scene without noise, for objectives that want it
+    ///
+    /// # Errors
+    /// [`Kind::Option`] for options out of their range, an objective that does not suit the network or lacks a photo,
+    /// photos of different sizes, and photos too small to learn from.
+    pub fn new(
+        network: Network,
+        card: &'static Card,
+        device: Device,
+        shots: &[Arc<Photo>],
+        clean: Option<&Photo>,
+        options: Options,
+    ) -> Result<Self> {
+        let objective = options.objective.unwrap_or_else(|| Objective::default_of(card, options.random));
+        options.check()?;
+        let mut material = Material::new(shots, clean, card.channels)?;
+        check_objective(card, objective, shots.len(), clean.is_some())?;
+        let facts = Facts::of(card, objective, &network, &material, shots, &options)?;
+        material.hold_out(facts.judged, options.seed);
+        let network = if options.random {
+            // What a fresh network makes of a photo tells nothing about its noise.
+            material.blur();
+            network.with_statistics(&facts.statistics)
+        } else {
+            network
+        };
+        let (networks, stages) = stages::plan(objective, card, network, &options, &device)?;
+        let progress = Progress::new(objective, facts.steps);
+        Ok(Self {
+            device,
+            options,
+            facts,
+            material,
+            networks,
+            stages,
+            stage: 0,
+            work: Work::Idle,
+            started: Instant::now(),
+            before: 0.0,
+            progress,
+            guard: None,
+            best: None,
+        })
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Does a little, and tells how far it is; `None` when there is nothing left to do.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the loss is no number.
+    pub async fn step(&mut self) -> Result<Option<&Progress>> {
+        let work = std::mem::replace(&mut self.work, Work::Idle);
+        self.work = match work {
+            Work::Idle => match self.stages.get(self.stage).copied() {
+                None => return Ok(None),
+                Some(stage) => self.begin(stage)?,
+            },
+            Work::Look { scene, job } => self.look(scene, job).await?,
+            Work::Learn(learning) => self.learn(learning).await?,
+        };
+        self.progress.seconds = self.started.elapsed().as_secs_f64();
+        Ok(Some(&self.progress))
+    }
+
+    /// The network as it is at the moment: averaged over the last steps while it learns, else the best so far.
+    #[must_use]
+    pub fn current(&self) -> Network {
+        match (&self.work, self.stages.get(self.stage)) {
+            (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. })) => learning.average(),
+            _ => self.best.clone().unwrap_or_else(|| self.networks[0].1.clone()),
+        }
+    }
+
+    /// The best network so far, and the one from before if none was better.
+    #[must_use]
+    pub fn finish(self) -> Tuned {
+        let (_, start) = self.networks.into_iter().next().expect("the learner is the first network");
+        let kept = self.best.is_some();
+        let network = self.best.unwrap_or(start);
+        Tuned { network, kept, progress: self.progress, seed: self.options.seed }
+    }
+
+    fn begin(&mut self, stage: Stage) -> Result<Work> {
+        self.progress.stage = self.stage;
+        self.progress.stages = self.stages.len();
+        match stage {
+            Stage::Look(_) => self.begin_look(0),
+            Stage::Learn { who, objective, .. } => self.begin_learning(who, objective),
+        }
+    }
+
+    fn begin_look(&mut self, scene: usize) -> Result<Work> {
+        let Stage::Look(who) = self.stages[self.stage] else { unreachable!("a stage of looking") };
+        let (card, network) = &self.networks[who.index()];
+        let photo = Photo::from_planar(&self.material.scenes[scene].shots[0])?;
+        let options =
+            crate::denoise::Options { run: self.facts.look(who, &self.options), ..Default::default() };
+        let job = Job::new(network.clone(), card, self.device.clone(), Arc::new(photo), options)?;
+        self.progress.phase = Phase::Looking;
+        self.progress.loss = None;
+        Ok(Work::Look { scene, job: Box::new(job) })
+    }
+
+    async fn look(&mut self, scene: usize, mut job: Box<Job>) -> Result<Work> {
+        let more = job.step().await?.is_some();
+        let scenes = self.material.scenes.len();
+        let done = scene as f32 + job.done() as f32 / job.plan().tiles.len() as f32;
+        self.progress.done = done / scenes as f32;
+        if more {
+            return Ok(Work::Look { scene, job });
+        }
+        let Stage::Look(who) = self.stages[self.stage] else { unreachable!("a stage of looking") };
+        let channels = self.networks[0].0.channels;
+        let result = job.finish()?;
+        let planes = result.window(0, 0, result.width(), result.height(), channels);
+        let place = &mut self.material.scenes[scene];
+        match who {
+            Who::Learner => place.first = Some(planes),
+            Who::Teacher(_) => place.taught.push(planes),
+        }
+        if scene + 1 < scenes {
+            return self.begin_look(scene + 1);
+        }
+        self.next_stage();
+        Ok(Work::Idle)
+    }
+
+    fn next_stage(&mut self) {
+        self.stage += 1;
+        self.before = self.started.elapsed().as_secs_f64();
+    }
+
+    fn begin_learning(&mut self, who: Who, objective: Objective) -> Result<Work> {
+        if who == Who::Learner {
+            self.material.sample_noise(&self.facts.noise, self.options.seed);
+        }
+        let (card, network) = &self.networks[who.index()];
+        let fresh = self.options.random || who != Who::Learner;
+        let learning = Learning::new(card, network, fresh, stages::lesson(objective, &self.facts));
+        if who == Who::Learner {
+            self.guard = Some(self.choose_guard(objective));
+        }
+        self.progress.phase = Phase::Learning;
+        self.progress.step = 0;
+        self.progress.steps = self.stage_steps();
+        Ok(Work::Learn(Box::new(learning)))
+    }
+
+    /// Where the target is not the noisy photo itself, the loss on what is held out tells; else the risk is estimated.
+    fn choose_guard(&self, objective: Objective) -> Guard {
+        let card = objective.card();
+        if card.clean || card.shots > 1 || objective == Objective::ContrastiveSuperResolution {
+            return Guard::Loss;
+        }
+        Guard::risk(&self.material, self.facts.judged, self.options.seed, &self.device)
+    }
+
+    /// Steps of this stage.
+    fn stage_steps(&self) -> usize {
+        let share = self.stages[self.stage].share();
+        ((self.facts.steps as f64 * share).round() as usize).max(1)
+    }
+
+    /// How much of this stage is over, by steps or by time, whichever is more.
+    fn stage_progress(&self, step: usize) -> f64 {
+        let by_steps = step as f64 / self.stage_steps() as f64;
+        let by_time = self.options.seconds.map_or(0.0, |seconds| {
+            let left: f64 = self.stages[self.stage..].iter().map(Stage::share).sum();
+            let available = (seconds - self.before).max(1e-3) * self.stages[self.stage].share() / left;
+            (self.started.elapsed().as_secs_f64() - self.before) / available
+        });
+        by_steps.max(by_time)
+    }
+
+    async fn learn(&mut self, mut learning: Box<Learning>) -> Result<Work> {
+        let progress = self.stage_progress(learning.done());
+        self.progress.done = progress.min(1.0) as f32;
+        if learning.done() == 0 {
+            self.judge(&mut learning).await?;
+        } else if progress >= 1.0 {
+            self.judge(&mut learning).await?;
+            return Ok(self.end_learning(&learning));
+        }
+        let mut draw = self.draw(learning.done() as u64, progress, true);
+        learning.step(&mut draw, self.facts.rate * schedule(progress));
+        self.progress.step = learning.done();
+        if learning.done().is_multiple_of(READ_EVERY) {
+            self.progress.loss = Some(learning.read_loss().await?);
+        }
+        let judgement = |progress: f64| (progress * JUDGEMENTS as f64) as usize;
+        let next = self.stage_progress(learning.done());
+        if next < 1.0 && judgement(next) > judgement(progress) {
+            self.judge(&mut learning).await?;
+        }
+        Ok(Work::Learn(learning))
+    }
+
+    /// A draw of the learner's material, from a seed of its own.
+    fn draw(&self, number: u64, progress: f64, learning: bool) -> Draw<'_> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
+        // Judgements draw what no step does, and the same each time.
+        rng.set_stream(2 * (number + (self.stage as u64) * (1 << 32)) + u64::from(learning));
+        let device = if learning { self.device.clone().autodiff() } else { self.device.clone() };
+        let Facts { batch, patch, .. } = self.facts;
+        Draw { material: &self.material, rng, device, batch, patch, progress, held_out: !learning }
+    }
+
+    /// Compares the network as it is with the best so far, and with the one from before.
+    async fn judge(&mut self, learning: &mut Learning) -> Result<()> {
+        if self.guard.is_none() {
+            return Ok(());
+        }
+        let step = learning.done();
+        if step == 0 {
+            let score = self.score_before(learning).await?;
+            self.progress.scores.push((0, score));
+            return Ok(());
+        }
+        let tuned = learning.average();
+        let score = self.score(&tuned, &self.facts.tuned_run(&self.options), learning).await?;
+        self.progress.scores.push((step, score));
+        if self.progress.is_best(score) {
+            self.progress.best_step = step;
+            self.best = Some(tuned);
+        }
+        Ok(())
+    }
+
+    /// The score to beat: of the network as it was, or, where its weights are random, of the photo as it is.
+    async fn score_before(&self, learning: &mut Learning) -> Result<f32> {
+        let nothing = match &self.guard {
+            Some(guard) if self.options.random => guard.score_of_nothing().await?,
+            _ => None,
+        };
+        match nothing {
+            Some(score) => Ok(score),
+            None => {
+                let run = self.facts.untuned_run(&self.options);
+                self.score(&self.networks[0].1, &run, learning).await
+            }
+        }
+    }
+
+    async fn score(&self, network: &Network, run: &Run, learning: &mut Learning) -> Result<f32> {
+        let Some(guard) = &self.guard else { return Ok(f32::INFINITY) };
+        let mut draw = self.draw(0, 1.0, false);
+        guard.score(network, run, learning.lesson(), &mut draw).await
+    }
+
+    fn end_learning(&mut self, learning: &Learning) -> Work {
+        let Stage::Learn { who, .. } = self.stages[self.stage] else { unreachable!("a stage of learning") };
+        if let Who::Teacher(_) = who {
+            self.networks[who.index()].1 = learning.average();
+        }
+        self.next_stage();
+        Work::Idle
+    }
+}
+
+/// The learning rate over a stage, as a part of its peak: it rises a little while, then falls to nothing by a cosine.
+fn schedule(progress: f64) -> f64 {
+    let rising = ((progress + 0.2 * WARM_UP) / WARM_UP).min(1.0);
+    rising * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+}
+
+fn check_objective(card: &Card, objective: Objective, shots: usize, clean: bool) -> Result<()> {
+    let suitable = Objective::of(card);
+    if !suitable.contains(&objective) {
+        let names: Vec<&str> = suitable.iter().map(|o| o.id()).collect();
+        let message = format!("`{objective}` does not suit `{}`; there are: {}", card.id, names.join(", "));
+        return Err(Error::new(Kind::Option, message));
+    }
+    let needs = objective.card();
+    if shots < needs.shots {
+        let message = format!("`{objective}` needs {} noisy shots of one scene", needs.shots);
+        return Err(Error::new(Kind::Option, message));
+    }
+    if needs.clean && !clean {
+        return Err(Error::new(Kind::Option, format!("`{objective}` needs the scene without noise")));
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! What is asked of a run, and what is told of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::guard::Score;
+use crate::error::{Error, Kind, Result};
+use crate::models::{Card, Network, Run};
+use crate::objectives::Objective;
+use crate::weights::{Precision, StateDict};
+
+/// How to fine-tune.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// What is learned by; by default what suits the network and its weights.
+    pub objective: Option<Objective>,
+    /// Steps of the optimiser, over all stages; by default what suits the network's weights.
+    pub steps: Option<usize>,
+    /// Seconds, at most; the schedule is fitted to what ends first.
+    pub seconds: Option<f64>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Whether the network's weights are random.
+    pub random: bool,
+    /// Peak of the learning rate; by default what suits the network and its weights.
+    pub learning_rate: Option<f64>,
+    /// Patches of a batch.
+    pub batch: Option<usize>,
+    /// Side of a patch, in pixels; rounded to what the network takes.
+    pub patch: Option<usize>,
+    /// How the network is run on the photo, before and after.
+    pub run: Run,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            objective: None,
+            steps: None,
+            seconds: None,
+            seed: 0,
+            random: false,
+            learning_rate: None,
+            batch: None,
+            patch: None,
+            run: Run::default(),
+        }
+    }
+}
+
+impl Options {
+    pub(super) fn check(&self) -> Result<()> {
+        let wrong = |what: String| Err(Error::new(Kind::Option, what));
+        if self.steps == Some(0) {
+            return wrong("steps is 0; it must be at least 1".into());
+        }
+        if let Some(seconds) = self.seconds.filter(|s| !(*s > 0.0 && s.is_finite())) {
+            return wrong(format!("seconds is {seconds}; it must be above 0"));
+        }
+        if let Some(rate) = self.learning_rate.filter(|r| !(*r > 0.0 && *r < 1.0)) {
+            return wrong(format!("the learning rate is {rate}; it must be between 0 and 1"));
+        }
+        if self.batch == Some(0) || self.patch == Some(0) {
+            return wrong("batch and patch must be at least 1".into());
+        }
+        Ok(())
+    }
+}
+
+/// What a trainer is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Denoising the photo, to learn from the result.
+    #[default]
+    Looking,
+    /// Learning.
+    Learning,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// What is done at the moment.
+    pub phase: Phase,
+    /// Stage of the run (teachers learn in stages of their own), from 0.
+    pub stage: usize,
+    /// Stages in all.
+    pub stages: usize,
+    /// How much of this stage is done, 0 to 1.
+    pub done: f32,
+    /// Steps of the optimiser in this stage.
+    pub step: usize,
+    /// Steps that this stage will have, unless time runs out before.
+    pub steps: usize,
+    /// What is learned by.
+    pub objective: Objective,
+    /// Mean of the loss over the last steps.
+    pub loss: Option<f32>,
+    /// Judgements so far: after which step, and the score, of which less is better. The first is the network from before.
+    pub scores: Vec<(usize, Score)>,
+    /// After which step the network was best; 0 is the network from before.
+    pub best_step: usize,
+    /// Seconds since the beginning.
+    pub seconds: f64,
+}
+
+impl Progress {
+    pub(super) fn new(objective: Objective, steps: usize) -> Self {
+        Self {
+            phase: Phase::Looking,
+            stage: 0,
+            stages: 0,
+            done: 0.0,
+            step: 0,
+            steps,
+            objective,
+            loss: None,
+            scores: Vec::new(),
+            best_step: 0,
+            seconds: 0.0,
+        }
+    }
+
+    /// Whether the last score is better than that of the best so far.
+    pub(super) fn is_best(&self, score: Score) -> bool {
+        let best = self.scores.iter().find(|(step, _)| *step == self.best_step);
+        best.is_none_or(|(_, best)| score < *best)
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Tuned {
+    /// The best network: the tuned one, or the one from before.
+    pub network: Network,
+    /// Whether it is the tuned one.
+    pub kept: bool,
+    /// Where the run ended.
+    pub progress: Progress,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+impl Tuned {
+    /// The weights as a `.safetensors` file, with notes on how they came about. `base` names what they came from.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails, [`Kind::Weights`] when they cannot be written.
+    pub async fn to_safetensors(&self, card: &Card, base: &str, precision: Precision) -> Result<Vec<u8>> {
+        let mut state: StateDict = self.network.export().await?;
+        state.metadata.extend(self.notes(card, base));
+        state.to_safetensors(precision)
+    }
+
+    fn notes(&self, card: &Card, base: &str) -> BTreeMap<String, String> {
+        let steps = if self.kept { self.progress.best_step } else { 0 };
+        let notes = [
+            ("format", "pt".to_string()),
+            ("model", card.id.to_string()),
+            ("base", base.to_string()),
+            ("objective", self.progress.objective.to_string()),
+            ("seed", self.seed.to_string()),
+            ("steps", steps.to_string()),
+        ];
+        notes.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+    }
+}

@@ -1,0 +1,270 @@
+//! What a run consists of: looks at the photo, teachers that learn first, and the learner.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+use super::material::Material;
+use super::options::Options;
+use crate::adapt::Adapt;
+use crate::error::{Error, Kind, Result};
+use crate::models::{self, Card, Network, Run};
+use crate::noise::NoiseEstimate;
+use crate::objectives::blind_spot_l1::BlindSpotL1;
+use crate::objectives::blind_spot_nll::BlindSpotNll;
+use crate::objectives::distillation::Distillation;
+use crate::objectives::masked::Masked;
+use crate::objectives::neighbor2neighbor::Neighbor2Neighbor;
+use crate::objectives::noise_transplant::NoiseTransplant;
+use crate::objectives::noise2noise::Noise2Noise;
+use crate::objectives::noise2void::{Masking, Noise2Void, Replacement};
+use crate::objectives::recorruption::Recorrupted;
+use crate::objectives::residual_recorruption::ResidualRecorruption;
+use crate::objectives::sasl::Sasl;
+use crate::objectives::supervised::Supervised;
+use crate::objectives::zero_shot::ZeroShot;
+use crate::objectives::{Lesson, Objective};
+use crate::photo::Photo;
+
+/// Side of the squares that networks are judged by.
+const JUDGED: usize = 128;
+
+/// What a run is like when nobody says otherwise.
+struct Defaults {
+    /// Steps of the optimiser.
+    steps: usize,
+    /// Peak of the learning rate.
+    rate: f64,
+    /// Patches of a batch.
+    batch: usize,
+    /// Their side, pixels.
+    patch: usize,
+}
+
+/// For trained weights. More steps gain nothing on most photos.
+const TRAINED: Defaults = Defaults { steps: 30, rate: 2e-4, batch: 6, patch: 96 };
+/// For random weights: many small steps.
+const RANDOM: Defaults = Defaults { steps: 600, rate: 2e-3, batch: 8, patch: 48 };
+/// For super-resolution with trained weights; patches are of the small picture.
+const ZERO_SHOT: Defaults = Defaults { steps: 100, rate: 5e-5, batch: 4, patch: 32 };
+
+impl Defaults {
+    fn of(objective: Objective, random: bool) -> Self {
+        match (objective, random) {
+            (Objective::ContrastiveSuperResolution, false) => ZERO_SHOT,
+            (Objective::ContrastiveSuperResolution, true) => Self { rate: 1e-4, steps: 600, ..ZERO_SHOT },
+            (_, true) => RANDOM,
+            (_, false) => TRAINED,
+        }
+    }
+}
+
+/// Share of pixels that Noise2Void masks on a single photo: more than published, as there are fewer pictures.
+const MASKED_SHARE: f32 = 0.02;
+
+/// Factor of pixel-shuffle downsampling for noise that spreads over neighbouring pixels.
+const CORRELATED_PD: usize = 2;
+/// Passes of R3 when the learner looks at the photo.
+const REFINEMENTS: usize = 6;
+
+/// Which network a stage is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    Learner,
+    /// The first, the second.
+    Teacher(usize),
+}
+
+impl Who {
+    /// Where the trainer keeps it.
+    pub(super) fn index(self) -> usize {
+        match self {
+            Who::Learner => 0,
+            Who::Teacher(number) => 1 + number,
+        }
+    }
+}
+
+/// A part of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stage {
+    /// A network denoises the material, for others (or itself) to learn from.
+    Look(Who),
+    /// A network learns, for a share of the steps.
+    Learn { who: Who, objective: Objective, share: f64 },
+}
+
+impl Stage {
+    /// Share of the steps.
+    pub(super) fn share(&self) -> f64 {
+        match self {
+            Stage::Look(_) => 0.0,
+            Stage::Learn { share, .. } => *share,
+        }
+    }
+}
+
+/// What is known of photo and network before the run, and what follows for it.
+pub(super) struct Facts {
+    /// The photo's noise.
+    pub noise: NoiseEstimate,
+    /// Factor of pixel-shuffle downsampling at which the noise is independent from pixel to pixel.
+    pub pd: usize,
+    /// Patches of a batch.
+    pub batch: usize,
+    /// Side of the patches that the network sees.
+    pub patch: usize,
+    /// Side of the squares that networks are judged by.
+    pub judged: usize,
+    /// Peak of the learning rate.
+    pub rate: f64,
+    /// Steps of the optimiser, over all stages.
+    pub steps: usize,
+    /// Mean and deviation of each channel of the photo.
+    pub statistics: Vec<[f32; 2]>,
+    /// Output size over input size.
+    scale: usize,
+}
+
+impl Facts {
+    pub(super) fn of(
+        card: &Card,
+        objective: Objective,
+        network: &Network,
+        material: &Material,
+        shots: &[Arc<Photo>],
+        options: &Options,
+    ) -> Result<Self> {
+        let noise = NoiseEstimate::of_photo(&shots[0]);
+        let multiple = network.demands(card).size_multiple * grid(objective);
+        let zero_shot = objective == Objective::ContrastiveSuperResolution;
+        let defaults = Defaults::of(objective, options.random);
+        let wanted = options.patch.unwrap_or(defaults.patch);
+        let enlarged = if zero_shot { card.scale } else { 1 };
+        let most = material.side() / enlarged / multiple * multiple;
+        if most == 0 {
+            let least = multiple * enlarged;
+            let message =
+                format!("this network needs a photo of at least {least}x{least} pixels to learn from");
+            return Err(Error::new(Kind::Option, message));
+        }
+        let judged = (JUDGED.div_ceil(multiple) * multiple).min(most);
+        let patch = (wanted.div_ceil(multiple) * multiple).min(most);
+        let pd = if noise.is_correlated() { CORRELATED_PD } else { 1 };
+        Ok(Self {
+            pd: pd.min((material.side() / patch).max(1)),
+            batch: options.batch.unwrap_or(defaults.batch),
+            patch,
+            judged,
+            rate: options.learning_rate.unwrap_or(defaults.rate),
+            steps: options.steps.unwrap_or(defaults.steps),
+            statistics: statistics(material),
+            noise,
+            scale: card.scale,
+        })
+    }
+
+    /// How a network looks at the photo to learn from the result: noise that spreads over neighbouring pixels is taken apart
+    /// by pixel-shuffle downsampling, and the learner brings detail back by refinement.
+    pub(super) fn look(&self, who: Who, options: &Options) -> Run {
+        let refinements = if who == Who::Learner { REFINEMENTS } else { 0 };
+        let adapt =
+            if self.noise.is_correlated() { Adapt { pd: CORRELATED_PD, refinements } } else { Adapt::PLAIN };
+        Run { adapt, sigma: Some(self.noise.sigma), ..options.run }
+    }
+
+    /// How the learner is run before it learns.
+    pub(super) fn untuned_run(&self, options: &Options) -> Run {
+        Run { sigma: Some(self.noise.sigma), ..options.run }
+    }
+
+    /// How a tuned network is run: it has learned the photo's noise as it is, so nothing has to be done around it.
+    pub(super) fn tuned_run(&self, options: &Options) -> Run {
+        Run { adapt: Adapt::PLAIN, ..self.untuned_run(options) }
+    }
+}
+
+/// By how much an objective divides a patch before the network sees it.
+fn grid(objective: Objective) -> usize {
+    if objective == Objective::Neighbor2neighbor { 2 } else { 1 }
+}
+
+/// Mean and deviation of each channel.
+fn statistics(material: &Material) -> Vec<[f32; 2]> {
+    let shots = || material.scenes.iter().map(|scene| &scene.shots[0]);
+    let channels = shots().next().map_or(0, |shot| shot.channels);
+    let of = |channel: usize| {
+        let values = || {
+            shots().flat_map(move |shot| {
+                let area = shot.width * shot.height;
+                shot.data[channel * area..(channel + 1) * area].iter().map(|&v| f64::from(v))
+            })
+        };
+        let count = values().count().max(1) as f64;
+        let mean = values().sum::<f64>() / count;
+        let variance = values().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+        [mean as f32, variance.sqrt() as f32]
+    };
+    (0..channels).map(of).collect()
+}
+
+/// The networks of a run, the learner first, and its stages.
+pub(super) fn plan(
+    objective: Objective,
+    card: &'static Card,
+    learner: Network,
+    options: &Options,
+    device: &Device,
+) -> Result<(Vec<(&'static Card, Network)>, Vec<Stage>)> {
+    let mut networks = vec![(card, learner)];
+    let mut stages = Vec::new();
+    let teachers: &[(&str, Objective, f64)] = match (objective, card.id) {
+        (Objective::Distillation, _) => &[("tbsn", Objective::BlindSpotL1, 0.6)],
+        (Objective::Sasl, "sasl-lan") => &[("sasl-bnn", Objective::BlindSpotL1, 0.5)],
+        (Objective::Sasl, _) => {
+            &[("sasl-bnn", Objective::BlindSpotL1, 0.4), ("sasl-lan", Objective::Distillation, 0.2)]
+        }
+        _ => &[],
+    };
+    for (i, &(id, objective, share)) in teachers.iter().enumerate() {
+        let teacher = Network::random(id, "small", options.seed.wrapping_add(i as u64), device)?;
+        networks.push((models::card(id)?, teacher));
+        let who = Who::Teacher(i);
+        stages.extend([Stage::Learn { who, objective, share }, Stage::Look(who)]);
+    }
+    if card.scale == 1 && !options.random {
+        stages.push(Stage::Look(Who::Learner));
+    }
+    let share = 1.0 - teachers.iter().map(|(.., share)| share).sum::<f64>();
+    // SASL's local network learns from the blind-spot network's result, and from nothing else.
+    let objective = if card.id == "sasl-lan" && objective == Objective::Sasl {
+        Objective::Distillation
+    } else {
+        objective
+    };
+    stages.push(Stage::Learn { who: Who::Learner, objective, share });
+    Ok((networks, stages))
+}
+
+/// The lesson of an objective.
+pub(super) fn lesson(objective: Objective, facts: &Facts) -> Box<dyn Lesson> {
+    let Facts { pd, scale, .. } = *facts;
+    let sigma = facts.noise.sigma;
+    let masking = |replacement| Masking { share: MASKED_SHARE, replacement, ..Masking::default() };
+    match objective {
+        Objective::NoiseTransplant => Box::new(NoiseTransplant),
+        Objective::ResidualRecorruption => Box::new(ResidualRecorruption),
+        Objective::Noise2void => Box::new(Noise2Void { pd, masking: masking(Replacement::Uniform) }),
+        Objective::N2v2 => Box::new(Noise2Void { pd, masking: masking(Replacement::Median) }),
+        Objective::Neighbor2neighbor => Box::new(Neighbor2Neighbor { pd }),
+        Objective::Recorrupted2recorrupted => Box::new(Recorrupted),
+        Objective::BlindSpotNll => Box::new(BlindSpotNll { sigma }),
+        Objective::BlindSpotL1 => Box::new(BlindSpotL1 { pd }),
+        Objective::Masked => Box::new(Masked),
+        Objective::Distillation => Box::new(Distillation),
+        Objective::Sasl => Box::new(Sasl),
+        Objective::ContrastiveSuperResolution => Box::new(ZeroShot::new(scale, sigma)),
+        Objective::Noise2noise => Box::new(Noise2Noise),
+        Objective::Supervised => Box::new(Supervised),
+    }
+}

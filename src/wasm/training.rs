@@ -1,0 +1,156 @@
+//! `Trainer` for JavaScript.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use super::engine::{Engine, Loaded};
+use super::photo::Photo;
+use super::{js_error, to_js};
+use crate::denoise::{Job, Options};
+use crate::models::{Card, Run};
+use crate::objectives::Objective;
+use crate::train;
+use crate::weights::Precision;
+use crate::{Error, Kind};
+
+/// A run of fine-tuning, pumped step by step. Dropping it midway is the cancel; [`Trainer::finish`] at any time keeps what
+/// was best so far.
+#[wasm_bindgen]
+pub struct Trainer {
+    inner: train::Trainer,
+    card: &'static Card,
+    device: burn::tensor::Device,
+    run: Run,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct TrainingOptions {
+    objective: Option<String>,
+    steps: Option<usize>,
+    seconds: Option<f64>,
+    seed: Option<u64>,
+    learning_rate: Option<f64>,
+    batch: Option<usize>,
+    patch: Option<usize>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Plans fine-tuning of the loaded network; nothing is computed yet. `shots` are noisy photos of one scene, `clean` the
+    /// same without noise (none or one).
+    ///
+    /// # Errors
+    /// `option`; `model` when no network is loaded.
+    pub fn train(&self, shots: Vec<Photo>, clean: Vec<Photo>, options: JsValue) -> Result<Trainer, JsValue> {
+        let Loaded { card, network, random } = self.loaded()?;
+        let options = read_options(options, random).map_err(js_error)?;
+        let shots: Vec<_> = shots.into_iter().map(|photo| photo.inner).collect();
+        let clean = clean.first().map(|photo| &*photo.inner);
+        let inner = train::Trainer::new(network, card, self.device.clone(), &shots, clean, options)
+            .map_err(js_error)?;
+        Ok(Trainer { inner, card, device: self.device.clone(), run: options.run })
+    }
+
+    /// Takes over what a trainer has learned: the best network, or the one from before. The trainer is used up. Gives
+    /// `{kept, weights}`, the weights as a safetensors file with notes that name `base`.
+    ///
+    /// # Errors
+    /// `device`.
+    pub async fn adopt(&mut self, trainer: Trainer, base: String) -> Result<Adopted, JsValue> {
+        let tuned = trainer.inner.finish();
+        let weights = tuned.to_safetensors(trainer.card, &base, Precision::F32).await.map_err(js_error)?;
+        if let Some(loaded) = &mut self.loaded {
+            loaded.random &= !tuned.kept;
+            loaded.network = tuned.network;
+        }
+        Ok(Adopted { kept: tuned.kept, weights })
+    }
+}
+
+/// What came of fine-tuning.
+#[wasm_bindgen]
+pub struct Adopted {
+    /// Whether the network is a tuned one.
+    pub kept: bool,
+    weights: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl Adopted {
+    /// The weights as a safetensors file; they can be taken once.
+    pub fn weights(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.weights)
+    }
+}
+
+fn read_options(options: JsValue, random: bool) -> Result<train::Options, Error> {
+    let given: TrainingOptions = if options.is_undefined() || options.is_null() {
+        TrainingOptions::default()
+    } else {
+        serde_wasm_bindgen::from_value(options).map_err(|e| Error::new(Kind::Option, e.to_string()))?
+    };
+    let defaults = train::Options::default();
+    Ok(train::Options {
+        objective: given.objective.map(|id| id.parse::<Objective>()).transpose()?,
+        steps: given.steps,
+        seconds: given.seconds,
+        seed: given.seed.unwrap_or_default(),
+        random,
+        learning_rate: given.learning_rate,
+        batch: given.batch,
+        patch: given.patch,
+        ..defaults
+    })
+}
+
+#[wasm_bindgen]
+impl Trainer {
+    /// Does a little, and tells how far it is (see `train::Progress`); `undefined` when there is nothing left to do.
+    ///
+    /// # Errors
+    /// `device`, `internal`.
+    pub async fn step(&mut self) -> Result<JsValue, JsValue> {
+        match self.inner.step().await.map_err(js_error)? {
+            Some(progress) => to_js(progress),
+            None => Ok(JsValue::UNDEFINED),
+        }
+    }
+
+    /// A part of a photo as the network denoises it at the moment: 8-bit RGBA.
+    ///
+    /// # Errors
+    /// `device`, `internal`; `option` when the part does not lie in the photo.
+    pub async fn preview(
+        &self,
+        photo: &Photo,
+        x: usize,
+        y: usize,
+        width: usize,
+        height: usize,
+    ) -> Result<Vec<u8>, JsValue> {
+        let part = part(&photo.inner, [x, y, width, height]).map_err(js_error)?;
+        let options = Options { run: self.run, ..Options::default() };
+        let network = self.inner.current();
+        let mut job =
+            Job::new(network, self.card, self.device.clone(), Arc::new(part), options).map_err(js_error)?;
+        while job.step().await.map_err(js_error)?.is_some() {}
+        let result = job.finish().map_err(js_error)?;
+        Ok(result.rgba8(0, 0, result.width(), result.height()))
+    }
+}
+
+/// A part of a photo, without its alpha.
+fn part(
+    photo: &crate::photo::Photo,
+    [x, y, width, height]: [usize; 4],
+) -> Result<crate::photo::Photo, Error> {
+    let inside = |at: usize, length: usize, whole: usize| length > 0 && at + length <= whole;
+    if !inside(x, width, photo.width()) || !inside(y, height, photo.height()) {
+        let message = format!("{width}x{height} pixels at {x}, {y} do not lie in the photo");
+        return Err(Error::new(Kind::Option, message));
+    }
+    crate::photo::Photo::from_planar(&photo.window(x as isize, y as isize, width, height, photo.colors()))
+}

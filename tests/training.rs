@@ -1,0 +1,179 @@
+//! Fine-tuning natively: every network by every objective that suits it, and what comes of it. One test after the other:
+//! fresh weights are drawn from a generator that a backend's threads share.
+
+use std::sync::{Arc, Mutex};
+
+use pollster::block_on;
+use unnoise::device::Backend;
+use unnoise::metrics::psnr;
+use unnoise::models::{self, CARDS, Card, Network};
+use unnoise::noise::add_white_gaussian;
+use unnoise::objectives::Objective;
+use unnoise::photo::{Photo, Samples};
+use unnoise::train::{Options, Trainer, Tuned};
+use unnoise::weights::{Precision, StateDict};
+use unnoise::{Kind, denoise};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Smooth shades with an edge.
+fn clean(width: usize, height: usize) -> Photo {
+    let sample = |i: usize| {
+        let (x, y, c) = (i / 3 % width, i / 3 / width, i % 3);
+        let wave = ((x + 7 * c) as f32 * 0.11).sin() + (y as f32 * 0.07).cos();
+        let edge = if x + y > width { 50.0 } else { 0.0 };
+        (90.0 + 35.0 * wave + edge) as u8
+    };
+    Photo::new(width, height, 3, false, Samples::U8((0..width * height * 3).map(sample).collect())).unwrap()
+}
+
+fn noisy(width: usize, height: usize, seed: u64) -> Arc<Photo> {
+    Arc::new(add_white_gaussian(&clean(width, height), 20.0, seed))
+}
+
+fn network(card: &Card) -> Network {
+    let device = block_on(Backend::Flex.open()).unwrap();
+    Network::random(card.id, "small", 3, &device).unwrap()
+}
+
+fn train(
+    network: Network,
+    card: &'static Card,
+    shots: &[Arc<Photo>],
+    clean: Option<&Photo>,
+    options: Options,
+) -> Tuned {
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let mut trainer = Trainer::new(network, card, device, shots, clean, options).unwrap();
+    let mut last = 0.0;
+    while let Some(progress) = block_on(trainer.step()).unwrap() {
+        assert!((0.0..=1.0).contains(&progress.done) && progress.seconds >= last);
+        assert!(progress.loss.is_none_or(f32::is_finite));
+        last = progress.seconds;
+    }
+    trainer.finish()
+}
+
+fn run(network: &Network, card: &'static Card, photo: &Arc<Photo>) -> Photo {
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let options = denoise::Options::default();
+    let mut job = denoise::Job::new(network.clone(), card, device, Arc::clone(photo), options).unwrap();
+    while block_on(job.step()).unwrap().is_some() {}
+    job.finish().unwrap()
+}
+
+fn weights(network: &Network) -> StateDict {
+    block_on(network.export()).unwrap()
+}
+
+#[test]
+fn every_network_learns_by_every_objective_that_suits_it() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let shots = [noisy(96, 96, 1), noisy(96, 96, 2)];
+    for card in CARDS {
+        for objective in Objective::of(card) {
+            let before = network(card);
+            let options = Options {
+                objective: Some(objective),
+                steps: Some(3),
+                batch: Some(1),
+                patch: Some(32),
+                random: true,
+                ..Options::default()
+            };
+            let tuned = train(before.clone(), card, &shots, Some(&clean(96, 96)), options);
+            assert_eq!(tuned.progress.objective, objective);
+            let scores = &tuned.progress.scores;
+            assert!(scores.len() >= 2, "{} by {objective}: {scores:?}", card.id);
+            assert!(scores.iter().all(|(_, score)| score.is_finite()), "{} by {objective}", card.id);
+            assert_eq!(tuned.kept, tuned.progress.best_step > 0);
+            assert_eq!(
+                weights(&tuned.network) == weights(&before),
+                !tuned.kept,
+                "{} by {objective}",
+                card.id
+            );
+        }
+    }
+}
+
+#[test]
+fn a_fresh_network_learns_to_denoise_one_photo() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let (photo, truth) = (noisy(128, 128, 5), clean(128, 128));
+    let card = models::card("unet").unwrap();
+    for objective in [Objective::Recorrupted2recorrupted, Objective::Neighbor2neighbor] {
+        let options = Options {
+            objective: Some(objective),
+            steps: Some(120),
+            batch: Some(2),
+            patch: Some(48),
+            random: true,
+            ..Options::default()
+        };
+        let tuned = train(network(card), card, &[Arc::clone(&photo)], None, options);
+        assert!(tuned.kept, "{objective}: {:?}", tuned.progress.scores);
+        let gain = psnr(&run(&tuned.network, card, &photo), &truth).unwrap() - psnr(&photo, &truth).unwrap();
+        assert!(gain > 2.0, "{objective}: {gain} dB");
+    }
+}
+
+#[test]
+fn tuned_weights_are_written_read_and_give_the_same_photo() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let photo = noisy(64, 64, 7);
+    let card = models::card("noise2void").unwrap();
+    let options =
+        Options { steps: Some(12), batch: Some(2), patch: Some(32), random: true, ..Options::default() };
+    let tuned = train(network(card), card, &[Arc::clone(&photo)], None, options);
+    let file = block_on(tuned.to_safetensors(card, "random weights", Precision::F32)).unwrap();
+    let state = StateDict::read(&file).unwrap();
+    assert_eq!(models::recognise(&state).unwrap().id, card.id);
+    assert_eq!(state.metadata["objective"], "noise2void");
+    assert_eq!(state.metadata["base"], "random weights");
+    assert_eq!(state.metadata["steps"], tuned.progress.best_step.to_string());
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let again = Network::load(card.id, &state, &device).unwrap();
+    assert_eq!(run(&again, card, &photo), run(&tuned.network, card, &photo));
+}
+
+#[test]
+fn a_budget_of_time_ends_the_run_and_what_was_learned_is_kept() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let card = models::card("unet").unwrap();
+    let options = Options {
+        steps: Some(1_000_000),
+        seconds: Some(1.5),
+        batch: Some(1),
+        patch: Some(16),
+        random: true,
+        ..Options::default()
+    };
+    let tuned = train(network(card), card, &[noisy(64, 64, 3)], None, options);
+    assert!(tuned.progress.step > 0 && tuned.progress.step < 1_000_000);
+}
+
+#[test]
+fn what_cannot_be_learned_is_refused_by_name() {
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let card = models::card("unet").unwrap();
+    let photo = noisy(64, 64, 3);
+    let refuse = |card: &'static Card, shots: &[Arc<Photo>], options: Options| {
+        let trainer = Trainer::new(network(card), card, device.clone(), shots, None, options);
+        let error = trainer.err().expect("an error");
+        assert_eq!(error.kind(), Kind::Option);
+        error.to_string()
+    };
+    let one = [Arc::clone(&photo)];
+    let by = |objective| Options { objective: Some(objective), ..Options::default() };
+    assert!(refuse(card, &one, by(Objective::BlindSpotNll)).contains("does not suit"));
+    assert!(refuse(card, &one, by(Objective::Noise2noise)).contains("2 noisy shots"));
+    assert!(refuse(card, &one, by(Objective::Supervised)).contains("without noise"));
+    assert!(refuse(card, &[], Options::default()).contains("no photo"));
+    assert!(refuse(card, &[photo, noisy(64, 32, 1)], Options::default()).contains("one size"));
+    assert!(refuse(card, &[noisy(6, 6, 1)], Options::default()).contains("at least 8x8"));
+    assert!(refuse(card, &one, Options { steps: Some(0), ..Options::default() }).contains("steps"));
+    assert!(refuse(card, &one, Options { seconds: Some(0.0), ..Options::default() }).contains("seconds"));
+    let rate = Options { learning_rate: Some(2.0), ..Options::default() };
+    assert!(refuse(card, &one, rate).contains("learning rate"));
+}
