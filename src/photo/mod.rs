@@ -42,7 +42,7 @@ impl Samples {
     }
 
     #[inline]
-    fn get(&self, i: usize) -> f32 {
+    pub(crate) fn get(&self, i: usize) -> f32 {
         match self {
             Samples::U8(v) => f32::from(v[i]) / 255.0,
             Samples::U16(v) => f32::from(v[i]) / 65535.0,

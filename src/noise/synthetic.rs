@@ -1,4 +1,4 @@
-//! Synthetic noise, for measuring and for tests.
+//! Synthetic noise.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -1,0 +1,554 @@
+//! The noise of a photo, estimated from the photo alone.
+//!
+//! Flat blocks show the noise: of 8x8 blocks of like brightness, those with the least energy at low frequencies are
+//! taken, and the noise is measured at the high frequencies of their DCT, where the choice has no say (Ponomarenko et
+//! al., "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007; Colom, Buades, "Analysis and
+//! Extension of the Ponomarenko et al. Method", IPOL 2013). By brightness, because a sensor's noise grows with the
+//! signal (Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data", TIP 2008;
+//! Liu et al., "Estimation of signal-dependent noise level function from a single image", 2014). Demosaicing and JPEG
+//! move noise from high to low frequencies (Lebrun, Colom, Morel, "The Noise Clinic", IPOL 2015): where the spectrum
+//! falls, the lower frequencies are counted too.
+
+use serde::{Deserialize, Serialize};
+
+use crate::photo::{Photo, Planar};
+
+/// Side of a block, pixels.
+const SIDE: usize = 8;
+/// Pixels of a block.
+const AREA: usize = SIDE * SIDE;
+/// Blocks that are looked at, at most. Those of larger photos are further apart.
+const MAX_BLOCKS: usize = 1 << 16;
+/// Groups of like brightness, of equally many blocks.
+const GROUPS: usize = 6;
+/// Share of a group's blocks that is taken for flat, and the number that is taken at least.
+const FLATTEST: (f64, usize) = (0.01, 32);
+/// Share of a block's samples that may be clipped.
+const MAX_CLIPPED: f32 = 1.0 / 8.0;
+/// Variance that is nothing, of a quarter of a step of 8 bits: less than rounding makes. Blocks with less between
+/// neighbouring pixels were crushed to black or flattened by JPEG, and say nothing about the noise elsewhere.
+const NOTHING: f32 = 0.25 / 255.0 * (0.25 / 255.0);
+/// Variance that does not show, of a step of 8 bits: what is below it is flat.
+const INVISIBLE: f32 = 1.0 / 255.0 * (1.0 / 255.0);
+/// Groups that are this many times more textured than the flattest one tell nothing about the noise.
+const MAX_TEXTURE: f32 = 4.0;
+/// Amplitude at middle over high frequencies from which noise counts as correlated: by no means, in full.
+const COLORED: (f32, f32) = (1.2, 1.6);
+/// Correlation of neighbouring pixels from which it counts as correlated.
+const CORRELATED: f32 = 0.3;
+
+/// What is known about the noise of a photo. Deviations are in `[0, 1]` units: times 255 on the 8-bit scale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoiseEstimate {
+    /// Standard deviation over all channels and levels.
+    pub sigma: f32,
+    /// Each colour channel by itself.
+    pub channels: Vec<ChannelNoise>,
+    /// Correlation between pixels.
+    pub correlation: Correlation,
+}
+
+/// Noise of one channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelNoise {
+    /// Standard deviation over all levels.
+    pub sigma: f32,
+    /// The noise level function: deviation by brightness, darkest first; at least one point.
+    pub levels: Vec<LevelNoise>,
+}
+
+/// Noise at a brightness.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LevelNoise {
+    /// Brightness, 0 to 1.
+    pub level: f32,
+    /// Standard deviation there.
+    pub sigma: f32,
+}
+
+/// Autocorrelation of the noise at 1, 2 and 3 pixels (mean of both directions): 0 for white noise, near 1 for blotches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Correlation {
+    /// Of the mean of the colours. Includes what texture there is in the flattest parts of the photo.
+    pub luma: [f32; 3],
+    /// Of the colour differences, where there are colours. Texture hardly shows in these.
+    pub chroma: Option<[f32; 3]>,
+}
+
+impl NoiseEstimate {
+    /// Estimates the noise of a planar image of 1 or 3 channels in `[0, 1]`. Images with no 8x8 block of unclipped
+    /// pixels are taken for free of noise.
+    pub fn of(image: &Planar) -> Self {
+        let plane = image.width * image.height;
+        let sample = |c: usize, x: usize, y: usize| image.data[c * plane + y * image.width + x];
+        estimate(&View { width: image.width, height: image.height, channels: image.channels, sample })
+    }
+
+    /// [`NoiseEstimate::of`] the colours of a photo.
+    pub fn of_photo(photo: &Photo) -> Self {
+        let (width, n) = (photo.width(), photo.samples_per_pixel());
+        let sample = |c: usize, x: usize, y: usize| photo.samples().get((y * width + x) * n + c);
+        estimate(&View { width, height: photo.height(), channels: photo.colors(), sample })
+    }
+
+    /// Whether the noise spreads over neighbouring pixels, as that of cameras does. Without noise it means nothing.
+    pub fn is_correlated(&self) -> bool {
+        self.correlation.next() > CORRELATED
+    }
+
+    /// Deviation in `channel` at a brightness: between the points of the noise level function linear, beyond them
+    /// constant.
+    ///
+    /// # Panics
+    /// When there is no such channel.
+    pub fn sigma_at(&self, channel: usize, level: f32) -> f32 {
+        let levels = &self.channels[channel].levels;
+        let above = levels.partition_point(|point| point.level < level);
+        let (Some(high), Some(low)) = (levels.get(above), levels[..above].last()) else {
+            return levels[above.min(levels.len() - 1)].sigma;
+        };
+        let position = (level - low.level) / (high.level - low.level);
+        low.sigma + position * (high.sigma - low.sigma)
+    }
+}
+
+impl Correlation {
+    /// Correlation of neighbouring pixels: of the colour differences where there are any, else of the brightness.
+    pub fn next(&self) -> f32 {
+        self.chroma.unwrap_or(self.luma)[0]
+    }
+}
+
+/// Any image that can be looked at sample by sample: `sample(channel, x, y)`.
+struct View<F> {
+    width: usize,
+    height: usize,
+    channels: usize,
+    sample: F,
+}
+
+impl<F: Fn(usize, usize, usize) -> f32> View<F> {
+    /// The channels of a block.
+    fn block(&self, x: usize, y: usize) -> Vec<[f32; AREA]> {
+        let channel = |c| std::array::from_fn(|i| (self.sample)(c, x + i % SIDE, y + i / SIDE));
+        (0..self.channels).map(channel).collect()
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        let (columns, rows) = ((self.width + 1).saturating_sub(SIDE), (self.height + 1).saturating_sub(SIDE));
+        let step = (1..).find(|step| columns.div_ceil(*step) * rows.div_ceil(*step) <= MAX_BLOCKS);
+        let step = step.unwrap_or(1);
+        let positions = (0..rows).step_by(step).flat_map(|y| (0..columns).step_by(step).map(move |x| (x, y)));
+        positions.filter_map(|(x, y)| Candidate::new(x, y, &self.block(x, y))).collect()
+    }
+}
+
+/// A block that may be flat.
+#[derive(Clone, Copy)]
+struct Candidate {
+    x: usize,
+    y: usize,
+    brightness: f32,
+    /// Energy at low frequencies: variance of the means of 2x2 pixels, over all channels.
+    texture: f32,
+    /// Variance of pixels around the means of their 2x2, mean of the channels.
+    fine: f32,
+}
+
+impl Candidate {
+    /// `None` for a block with more than [`MAX_CLIPPED`] of black or white, or with something that is no number.
+    fn new(x: usize, y: usize, block: &[[f32; AREA]]) -> Option<Self> {
+        let count = (block.len() * AREA) as f32;
+        let clipped = block.iter().flatten().filter(|v| !(**v > 0.0 && **v < 1.0)).count();
+        if clipped as f32 > MAX_CLIPPED * count || !block.iter().flatten().all(|v| v.is_finite()) {
+            return None;
+        }
+        let (mut texture, mut fine) = (0.0, 0.0);
+        for channel in block {
+            let [coarse, within] = coarse_and_fine_variance(channel);
+            texture += coarse;
+            fine += within / block.len() as f32;
+        }
+        Some(Self { x, y, brightness: block.iter().flatten().sum::<f32>() / count, texture, fine })
+    }
+}
+
+/// Variance of the 16 means of 2x2 pixels, and mean square of the pixels less these means.
+fn coarse_and_fine_variance(block: &[f32; AREA]) -> [f32; 2] {
+    let corner = |i: usize| 2 * (i % 4) + 2 * SIDE * (i / 4);
+    let cell = |i: usize| [0, 1, SIDE, SIDE + 1].map(|offset| block[corner(i) + offset]);
+    let means: [f32; 16] = std::array::from_fn(|i| cell(i).iter().sum::<f32>() / 4.0);
+    let mean = means.iter().sum::<f32>() / 16.0;
+    let coarse = means.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / 16.0;
+    let within = |i: usize| cell(i).iter().map(|v| (v - means[i]).powi(2)).sum::<f32>();
+    [coarse, (0..16).map(within).sum::<f32>() / AREA as f32]
+}
+
+fn estimate<F: Fn(usize, usize, usize) -> f32>(view: &View<F>) -> NoiseEstimate {
+    let mut candidates = view.candidates();
+    let all = candidates.len();
+    candidates.retain(|block| block.fine > NOTHING);
+    // What has no noise counts as such, but the others tell how much the rest has.
+    let share = candidates.len() as f32 / all.max(1) as f32;
+    candidates.sort_by(|a, b| a.brightness.total_cmp(&b.brightness));
+    let size = candidates.len().div_ceil(GROUPS).max(1);
+    let groups: Vec<Group> = candidates.chunks_mut(size).map(|group| Group::measure(view, group)).collect();
+    let flattest = groups.iter().map(Group::texture).fold(f32::INFINITY, f32::min);
+    let weighted: Vec<(f32, &Group)> = groups
+        .iter()
+        .map(|group| (group.texture() / flattest, group))
+        .filter(|(texture, _)| *texture <= MAX_TEXTURE)
+        .map(|(texture, group)| (group.blocks as f32 / texture.powi(2), group))
+        .collect();
+    let colored = coloredness(&weighted, view.channels);
+    let channels: Vec<_> = (0..view.channels).map(|c| channel_noise(&weighted, c, colored, share)).collect();
+    let sigma = channels.iter().map(|c| c.sigma.powi(2)).sum::<f32>() / view.channels as f32;
+    NoiseEstimate { sigma: sigma.sqrt(), channels, correlation: correlation(&weighted, view.channels) }
+}
+
+/// How far the low frequencies are noise too: 0 for white noise, 1 where the spectrum falls as that of a camera does.
+/// Told by the colour differences where there are any, as texture is mostly gray.
+fn coloredness(groups: &[(f32, &Group)], channels: usize) -> f32 {
+    let sum = |f: fn(&Spectrum) -> f32| {
+        groups.iter().map(|(w, g)| w * g.differences(channels).iter().map(f).sum::<f32>()).sum::<f32>()
+    };
+    let ratio = ((sum(|s| s.middle) + NOTHING) / (sum(|s| s.high) + NOTHING)).sqrt();
+    ((ratio - COLORED.0) / (COLORED.1 - COLORED.0)).clamp(0.0, 1.0)
+}
+
+/// Noise of a channel, of which the `share` of the photo that the groups are of has any.
+fn channel_noise(groups: &[(f32, &Group)], channel: usize, colored: f32, share: f32) -> ChannelNoise {
+    let variance = |group: &Group| group.spectra[channel].variance(colored);
+    let weight: f32 = groups.iter().map(|(w, _)| w).sum();
+    let mean = groups.iter().map(|(w, g)| w * variance(g)).sum::<f32>() / weight.max(f32::MIN_POSITIVE);
+    let point = |group: &Group| LevelNoise { level: group.levels[channel], sigma: variance(group).sqrt() };
+    let mut levels: Vec<LevelNoise> = groups.iter().map(|(_, group)| point(group)).collect();
+    levels.sort_by(|a, b| a.level.total_cmp(&b.level));
+    levels.dedup_by(|next, kept| next.level - kept.level < 1.0 / 255.0);
+    if levels.is_empty() {
+        levels.push(LevelNoise { level: 0.5, sigma: 0.0 });
+    }
+    ChannelNoise { sigma: (share * mean).sqrt(), levels }
+}
+
+fn correlation(groups: &[(f32, &Group)], channels: usize) -> Correlation {
+    let of = |planes: std::ops::Range<usize>| {
+        let sum = |lag: usize| -> f32 {
+            let group = |g: &Group| planes.clone().map(|p| g.products[p][lag]).sum::<f32>();
+            groups.iter().map(|(w, g)| w * group(g)).sum()
+        };
+        let energy = sum(0);
+        [1, 2, 3].map(|lag| if energy > 0.0 { (sum(lag) / energy).clamp(-1.0, 1.0) } else { 0.0 })
+    };
+    match channels {
+        3 => Correlation { luma: of(3..4), chroma: Some(of(4..6)) },
+        _ => Correlation { luma: of(0..1), chroma: None },
+    }
+}
+
+/// The flattest blocks of like brightness, measured. Planes are the channels and, for three of them, also their mean and
+/// differences.
+struct Group {
+    /// How many blocks the flattest ones were chosen of.
+    blocks: usize,
+    /// Brightness, by channel.
+    levels: Vec<f32>,
+    /// By plane.
+    spectra: Vec<Spectrum>,
+    /// Mean products of pixels 0 to 3 apart, by plane.
+    products: Vec<[f32; 4]>,
+}
+
+impl Group {
+    fn measure<F: Fn(usize, usize, usize) -> f32>(view: &View<F>, blocks: &mut [Candidate]) -> Self {
+        let share = (blocks.len() as f64 * FLATTEST.0) as usize;
+        let count = share.max(FLATTEST.1).min(blocks.len());
+        blocks.sort_by(|a, b| a.texture.total_cmp(&b.texture));
+        let chosen = &blocks[..count];
+        let inside: Vec<_> = chosen.iter().map(|b| planes(view.block(b.x, b.y))).collect();
+        let around: Vec<_> =
+            chosen.iter().flat_map(|b| neighbours(b, view)).map(|(x, y)| planes(view.block(x, y))).collect();
+        let mean = |c: usize| inside.iter().flat_map(|b| &b[c]).sum::<f32>() / (count * AREA) as f32;
+        let planes = inside[0].len();
+        Self {
+            blocks: blocks.len(),
+            levels: (0..view.channels).map(mean).collect(),
+            spectra: (0..planes).map(|p| Spectrum::measure(&inside, &around, p)).collect(),
+            products: (0..planes).map(|p| lag_products(inside.iter().map(|b| &b[p]))).collect(),
+        }
+    }
+
+    /// Low over high frequencies of the brightness.
+    fn texture(&self) -> f32 {
+        let luma = &self.spectra[if self.spectra.len() == 1 { 0 } else { 3 }];
+        (luma.low_inside + INVISIBLE) / (luma.high + INVISIBLE)
+    }
+
+    /// The colour differences, or the only channel.
+    fn differences(&self, channels: usize) -> &[Spectrum] {
+        if channels == 3 { &self.spectra[4..] } else { &self.spectra }
+    }
+}
+
+/// The blocks at the four sides of a block, as far as they lie in the image.
+fn neighbours<F>(block: &Candidate, view: &View<F>) -> impl Iterator<Item = (usize, usize)> {
+    let (x, y) = (block.x as isize, block.y as isize);
+    let (right, bottom) = ((view.width - SIDE) as isize, (view.height - SIDE) as isize);
+    let side = SIDE as isize;
+    [(x - side, y), (x + side, y), (x, y - side), (x, y + side)]
+        .into_iter()
+        .filter(move |(x, y)| (0..=right).contains(x) && (0..=bottom).contains(y))
+        .map(|(x, y)| (x as usize, y as usize))
+}
+
+/// Three channels and, after them, the orthonormal opponent colours: noise that is independent in the channels has in
+/// these the same deviation.
+fn planes(mut channels: Vec<[f32; AREA]>) -> Vec<[f32; AREA]> {
+    if let [r, g, b] = channels[..] {
+        let mix = |k: [f32; 3], norm: f32| {
+            std::array::from_fn(|i| (k[0] * r[i] + k[1] * g[i] + k[2] * b[i]) / norm.sqrt())
+        };
+        channels.extend([mix([1.0, 1.0, 1.0], 3.0), mix([1.0, 0.0, -1.0], 2.0), mix([1.0, -2.0, 1.0], 6.0)]);
+    }
+    channels
+}
+
+/// Variance of the noise at the frequencies `u + v` below 4, below 9, and above, of a DCT.
+#[derive(Clone, Copy)]
+struct Spectrum {
+    low: f32,
+    /// Of the chosen blocks alone.
+    low_inside: f32,
+    middle: f32,
+    high: f32,
+}
+
+impl Spectrum {
+    /// Medians over blocks, so that a few textured ones do not matter. The blocks inside were chosen for their low
+    /// frequencies, which are therefore measured on those around them.
+    fn measure(inside: &[Vec<[f32; AREA]>], around: &[Vec<[f32; AREA]>], plane: usize) -> Self {
+        let bands = |blocks: &[Vec<[f32; AREA]>]| {
+            let bands: Vec<[f32; 3]> = blocks.iter().map(|block| band_variances(&block[plane])).collect();
+            [0, 1, 2].map(|band| median(bands.iter().map(|b| b[band]).collect()))
+        };
+        let [low_inside, middle, high] = bands(inside);
+        let [low_around, ..] = if around.is_empty() { [low_inside; 3] } else { bands(around) };
+        Self { low: low_around, low_inside, middle, high }
+    }
+
+    /// Variance of a pixel; `colored` as [`coloredness`] tells.
+    fn variance(&self, colored: f32) -> f32 {
+        let [low, middle, high] = band_sizes();
+        let all = (self.low * low + self.middle * middle + self.high * high) / (low + middle + high);
+        self.high + colored * (all - self.high)
+    }
+}
+
+/// Band of a frequency, `None` for the mean.
+fn band(u: usize, v: usize) -> Option<usize> {
+    match u + v {
+        0 => None,
+        1..4 => Some(0),
+        4..9 => Some(1),
+        _ => Some(2),
+    }
+}
+
+fn band_sizes() -> [f32; 3] {
+    let mut sizes = [0.0; 3];
+    for band in (0..AREA).filter_map(|i| band(i % SIDE, i / SIDE)) {
+        sizes[band] += 1.0;
+    }
+    sizes
+}
+
+/// Mean energy of a block's DCT coefficients, by band.
+fn band_variances(block: &[f32; AREA]) -> [f32; 3] {
+    let basis = dct_basis();
+    let mut rows = [0.0; AREA];
+    for (i, row) in rows.iter_mut().enumerate() {
+        let (u, y) = (i % SIDE, i / SIDE);
+        *row = (0..SIDE).map(|x| basis[u * SIDE + x] * block[y * SIDE + x]).sum();
+    }
+    let mut energies = [0.0; 3];
+    for i in 0..AREA {
+        let (u, v) = (i % SIDE, i / SIDE);
+        let Some(band) = band(u, v) else { continue };
+        let coefficient: f32 = (0..SIDE).map(|y| basis[v * SIDE + y] * rows[y * SIDE + u]).sum();
+        energies[band] += coefficient.powi(2);
+    }
+    let sizes = band_sizes();
+    [0, 1, 2].map(|band| {
+        // The median over blocks, taken next, of a mean of n squares is below their variance.
+        let below = (1.0 - 2.0 / (9.0 * sizes[band])).powi(3);
+        energies[band] / sizes[band] / below
+    })
+}
+
+/// The orthonormal DCT-II: row `u`, column `x`.
+fn dct_basis() -> &'static [f32; AREA] {
+    static BASIS: std::sync::LazyLock<[f32; AREA]> = std::sync::LazyLock::new(|| {
+        std::array::from_fn(|i| {
+            let (u, x) = ((i / SIDE) as f32, (i % SIDE) as f32);
+            let norm: f32 = if u == 0.0 { 1.0 } else { 2.0 };
+            (norm / SIDE as f32).sqrt()
+                * (std::f32::consts::PI * (2.0 * x + 1.0) * u / (2 * SIDE) as f32).cos()
+        })
+    });
+    &BASIS
+}
+
+/// Mean products of a block's pixels and those 0 to 3 to the right or below, less the block's mean.
+fn lag_products<'a>(blocks: impl Iterator<Item = &'a [f32; AREA]>) -> [f32; 4] {
+    let mut sums = [0.0; 4];
+    for block in blocks {
+        let mean = block.iter().sum::<f32>() / AREA as f32;
+        for (lag, sum) in sums.iter_mut().enumerate() {
+            let mut products = 0.0;
+            for i in (0..AREA).filter(|i| i % SIDE + lag < SIDE) {
+                let transposed = |i: usize| i % SIDE * SIDE + i / SIDE;
+                products += (block[i] - mean) * (block[i + lag] - mean);
+                products += (block[transposed(i)] - mean) * (block[transposed(i + lag)] - mean);
+            }
+            *sum += products / (2 * SIDE * (SIDE - lag)) as f32;
+        }
+    }
+    sums
+}
+
+/// The middle value; there must be one.
+fn median(mut values: Vec<f32>) -> f32 {
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::noise::add_white_gaussian;
+    use crate::photo::{Samples, decode};
+
+    fn kodak23() -> Photo {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/fixtures/kodak23_clean.png");
+        decode(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    fn normal(count: usize, seed: u64) -> Vec<f32> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..count).map(|_| StandardNormal.sample(&mut rng)).collect()
+    }
+
+    /// Every plane of `image` plus `sigma(level)` times noise, of which each value is the mean of `spread`² white ones,
+    /// of unit variance.
+    fn with_noise(image: &Planar, spread: usize, sigma: impl Fn(f32) -> f32) -> Planar {
+        let (width, height) = (image.width, image.height);
+        let white = normal(image.channels * (width + spread) * (height + spread), 3);
+        let noise = |i: usize| {
+            let (x, y, c) = (i % width, i / width % height, i / width / height);
+            let row = |dy: usize| ((c * (height + spread) + y + dy) * (width + spread)) + x;
+            let sum: f32 = (0..spread).map(|dy| white[row(dy)..row(dy) + spread].iter().sum::<f32>()).sum();
+            sum / spread as f32
+        };
+        let data = image.data.iter().enumerate().map(|(i, v)| v + sigma(*v) * noise(i)).collect();
+        Planar { data, ..*image }
+    }
+
+    fn gray(width: usize, height: usize, f: impl Fn(usize, usize) -> f32) -> Planar {
+        let data = (0..width * height).map(|i| f(i % width, i / width)).collect();
+        Planar { channels: 1, height, width, data }
+    }
+
+    fn finite(estimate: &NoiseEstimate) -> bool {
+        let c = &estimate.correlation;
+        let correlations = c.luma.into_iter().chain(c.chroma.unwrap_or_default());
+        let levels = estimate.channels.iter().flat_map(|c| c.levels.iter().flat_map(|l| [l.level, l.sigma]));
+        let sigmas = estimate.channels.iter().map(|c| c.sigma).chain([estimate.sigma]);
+        correlations.chain(levels).chain(sigmas).all(f32::is_finite)
+    }
+
+    #[test]
+    fn white_noise_is_measured_and_known_as_white() {
+        let clean = kodak23();
+        for sigma in [5.0, 15.0, 25.0, 50.0] {
+            let estimate = NoiseEstimate::of_photo(&add_white_gaussian(&clean, sigma, 1));
+            let got = estimate.sigma * 255.0;
+            assert!((got / sigma - 1.0).abs() < 0.1, "{sigma}: {got}");
+            assert!(!estimate.is_correlated(), "{:?}", estimate.correlation);
+            assert_eq!(estimate.channels.len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_photo_and_its_planes_are_the_same() {
+        let photo = kodak23();
+        assert_eq!(NoiseEstimate::of_photo(&photo), NoiseEstimate::of(&photo.planar()));
+    }
+
+    #[test]
+    fn a_photo_without_noise_has_next_to_none() {
+        let sigma = NoiseEstimate::of_photo(&kodak23()).sigma * 255.0;
+        assert!(sigma < 2.0, "{sigma}");
+    }
+
+    #[test]
+    fn correlated_noise_is_recognised_and_measured() {
+        let clean = kodak23().planar();
+        for sigma in [5.0, 15.0] {
+            let estimate = NoiseEstimate::of(&with_noise(&clean, 3, |_| sigma / 255.0));
+            let got = estimate.sigma * 255.0;
+            assert!((got / sigma - 1.0).abs() < 0.25, "{sigma}: {got}");
+            assert!(estimate.is_correlated());
+            let [one, two, three] = estimate.correlation.chroma.unwrap();
+            assert!(one > two && two > three, "{one} {two} {three}");
+        }
+    }
+
+    #[test]
+    fn noise_that_grows_with_the_signal_does_so_in_the_estimate() {
+        let ramp = gray(256, 256, |x, _| 0.1 + 0.8 * x as f32 / 255.0);
+        let estimate = NoiseEstimate::of(&with_noise(&ramp, 1, |level| 0.1 * level.sqrt()));
+        for level in [0.2f32, 0.4, 0.6, 0.8] {
+            let (got, want) = (estimate.sigma_at(0, level), 0.1 * level.sqrt());
+            assert!((got / want - 1.0).abs() < 0.15, "{level}: {got} for {want}");
+        }
+        let points = &estimate.channels[0].levels;
+        assert_eq!(estimate.sigma_at(0, 0.0), points[0].sigma);
+        assert_eq!(estimate.sigma_at(0, 1.0), points[points.len() - 1].sigma);
+    }
+
+    #[test]
+    fn flat_tiny_saturated_and_broken_images_are_free_of_noise() {
+        let images = [
+            gray(1, 1, |_, _| 0.5),
+            gray(7, 300, |_, _| 0.5),
+            gray(8, 8, |_, _| 0.5),
+            gray(64, 64, |_, _| 0.0),
+            gray(64, 64, |_, _| 1.0),
+            gray(64, 64, |_, _| 0.25),
+            gray(64, 64, |x, _| if x % 2 == 0 { 0.0 } else { 1.0 }),
+            gray(64, 64, |_, _| f32::NAN),
+        ];
+        for image in images {
+            let estimate = NoiseEstimate::of(&image);
+            assert!(finite(&estimate) && estimate.sigma < 1e-6, "{estimate:?}");
+            assert!(estimate.sigma_at(0, 0.3) < 1e-6);
+        }
+        let colors = Photo::new(9, 8, 3, false, Samples::U8(vec![77; 216])).unwrap();
+        assert!(finite(&NoiseEstimate::of_photo(&colors)));
+    }
+
+    #[test]
+    fn an_estimate_goes_through_json() {
+        let estimate = NoiseEstimate::of_photo(&kodak23());
+        let json = serde_json::to_string(&estimate).unwrap();
+        assert_eq!(serde_json::from_str::<NoiseEstimate>(&json).unwrap(), estimate);
+    }
+}
