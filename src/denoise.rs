@@ -7,14 +7,19 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::adapt::{Adapt, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run, Survey};
 use crate::nn::read;
+use crate::noise::NoiseEstimate;
 use crate::photo::tiles::{Plan, Rect, Tile};
 use crate::photo::{Photo, Planar, check_strength};
 
 /// Pixels of the photo, at most, that a network surveys before it sees the tiles.
 const SURVEY_PIXELS: usize = 1 << 20;
+
+/// Deviation that a network is told at least, where it has to be told one: one step of 8 bits.
+const SMALLEST_SIGMA: f32 = 1.0 / 255.0;
 
 /// How to denoise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,13 +28,15 @@ pub struct Options {
     pub tile_pixels: Option<usize>,
     /// From 0 (the photo as it is) to 1 (all of the network's work).
     pub strength: f32,
-    /// Seed and known noise level, for networks that ask.
+    /// Pixel-shuffle downsampling and refinement around the network.
+    pub adapt: Mode,
+    /// Seed and known noise level, for networks that ask. Where the level is not known, it is estimated.
     pub run: Run,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tile_pixels: None, strength: 1.0, run: Run::default() }
+        Self { tile_pixels: None, strength: 1.0, adapt: Mode::Auto, run: Run::default() }
     }
 }
 
@@ -42,13 +49,19 @@ pub struct Job {
     output: Photo,
     plan: Plan,
     strength: f32,
+    noise: NoiseEstimate,
+    adapt: Adapt,
+    /// Of the network itself.
+    size_multiple: usize,
     run: Run,
     survey: Option<Survey>,
     done: usize,
 }
 
 impl Job {
-    /// Plans a run. Nothing is computed yet.
+    /// Plans a run: estimates the noise and chooses how to run the network. Nothing is denoised yet.
+    ///
+    /// [`Mode::Auto`] runs the network plain where tiles of the allowed size are too small for what it would choose.
     ///
     /// # Errors
     /// [`Kind::Option`] for options outside their range, [`Kind::TooLarge`] when the result would be.
@@ -60,13 +73,21 @@ impl Job {
         options: Options,
     ) -> Result<Self> {
         check_strength(options.strength)?;
-        let plan = Plan::new(
-            input.width(),
-            input.height(),
-            options.tile_pixels.unwrap_or(card.tile_pixels),
-            network.demands(card),
-        )?;
+        let noise = NoiseEstimate::of_photo(&input);
+        let mut adapt = options.adapt.choose(card, &noise)?;
+        let demands = network.demands(card);
+        let tile_pixels = options.tile_pixels.unwrap_or(card.tile_pixels);
+        let plan =
+            |adapt: Adapt| Plan::new(input.width(), input.height(), tile_pixels, adapt.demands(demands));
+        let plan = match plan(adapt) {
+            Err(_) if options.adapt == Mode::Auto => {
+                adapt = Adapt::PLAIN;
+                plan(adapt)?
+            }
+            plan => plan?,
+        };
         let output = input.blank_like(card.scale)?;
+        let sigma = options.run.sigma.unwrap_or(noise.sigma.max(SMALLEST_SIGMA));
         Ok(Self {
             network,
             card,
@@ -75,7 +96,10 @@ impl Job {
             output,
             plan,
             strength: options.strength,
-            run: options.run,
+            noise,
+            adapt,
+            size_multiple: demands.size_multiple,
+            run: Run { sigma: Some(sigma), ..options.run },
             survey: None,
             done: 0,
         })
@@ -84,6 +108,16 @@ impl Job {
     /// The tiles of this run.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The noise of the photo, as estimated.
+    pub fn noise(&self) -> &NoiseEstimate {
+        &self.noise
+    }
+
+    /// How the network is run.
+    pub fn adapt(&self) -> Adapt {
+        self.adapt
     }
 
     /// How many tiles are done.
@@ -140,7 +174,13 @@ impl Job {
         let (width, height) = (self.plan.tile_width, self.plan.tile_height);
         let x = self.window(tile.x, tile.y, width, height);
         let run = Run { seed: self.run.seed.wrapping_add(self.done as u64), ..self.run };
-        let data = read(self.network.denoise_tile(x, &run, self.survey.as_ref())).await?;
+        let network = |x| self.network.denoise_tile(x, &run, self.survey.as_ref());
+        let result = match self.adapt {
+            // Networks that enlarge, too.
+            adapt if adapt == Adapt::PLAIN => network(x),
+            adapt => adapt.apply(x, [tile.x, tile.y], self.size_multiple, self.run.seed, network),
+        };
+        let data = read(result).await?;
         if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
             let message = format!("the network gave {bad} for a pixel");
             return Err(Error::new(Kind::Internal, message));

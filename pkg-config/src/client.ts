@@ -3,7 +3,7 @@ import { UnnoiseError, canceled, throwIfAborted } from "./errors.js";
 import { toSource } from "./input.js";
 import { Link, type Hooks } from "./link.js";
 import { findModel } from "./models.js";
-import type { OpenArgs, OpenedEngine, PostedWasm } from "./protocol.js";
+import type { Calls, OpenArgs, OpenedEngine, PostedWasm } from "./protocol.js";
 import { DenoiseResult } from "./result.js";
 import type {
   CreateOptions,
@@ -17,6 +17,7 @@ import type {
 } from "./types.js";
 import { loadOwn, loadShipped } from "./weights.js";
 
+const ADAPTS: readonly string[] = ["auto", "plain", "pd2", "pd3", "pd4", "pd5", "r3"];
 const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
 
 /** A worker with its engine running. */
@@ -190,11 +191,12 @@ function checkDevice(device: DeviceChoice): DeviceChoice {
   throw new UnnoiseError("option", `There is no device "${device}"; there are: ${DEVICES.join(", ")}.`);
 }
 
-function checkRunOptions({ strength, tile, seed }: DenoiseOptions): {
-  strength?: number;
-  tile?: number;
-  seed?: number;
-} {
+function checkRunOptions({
+  strength,
+  tile,
+  seed,
+  adapt,
+}: DenoiseOptions): Calls["denoise"]["args"]["options"] {
   if (strength !== undefined && !(strength >= 0 && strength <= 1)) {
     throw new UnnoiseError("option", `strength is ${strength}; it goes from 0 to 1.`);
   }
@@ -204,10 +206,14 @@ function checkRunOptions({ strength, tile, seed }: DenoiseOptions): {
   if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
     throw new UnnoiseError("option", `seed is ${seed}; it is a whole number from 0 to 2^32 - 1.`);
   }
+  if (adapt !== undefined && !ADAPTS.includes(adapt)) {
+    throw new UnnoiseError("option", `There is no mode "${adapt}"; there are: ${ADAPTS.join(", ")}.`);
+  }
   return {
     ...(strength === undefined ? {} : { strength }),
     ...(tile === undefined ? {} : { tile }),
     ...(seed === undefined ? {} : { seed }),
+    ...(adapt === undefined ? {} : { adapt }),
   };
 }
 

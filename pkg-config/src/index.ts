@@ -16,6 +16,7 @@ export { UnnoiseError, type ErrorCode } from "./errors.js";
 export { models } from "./models.js";
 export { DenoiseResult } from "./result.js";
 export type {
+  AdaptMode,
   CreateOptions,
   DecodedPhoto,
   DenoiseOptions,
@@ -26,6 +27,7 @@ export type {
   ImageInput,
   ImageType,
   ModelCard,
+  NoiseEstimate,
   Preset,
   Progress,
   RunInfo,

@@ -1,6 +1,6 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
-import type { DeviceChoice, EngineInfo, ImageType, Progress, RunInfo } from "./types.js";
+import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, Progress, RunInfo } from "./types.js";
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -55,7 +55,7 @@ export interface Calls {
   denoise: {
     args: {
       source: Source;
-      options: { strength?: number; tile?: number; seed?: number };
+      options: { strength?: number; tile?: number; seed?: number; adapt?: AdaptMode };
       /** Whether to post the pixels of every tile. */
       tiles: boolean;
     };

@@ -1,4 +1,4 @@
-import type { ModelCard } from "./types.js";
+import type { AdaptMode, ModelCard, NoiseEstimate } from "./types.js";
 
 /** A photo in wasm memory; whoever holds it frees it. */
 export interface WasmPhoto {
@@ -31,6 +31,9 @@ export interface WasmJob {
   readonly tileWidth: number;
   readonly tileHeight: number;
   readonly overlap: number;
+  /** See `RunInfo`. */
+  readonly adapt: string;
+  readonly noise: NoiseEstimate;
   step(): Promise<WasmTile | undefined>;
   /** Uses the job up: it must not be freed afterwards. */
   finish(): WasmPhoto;
@@ -42,7 +45,10 @@ export interface WasmEngine {
   readonly device: string;
   /** Keeps the network it had when it throws. */
   load(model: string, weights: Uint8Array): void;
-  begin(photo: WasmPhoto, options: { tile?: number; strength?: number; seed?: number }): WasmJob;
+  begin(
+    photo: WasmPhoto,
+    options: { tile?: number; strength?: number; seed?: number; adapt?: AdaptMode },
+  ): WasmJob;
   free(): void;
 }
 

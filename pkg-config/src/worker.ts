@@ -98,7 +98,7 @@ async function runJob(
 ): Promise<{ denoised: WasmPhoto; run: Calls["denoise"]["value"]["run"] }> {
   const start = performance.now();
   const job = engine().engine.begin(original, options);
-  const { tiles: total, tileWidth, tileHeight, overlap } = job;
+  const { tiles: total, tileWidth, tileHeight, overlap, adapt, noise } = job;
   try {
     await pump(job, tiles, id);
   } catch (thrown) {
@@ -108,7 +108,7 @@ async function runJob(
   const denoised = job.finish();
   const seconds = (performance.now() - start) / 1000;
   const secondsPerMegapixel = (seconds * 1e6) / (original.width * original.height);
-  const run = { tiles: total, tileWidth, tileHeight, overlap, seconds, secondsPerMegapixel };
+  const run = { tiles: total, tileWidth, tileHeight, overlap, adapt, noise, seconds, secondsPerMegapixel };
   return { denoised, run };
 }
 

@@ -86,6 +86,8 @@ pub struct Card {
     pub scale: usize,
     /// What noise its bundled weights know.
     pub noise: &'static str,
+    /// What [`crate::adapt::Mode::Auto`] is for it; `None` where the noise of the photo decides.
+    pub adapt: Option<Adapt>,
     /// Multiply-accumulates per pixel.
     pub mac_per_pixel: u64,
     /// Number of weights.
@@ -195,13 +197,11 @@ pub struct Run {
     pub masks: bool,
     /// Passes that are averaged where the result is random.
     pub passes: usize,
-    /// Pixel-shuffle downsampling and refinement around the network.
-    pub adapt: Adapt,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { seed: 0, sigma: None, masks: true, passes: 1, adapt: Adapt::PLAIN }
+        Self { seed: 0, sigma: None, masks: true, passes: 1 }
     }
 }
 
@@ -361,9 +361,7 @@ impl Network {
             Network::Noise2Noise(network) => network.forward(x),
             Network::UNet(network) => network.forward(x),
             Network::Tbsn(network) => {
-                let forward = |x: Tensor<4>| network.forward(x * 255.0) / 255.0;
-                let multiple = tbsn::CARD.size_multiple;
-                run.adapt.apply(x, multiple, run.seed, |x| plane_by_plane(x, network.channels(), forward))
+                plane_by_plane(x, network.channels(), |x| network.forward(x * 255.0) / 255.0)
             }
             Network::MaskedDenoising(network) => plane_by_plane(x, network.channels(), |x| {
                 if run.masks {

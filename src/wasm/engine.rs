@@ -8,7 +8,8 @@ use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::photo::Photo;
-use super::{js_error, set};
+use super::{js_error, set, to_js};
+use crate::adapt::Mode;
 use crate::denoise::{self, Options};
 use crate::device::Backend;
 use crate::models::{self, Card, Network, Run};
@@ -30,6 +31,8 @@ struct BeginOptions {
     tile: Option<usize>,
     strength: Option<f32>,
     seed: Option<u64>,
+    /// Name of a mode.
+    adapt: Option<String>,
 }
 
 #[wasm_bindgen]
@@ -77,7 +80,7 @@ impl Engine {
     }
 
     /// Plans a run over a photo; nothing is computed yet. Options: `tile` (input pixels per tile, at
-    /// most), `strength` (0 to 1), `seed`.
+    /// most), `strength` (0 to 1), `seed`, `adapt` (`auto`, `plain`, `pd2` to `pd5`, `r3`).
     ///
     /// # Errors
     /// `option`; `model` when no network is loaded.
@@ -91,9 +94,11 @@ impl Engine {
         let (card, network) =
             self.loaded.clone().ok_or_else(|| js_error(Error::new(Kind::Model, "no network is loaded")))?;
         let defaults = Options::default();
+        let adapt = given.adapt.map_or(Ok(Mode::Auto), |name| name.parse()).map_err(js_error)?;
         let options = Options {
             tile_pixels: given.tile,
             strength: given.strength.unwrap_or(defaults.strength),
+            adapt,
             run: Run { seed: given.seed.unwrap_or_default(), ..Run::default() },
         };
         denoise::Job::new(network, card, self.device.clone(), Arc::clone(&photo.inner), options)
@@ -138,6 +143,21 @@ impl Job {
     #[wasm_bindgen(getter)]
     pub fn overlap(&self) -> usize {
         self.inner.plan().overlap
+    }
+
+    /// How the network is run: `plain`, `pd2`, `pd2+r3`, `pd2+detail` and the like.
+    #[wasm_bindgen(getter)]
+    pub fn adapt(&self) -> String {
+        self.inner.adapt().to_string()
+    }
+
+    /// The noise of the photo: a [`NoiseEstimate`](crate::noise::NoiseEstimate) as a plain object.
+    ///
+    /// # Errors
+    /// Never, short of a bug.
+    #[wasm_bindgen(getter)]
+    pub fn noise(&self) -> Result<JsValue, JsValue> {
+        to_js(self.inner.noise())
     }
 
     /// Denoises one tile: `{x, y, width, height, rgba}` of what is now final, `undefined` when all are done.

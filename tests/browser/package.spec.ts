@@ -78,6 +78,7 @@ test("progress, tiles, info and every form of a result", async ({ page }) => {
   expect(got.info).toMatchObject({ device: "flex", reason: "It was asked for.", model: "noise2noise" });
   expect(got.run).toMatchObject({ device: "flex", tiles: 1 });
   expect(got.run.seconds).toBeGreaterThan(0);
+  expect(got.run.noise.channels).toHaveLength(3);
   expect(got.models).toContain("noise2noise");
 });
 
@@ -220,6 +221,7 @@ test("errors carry their code", async ({ page }) => {
         input: await denoise(42),
         strength: await denoise(bytes, { strength: 2 }),
         tile: await denoise(bytes, { tile: 0.5 }),
+        adapt: await denoise(bytes, { adapt: "pd9" }),
         disposed: "",
       };
       const result = await denoiser.denoise(bytes);
@@ -240,6 +242,7 @@ test("errors carry their code", async ({ page }) => {
     input: "unsupported",
     strength: "option",
     tile: "option",
+    adapt: "option",
     disposed: "canceled",
   });
 });

@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
         format!("{}: give the result one of the endings png, jpg, webp, tif", args.output.display())
     })?;
     let photo = decode(&read(&args.input)?).map_err(|e| e.context(args.input.display()))?;
-    let result = args.engine.load()?.denoise(photo, args.strength)?;
+    let (result, _) = args.engine.load()?.denoise(photo, args.strength)?;
     let bytes = result.encode(format, args.quality)?;
     std::fs::write(&args.output, bytes).map_err(|e| format!("{}: {e}", args.output.display()))?;
     Ok(())

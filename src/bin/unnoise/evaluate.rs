@@ -44,6 +44,8 @@ struct Report {
 #[derive(Serialize)]
 struct Row {
     name: String,
+    /// How the network was run.
+    adapt: String,
     #[serde(flatten)]
     scores: Scores,
 }
@@ -75,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     for (index, (path, clean)) in files.iter().enumerate() {
         let sample = read_sample(path, clean.as_deref(), args, index)?;
         let start = Instant::now();
-        let denoised = engine.denoise(sample.noisy.clone(), 1.0)?;
+        let (denoised, adapt) = engine.denoise(sample.noisy.clone(), 1.0)?;
         let seconds = start.elapsed().as_secs_f64();
         let scores = Scores {
             psnr_noisy: psnr(&sample.noisy, &sample.clean)?,
@@ -84,9 +86,10 @@ pub fn run(args: &Args) -> Result<()> {
             ssim: ssim(&denoised, &sample.clean)?,
             seconds,
         };
-        images.push(Row { name: sample.name, scores });
+        images.push(Row { name: sample.name, adapt: adapt.to_string(), scores });
         if !args.json {
-            print_row(&images[images.len() - 1].name, &images[images.len() - 1].scores);
+            let row = &images[images.len() - 1];
+            print_row(&row.name, &row.adapt, &row.scores);
         }
     }
     let report = Report { model: engine.card.id.to_string(), mean: mean(&images), images };
@@ -165,9 +168,9 @@ fn mean(rows: &[Row]) -> Scores {
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_row(name: &str, s: &Scores) {
+fn print_row(name: &str, adapt: &str, s: &Scores) {
     println!(
-        "{name:40} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s",
+        "{name:40} {adapt:10} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s",
         s.psnr_noisy, s.psnr, s.ssim_noisy, s.ssim, s.seconds
     );
 }
@@ -177,7 +180,7 @@ fn print_report(report: &Report, json: bool) -> Result<()> {
     if json {
         println!("{}", serde_json::to_string(report)?);
     } else {
-        print_row("mean", &report.mean);
+        print_row("mean", "", &report.mean);
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use unnoise::adapt::{Adapt, Mode};
 use unnoise::denoise::{Job, Options};
 use unnoise::device::Backend;
 use unnoise::models::{self, Card, Network};
@@ -49,6 +50,10 @@ struct Engine {
     /// Input pixels per tile, at most
     #[arg(long, value_name = "PIXELS")]
     tile: Option<usize>,
+    /// How the network is run: plain, on pixel-shuffle downsampled phases (pd2 to pd5), these with random replacement
+    /// (r3), or as the noise of the photo wants it (auto)
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    adapt: Mode,
 }
 
 /// A network, ready to run.
@@ -57,6 +62,7 @@ struct Loaded {
     network: Network,
     device: burn::tensor::Device,
     tile_pixels: Option<usize>,
+    adapt: Mode,
 }
 
 impl Engine {
@@ -71,14 +77,15 @@ impl Engine {
             asked.map_or_else(|| models::recognise(&state), Ok).map_err(|e| e.context(path.display()))?;
         let device = pollster::block_on(self.device.open())?;
         let network = Network::load(card.id, &state, &device).map_err(|e| e.context(path.display()))?;
-        Ok(Loaded { card, network, device, tile_pixels: self.tile })
+        Ok(Loaded { card, network, device, tile_pixels: self.tile, adapt: self.adapt })
     }
 }
 
 impl Loaded {
-    /// Denoises a photo, with a progress bar where there is a terminal.
-    fn denoise(&self, photo: Photo, strength: f32) -> Result<Photo> {
-        let options = Options { tile_pixels: self.tile_pixels, strength, ..Options::default() };
+    /// Denoises a photo, with a progress bar where there is a terminal. Also tells how the network was run.
+    fn denoise(&self, photo: Photo, strength: f32) -> Result<(Photo, Adapt)> {
+        let (tile_pixels, adapt) = (self.tile_pixels, self.adapt);
+        let options = Options { tile_pixels, strength, adapt, ..Options::default() };
         let mut job = Job::new(self.network.clone(), self.card, self.device.clone(), photo.into(), options)?;
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tiles, {eta} left")?;
         let bar = ProgressBar::new(job.plan().tiles.len() as u64).with_style(style);
@@ -87,7 +94,8 @@ impl Loaded {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok(job.finish()?)
+        let adapt = job.adapt();
+        Ok((job.finish()?, adapt))
     }
 }
 
