@@ -4,54 +4,182 @@
 //! downsampling (PD; Zhou et al., "When AWGN-based Denoiser Meets Real Noises", AAAI 2020) takes pixels apart until
 //! their noise is independent; random-replacing refinement (R3; Lee et al., "AP-BSN: Self-Supervised Denoising for
 //! Real-World Images via Asymmetric PD and Blind-Spot Network", CVPR 2022) brings back the detail that this costs.
+//! Cheaper, and better on photos with fine detail, is to keep the plain result where the two differ by more than noise
+//! can explain.
 
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Kind, Result};
+use crate::models::Card;
 use crate::nn::padding::{crop, reflect_to_multiple};
 pub use crate::nn::shuffle::{pd_down, pd_phase, pd_up};
+use crate::noise::NoiseEstimate;
+use crate::photo::tiles::Demands;
+use crate::weights::StateDict;
 
 /// Share of the values that R3 puts back, as published.
 pub const R3_RATE: f64 = 0.16;
+/// Passes of R3, as published.
+pub const R3_PASSES: usize = 8;
+/// Side of the window in which the plain result and the one by PD are compared, pixels.
+const WINDOW: usize = 7;
+/// Deviation below which [`Mode::Auto`] takes a photo for free of noise.
+const NO_NOISE: f32 = 0.2 / 255.0;
+/// Correlation 3 pixels apart from which phases 2 apart are not independent enough: PD 3 is taken.
+const WIDE: f32 = 0.23;
+/// Smallest difference that is taken for detail: estimates of weak noise are not to be relied on.
+const SMALLEST_DETAIL: f32 = 0.01;
 
-/// How a network is run: as it is, on PD phases, or on PD phases with R3 after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Note of weights that says how they want to be run.
+pub const NOTE: &str = "adapt";
+
+/// How a network is asked to be run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Mode {
+    /// As the photo's noise wants it, or as the network's card does.
+    #[default]
+    Auto,
+    /// This way.
+    Fixed(Adapt),
+}
+
+impl Mode {
+    /// The names of all modes.
+    pub const NAMES: [&str; 7] = ["auto", "plain", "pd2", "pd3", "pd4", "pd5", "r3"];
+
+    /// What weights say of themselves, in their note `adapt`: tuned ones want to be run as they were tuned.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when the note is none of [`Mode::NAMES`].
+    pub fn noted(weights: &StateDict) -> Result<Self> {
+        weights.metadata.get(NOTE).map_or(Ok(Mode::Auto), |name| name.parse())
+    }
+
+    /// What is run on a photo with this noise. By itself, PD is chosen only for noise that is correlated.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when a network that enlarges is asked for anything but plain.
+    pub fn choose(self, card: &Card, noise: &NoiseEstimate) -> Result<Adapt> {
+        match self {
+            Mode::Auto => Ok(card.adapt.unwrap_or_else(|| Adapt::for_noise(noise))),
+            Mode::Fixed(adapt) if adapt != Adapt::PLAIN && card.scale > 1 => {
+                let message = format!("`{}` enlarges, and so is run plain, not as {adapt}", card.id);
+                Err(Error::new(Kind::Option, message))
+            }
+            Mode::Fixed(adapt) => Ok(adapt),
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = Error;
+
+    /// One of [`Mode::NAMES`]; `r3` is PD 2 and R3, as published.
+    fn from_str(name: &str) -> Result<Self> {
+        let pd = |pd| Ok(Mode::Fixed(Adapt { pd, ..Adapt::PLAIN }));
+        match name {
+            "auto" => Ok(Mode::Auto),
+            "plain" => pd(1),
+            "pd2" => pd(2),
+            "pd3" => pd(3),
+            "pd4" => pd(4),
+            "pd5" => pd(5),
+            "r3" => Ok(Mode::Fixed(Adapt::R3)),
+            _ => {
+                let message = format!("there is no mode `{name}`; there are: {}", Self::NAMES.join(", "));
+                Err(Error::new(Kind::Option, message))
+            }
+        }
+    }
+}
+
+/// How a network is run: as it is, on PD phases, or on PD phases with something after it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adapt {
     /// PD factor; 1 leaves the pixels together. Camera photos: 2 for networks trained on phases 5 apart.
     pub pd: usize,
-    /// Passes of R3; 0 does without, 8 is published.
+    /// Passes of R3; 0 does without.
     pub refinements: usize,
+    /// Where the plain result differs from this one by more than this (root mean square of a window, `[0, 1]` units), it
+    /// is detail, and the plain result is kept.
+    pub detail: Option<f32>,
 }
 
 impl Adapt {
     /// The network as it is.
-    pub const PLAIN: Self = Self { pd: 1, refinements: 0 };
+    pub const PLAIN: Self = Self { pd: 1, refinements: 0, detail: None };
+    /// PD 2 and R3, as published for networks with a blind spot.
+    pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, detail: None };
 
-    /// Runs `forward` (same size out as in, both sides multiples of `multiple`) on `x`, `[N, C, H, W]`.
+    /// What is best, by the public halves of CC15 and PolyU100, for noise of this level and correlation.
+    fn for_noise(noise: &NoiseEstimate) -> Self {
+        if !noise.is_correlated() || noise.sigma < NO_NOISE {
+            return Self::PLAIN;
+        }
+        let [.., far] = noise.correlation.chroma.unwrap_or(noise.correlation.luma);
+        let detail = noise.sigma.hypot(SMALLEST_DETAIL);
+        Self { pd: if far > WIDE { 3 } else { 2 }, refinements: 0, detail: Some(detail) }
+    }
+
+    /// What tiles need, for a network with these demands: phases see further, and every pass after the first one sees
+    /// what the one before has seen.
+    #[must_use]
+    pub fn demands(&self, network: Demands) -> Demands {
+        let Demands { size_multiple, radius } = network;
+        let refined = if self.refinements > 0 { radius } else { 0 };
+        let window = if self.detail.is_some() { WINDOW / 2 } else { 0 };
+        Demands { size_multiple: size_multiple * self.pd, radius: radius * self.pd + refined + window }
+    }
+
+    /// Runs `forward` (same size out as in, both sides multiples of `multiple`) on `x`, `[N, C, H, W]`, which begins at
+    /// column `at[0]` and row `at[1]` of its photo. What is random depends on `seed` and the place in the photo alone,
+    /// so that tiles agree.
     pub fn apply(
         &self,
         x: Tensor<4>,
+        at: [usize; 2],
         multiple: usize,
         seed: u64,
         forward: impl Fn(Tensor<4>) -> Tensor<4>,
     ) -> Tensor<4> {
-        let first = pd(x.clone(), self.pd, multiple, &forward);
-        if self.refinements == 0 {
-            return first;
+        let [_, _, height, width] = x.dims();
+        let plain = |x| crop(forward(reflect_to_multiple(x, multiple)), height, width);
+        let mut result = pd(x.clone(), self.pd, multiple, &forward);
+        if self.refinements > 0 {
+            let (shape, device) = (x.dims(), x.device());
+            let masks = (0..self.refinements).map(|pass| replaced(shape, at, pass, seed, &device));
+            result = refine(x.clone(), result, masks, plain);
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let (shape, device) = (x.dims(), x.device());
-        let masks = (0..self.refinements).map(|_| bernoulli(shape, R3_RATE, &mut rng, &device));
-        let [_, _, height, width] = shape;
-        refine(x, first, masks, |x| crop(forward(reflect_to_multiple(x, multiple)), height, width))
+        match self.detail {
+            Some(detail) => keep_detail(plain(x), result, detail),
+            None => result,
+        }
     }
 }
 
 impl Default for Adapt {
     fn default() -> Self {
         Self::PLAIN
+    }
+}
+
+impl fmt::Display for Adapt {
+    /// `plain`, or for example `pd2`, `pd2+r3`, `pd3+detail`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::PLAIN {
+            return f.write_str("plain");
+        }
+        write!(f, "pd{}", self.pd)?;
+        f.write_str(if self.refinements > 0 { "+r3" } else { "" })?;
+        f.write_str(if self.detail.is_some() { "+detail" } else { "" })
     }
 }
 
@@ -87,6 +215,44 @@ pub fn refine(
 ) -> Tensor<4> {
     let mixture = |mask: Tensor<4>| noisy.clone() * mask.clone() + first.clone() * (mask.neg() + 1.0);
     mean(masks.into_iter().map(|mask| forward(mixture(mask))))
+}
+
+/// `other`, and `plain` where the two differ by more than `detail`: by root mean squares of windows over all channels,
+/// from `detail` on gradually.
+fn keep_detail(plain: Tensor<4>, other: Tensor<4>, detail: f32) -> Tensor<4> {
+    let difference = plain - other.clone();
+    let window = AvgPoolOptions::new([WINDOW; 2])
+        .with_stride([1; 2])
+        .with_padding([WINDOW / 2; 2])
+        .with_count_include_pad(false);
+    let energy = avg_pool2d(difference.clone().square().mean_dim(1), window);
+    let weight = (energy / (detail * detail) - 1.0).clamp(0.0, 1.0);
+    other + difference * weight
+}
+
+/// The mask of a pass of R3: 1 with probability [`R3_RATE`], else 0, by seed, pass and place in the photo.
+fn replaced(shape: [usize; 4], at: [usize; 2], pass: usize, seed: u64, device: &Device) -> Tensor<4> {
+    let [n, channels, height, width] = shape;
+    let threshold = (R3_RATE * 2f64.powi(64)) as u64;
+    let mut values = Vec::with_capacity(n * channels * height * width);
+    for plane in 0..n * channels {
+        let layer = scatter(scatter(seed) ^ (pass as u64) << 32 ^ plane as u64);
+        for row in at[1]..at[1] + height {
+            let line = scatter(layer ^ row as u64);
+            let value = |column| f32::from(scatter(line ^ column as u64) < threshold);
+            values.extend((at[0]..at[0] + width).map(value));
+        }
+    }
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// A number that looks random: the step of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
+/// generators", OOPSLA 2014).
+fn scatter(state: u64) -> u64 {
+    let z = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }
 
 /// The mean of tensors of one shape, of which there must be at least one.
@@ -128,7 +294,8 @@ mod tests {
         for (height, width) in [(1, 1), (7, 5), (13, 31), (8, 64)] {
             for pd in 1..=5 {
                 let x = image([2, 3, height, width]);
-                let got = Adapt { pd, refinements: 0 }.apply(x.clone(), 4, 0, |x| {
+                let got = Adapt { pd, detail: Some(0.1), ..Adapt::PLAIN };
+                let got = got.apply(x.clone(), [0; 2], 4, 0, |x| {
                     assert!(x.dims()[2] % 4 == 0 && x.dims()[3] % 4 == 0);
                     x
                 });
@@ -152,12 +319,64 @@ mod tests {
         let x = image([1, 3, 32, 32]);
         let run = |seed| {
             // Black where the network saw phases, itself at full resolution: what is left is what was put back.
-            let adapt = Adapt { pd: 2, refinements: 4 };
-            values(adapt.apply(x.clone(), 8, seed, |x| if x.dims()[0] == 4 { x * 0.0 } else { x }))
+            let adapt = Adapt { refinements: 4, ..Adapt::R3 };
+            values(adapt.apply(x.clone(), [0; 2], 8, seed, |x| if x.dims()[0] == 4 { x * 0.0 } else { x }))
         };
         assert_eq!(run(1), run(1));
         assert_ne!(run(1), run(2));
         let kept: f32 = run(1).iter().zip(values(x.clone())).map(|(got, noisy)| got / noisy).sum();
         assert!((kept / (3.0 * 32.0 * 32.0) - R3_RATE as f32).abs() < 0.02);
+    }
+
+    #[test]
+    fn what_is_put_back_depends_on_the_place_in_the_photo_alone() {
+        let device = Device::flex();
+        let whole = replaced([1, 3, 40, 50], [0; 2], 2, 7, &device);
+        let part = replaced([1, 3, 16, 24], [17, 9], 2, 7, &device);
+        assert_eq!(values(whole.clone().slice([0..1, 0..3, 9..25, 17..41])), values(part));
+        assert_ne!(values(whole), values(replaced([1, 3, 40, 50], [0; 2], 1, 7, &device)));
+    }
+
+    #[test]
+    fn the_plain_result_is_kept_where_the_other_lost_detail() {
+        let device = Device::flex();
+        let plain = Tensor::<4>::ones([1, 3, 20, 40], &device);
+        // They differ by 0.1 on the left, by 0.5 on the right.
+        let left = Tensor::<4>::full([1, 3, 20, 20], 0.9, &device);
+        let right = Tensor::<4>::full([1, 3, 20, 20], 0.5, &device);
+        let got = values(keep_detail(plain, Tensor::cat(vec![left, right], 3), 0.2));
+        let at = |x: usize| got[10 * 40 + x];
+        assert!((at(0) - 0.9).abs() < 1e-6 && (at(39) - 1.0).abs() < 1e-6, "{} {}", at(0), at(39));
+    }
+
+    #[test]
+    fn modes_are_read_by_name_and_adapts_have_names() {
+        for name in Mode::NAMES {
+            match name.parse().unwrap() {
+                Mode::Auto => assert_eq!(name, "auto"),
+                Mode::Fixed(adapt) => assert!(adapt.to_string().ends_with(name), "{adapt}"),
+            }
+        }
+        assert_eq!("pd6".parse::<Mode>().unwrap_err().kind(), Kind::Option);
+        assert_eq!(Adapt { detail: Some(0.1), ..Adapt::R3 }.to_string(), "pd2+r3+detail");
+    }
+
+    #[test]
+    fn the_card_and_the_noise_choose() {
+        let noise = |luma, chroma, sigma| NoiseEstimate {
+            sigma,
+            channels: vec![],
+            correlation: crate::noise::Correlation { luma, chroma: Some(chroma) },
+        };
+        let choose = |id: &str, noise| Mode::Auto.choose(crate::models::card(id).unwrap(), &noise).unwrap();
+        let camera = noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.02);
+        assert_eq!(choose("unet", noise([-0.1, 0.0, 0.0], [0.0; 3], 0.1)), Adapt::PLAIN);
+        assert_eq!(choose("unet", noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.0)), Adapt::PLAIN);
+        assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
+        assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
+        assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
+        assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);
+        let dasr = crate::models::card("dasr-x2").unwrap();
+        assert_eq!(Mode::Fixed(Adapt::R3).choose(dasr, &camera).unwrap_err().kind(), Kind::Option);
     }
 }

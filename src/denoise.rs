@@ -7,14 +7,19 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::adapt::{Adapt, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run, Survey};
 use crate::nn::read;
+use crate::noise::NoiseEstimate;
 use crate::photo::tiles::{Plan, Rect, Tile};
 use crate::photo::{Photo, Planar, check_detail, check_strength};
 
 /// Pixels of the photo, at most, that a network surveys before it sees the tiles.
 const SURVEY_PIXELS: usize = 1 << 20;
+
+/// Deviation that a network is told at least, where it has to be told one: one step of 8 bits.
+const SMALLEST_SIGMA: f32 = 1.0 / 255.0;
 
 /// How to denoise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,13 +30,15 @@ pub struct Options {
     pub strength: f32,
     /// Share of the fine luminance that is given back, from 0 to 1; see [`Photo::blend`]. Not for networks that enlarge.
     pub detail: f32,
-    /// Seed and known noise level, for networks that ask.
+    /// Pixel-shuffle downsampling and refinement around the network.
+    pub adapt: Mode,
+    /// Seed and known noise level, for networks that ask. Where the level is not known, it is estimated.
     pub run: Run,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tile_pixels: None, strength: 1.0, detail: 0.0, run: Run::default() }
+        Self { tile_pixels: None, strength: 1.0, detail: 0.0, adapt: Mode::Auto, run: Run::default() }
     }
 }
 
@@ -48,10 +55,13 @@ pub struct Job {
     strength: f32,
     detail: f32,
     placed: Vec<bool>,
+    noise: NoiseEstimate,
 }
 
 impl Job {
-    /// Plans a run. Nothing is computed yet.
+    /// Plans a run: estimates the noise and chooses how to run the network. Nothing is denoised yet.
+    ///
+    /// [`Mode::Auto`] runs the network plain where tiles of the allowed size are too small for what it would choose.
     ///
     /// # Errors
     /// [`Kind::Option`] for options outside their range, [`Kind::TooLarge`] when the result would be.
@@ -68,17 +78,26 @@ impl Job {
             let message = "an enlarged photo has no detail of its own that could be given back";
             return Err(Error::new(Kind::Option, message));
         }
-        let plan = Plan::new(
-            input.width(),
-            input.height(),
-            options.tile_pixels.unwrap_or(card.tile_pixels),
-            network.demands(card),
-        )?;
+        let noise = NoiseEstimate::of_photo(&input);
+        let mut adapt = options.adapt.choose(card, &noise)?;
+        let demands = network.demands(card);
+        let tile_pixels = options.tile_pixels.unwrap_or(card.tile_pixels);
+        let plan =
+            |adapt: Adapt| Plan::new(input.width(), input.height(), tile_pixels, adapt.demands(demands));
+        let plan = match plan(adapt) {
+            Err(_) if options.adapt == Mode::Auto => {
+                adapt = Adapt::PLAIN;
+                plan(adapt)?
+            }
+            plan => plan?,
+        };
         let output = input.blank_like(card.scale)?;
         let placed = vec![false; plan.tiles.len()];
-        let worker = Worker::new(network, card, device, options.run);
+        let sigma = options.run.sigma.unwrap_or(noise.sigma.max(SMALLEST_SIGMA));
+        let run = Run { sigma: Some(sigma), adapt, ..options.run };
+        let worker = Worker::new(network, card, device, run);
         let Options { strength, detail, .. } = options;
-        Ok(Self { worker, input, output, plan, strength, detail, placed })
+        Ok(Self { worker, input, output, plan, strength, detail, placed, noise })
     }
 
     /// The tiles of this run.
@@ -89,6 +108,16 @@ impl Job {
     /// What the networks of this run are told.
     pub fn run(&self) -> &Run {
         &self.worker.run
+    }
+
+    /// The noise of the photo, as estimated.
+    pub fn noise(&self) -> &NoiseEstimate {
+        &self.noise
+    }
+
+    /// How the network is run.
+    pub fn adapt(&self) -> Adapt {
+        self.worker.run.adapt
     }
 
     /// How many tiles are done.
@@ -135,7 +164,7 @@ impl Job {
         let Tile { x, y, core } = self.tile(index)?;
         let window = self.window(x, y, self.plan.tile_width, self.plan.tile_height);
         let core = Rect { x: core.x - x, y: core.y - y, ..core };
-        Ok(Task { index, window, core })
+        Ok(Task { index, at: [x, y], window, core })
     }
 
     /// Writes what became of a task, and returns the part of the output that is now final.
@@ -197,6 +226,8 @@ impl Job {
 pub struct Task {
     /// Its place in the plan.
     pub index: usize,
+    /// Where the window begins in the photo: column, row.
+    pub at: [usize; 2],
     /// What the network sees.
     pub window: Planar,
     /// The part of the window that is wanted.
@@ -231,12 +262,14 @@ impl Worker {
     ///
     /// # Errors
     /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number.
-    pub async fn denoise(&self, Task { index, window, core }: Task) -> Result<Planar> {
+    pub async fn denoise(&self, Task { index, at, window, core }: Task) -> Result<Planar> {
         let scale = self.card.scale;
         let (height, width) = (window.height * scale, window.width * scale);
         let run = Run { seed: self.run.seed.wrapping_add(index as u64), ..self.run };
         let x = tensor(window, &self.device);
-        let data = read(self.network.denoise_tile(x, &run, self.survey.as_ref())).await?;
+        let place = (at, self.run.seed);
+        let result = self.network.denoise_adapted(x, self.card, &run, self.survey.as_ref(), place);
+        let data = read(result).await?;
         if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
             let message = format!("the network gave {bad} for a pixel");
             return Err(Error::new(Kind::Internal, message));

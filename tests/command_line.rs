@@ -62,6 +62,8 @@ fn bad_photos_are_refused_with_their_reason() {
     let good = write(&dir, "good.png", &photo().encode(Format::Png, 0).unwrap());
     refused(&["denoise", &good, "-o", "out.xyz"], None, "endings");
     refused(&["denoise", &good, "-o", &out, "--model", "nonsense"], Some(&out), "noise2noise");
+    let result = unnoise(&["denoise", &good, "-o", &out, "--adapt", "pd9"]);
+    assert!(!result.status.success() && String::from_utf8_lossy(&result.stderr).contains("pd5, r3"));
 }
 
 #[test]
@@ -145,7 +147,8 @@ fn evaluate_reports_every_image_and_the_mean_as_json() {
         write(&dir, &format!("{name}_real.png"), &noisy.encode(Format::Png, 0).unwrap());
     }
     let dir = dir.to_str().unwrap();
-    for data in [vec!["--pairs", dir], vec!["--clean", dir, "--sigma", "20", "--seed", "3"]] {
+    let pairs = vec!["--pairs", dir, "--adapt", "pd2"];
+    for data in [pairs, vec!["--clean", dir, "--sigma", "20", "--seed", "3"]] {
         let mut arguments = vec!["evaluate", "--model", "noise2noise", "--weights", TINY, "--json"];
         arguments.extend(&data);
         let result = unnoise(&arguments);
@@ -153,6 +156,7 @@ fn evaluate_reports_every_image_and_the_mean_as_json() {
         let report: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
         assert_eq!(report["model"], "noise2noise");
         assert_eq!(report["images"].as_array().unwrap().len(), if data[0] == "--pairs" { 2 } else { 4 });
+        assert_eq!(report["images"][0]["adapt"], if data[0] == "--pairs" { "pd2" } else { "plain" });
         for key in ["psnr_noisy", "psnr", "ssim_noisy", "ssim", "seconds"] {
             assert!(report["images"][0][key].is_f64() && report["mean"][key].is_f64(), "{key}");
         }

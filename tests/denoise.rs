@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pollster::block_on;
 use sha2::{Digest, Sha256};
+use unnoise::adapt::{Adapt, Mode};
 use unnoise::denoise::{Job, Options};
 use unnoise::device::Backend;
 use unnoise::metrics::psnr;
@@ -24,9 +25,19 @@ fn network(weights: &str) -> (Network, &'static Card) {
     (Network::load(card.id, &state, &device).unwrap(), card)
 }
 
-fn denoise((network, card): (Network, &'static Card), photo: &Photo, tile_pixels: usize) -> (Photo, usize) {
+fn denoise(network: (Network, &'static Card), photo: &Photo, tile_pixels: usize) -> (Photo, usize) {
+    denoise_as(Adapt::PLAIN, network, photo, tile_pixels)
+}
+
+fn denoise_as(
+    adapt: Adapt,
+    (network, card): (Network, &'static Card),
+    photo: &Photo,
+    tile_pixels: usize,
+) -> (Photo, usize) {
     let device = block_on(Backend::Flex.open()).unwrap();
-    let options = Options { tile_pixels: Some(tile_pixels), ..Options::default() };
+    let adapt = Mode::Fixed(adapt);
+    let options = Options { tile_pixels: Some(tile_pixels), adapt, ..Options::default() };
     let mut job = Job::new(network, card, device, Arc::new(photo.clone()), options).unwrap();
     while block_on(job.step()).unwrap().is_some() {}
     let tiles = job.plan().tiles.len();
@@ -55,6 +66,63 @@ fn tiles_give_what_one_piece_gives() {
         let worst = a.iter().zip(&b).fold(0f32, |m, (x, y)| m.max((x - y).abs()));
         assert!(worst <= 1e-4 * largest, "{worst} of {largest}");
     }
+}
+
+#[test]
+fn tiles_agree_however_the_network_is_run() {
+    let state = std::fs::read(repository("tests/fixtures/unet/tiny/weights.safetensors")).unwrap();
+    let state = StateDict::from_safetensors(&state).unwrap();
+    let card = models::card("unet").unwrap();
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let network = Network::load(card.id, &state, &device).unwrap();
+    let photo = texture(901, 83);
+    let plain = denoise_as(Adapt::PLAIN, (network.clone(), card), &photo, 1 << 20).0.float32();
+    let detail = Some(0.01);
+    for adapt in [
+        Adapt { pd: 2, ..Adapt::PLAIN },
+        Adapt { refinements: 2, ..Adapt::R3 },
+        Adapt { pd: 3, refinements: 1, detail },
+    ] {
+        let run = |tile_pixels| denoise_as(adapt, (network.clone(), card), &photo, tile_pixels);
+        let ((whole, one), (tiled, many)) = (run(1 << 20), run(640 * 96));
+        assert!(one == 1 && many > 1, "{adapt}: {one} and {many} tiles");
+        let (a, b) = (whole.float32(), tiled.float32());
+        let largest = a.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let worst = |b: &[f32]| a.iter().zip(b).fold(0f32, |m, (x, y)| m.max((x - y).abs()));
+        assert!(worst(&b) <= 1e-4 * largest, "{adapt}: {} of {largest}", worst(&b));
+        assert!(worst(&plain) > 1e-3 * largest, "{adapt} does nothing");
+    }
+}
+
+#[test]
+fn the_noise_of_the_photo_decides_how_the_network_is_run() {
+    let clean =
+        decode(&std::fs::read(repository("tests/browser/fixtures/kodak23_clean.png")).unwrap()).unwrap();
+    let white = add_white_gaussian(&clean, 15.0, 3);
+    // Each pixel the mean of 3x3: what demosaicing does, only simpler.
+    let (width, height) = (clean.width(), clean.height());
+    let noise = add_white_gaussian(
+        &Photo::new(width, height, 3, false, Samples::U8(vec![128; 3 * width * height])).unwrap(),
+        45.0,
+        4,
+    );
+    let spread = |i: usize| -> f32 {
+        let (c, x, y) = (i % 3, i / 3 % width, i / 3 / width);
+        let window = noise.window(x as isize - 1, y as isize - 1, 3, 3, 3);
+        window.data[9 * c..9 * c + 9].iter().map(|v| v - 128.0 / 255.0).sum::<f32>() / 9.0
+    };
+    let samples = clean.float32().iter().enumerate().map(|(i, v)| v + spread(i)).collect();
+    let camera = Photo::new(width, height, 3, false, Samples::F32(samples)).unwrap().to_8bit();
+    let (network, card) = network(TINY);
+    let job = |photo: &Photo, adapt| {
+        let options = Options { adapt, ..Options::default() };
+        let device = block_on(Backend::Flex.open()).unwrap();
+        Job::new(network.clone(), card, device, Arc::new(photo.clone()), options).unwrap()
+    };
+    let auto = job(&camera, Mode::Auto);
+    assert!(auto.adapt().pd > 1 && auto.noise().is_correlated(), "{}", auto.adapt());
+    assert_eq!(job(&white, Mode::Auto).adapt(), Adapt::PLAIN);
+    assert_eq!(job(&camera, Mode::Fixed(Adapt::PLAIN)).adapt(), Adapt::PLAIN);
 }
 
 #[test]

@@ -9,6 +9,7 @@ import { DenoiseResult, checkShare } from "./result.js";
 import { runTiles } from "./run.js";
 import { Team, workerCount } from "./team.js";
 import type {
+  AdaptMode,
   CreateOptions,
   DecodedPhoto,
   DenoiseOptions,
@@ -21,6 +22,7 @@ import type {
 } from "./types.js";
 import { loadOwn, loadShipped } from "./weights.js";
 
+const ADAPTS: readonly string[] = ["auto", "plain", "pd2", "pd3", "pd4", "pd5", "r3"];
 const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
 
 /** A worker with its engine running. */
@@ -263,9 +265,10 @@ interface RunOptions {
   readonly detail: number;
   readonly tile?: number;
   readonly seed?: number;
+  readonly adapt?: AdaptMode;
 }
 
-function checkRunOptions({ strength, detail = 0, tile, seed }: DenoiseOptions): RunOptions {
+function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOptions): RunOptions {
   if (strength !== undefined) checkShare("strength", strength);
   checkShare("detail", detail);
   if (tile !== undefined && !(Number.isInteger(tile) && tile > 0)) {
@@ -274,17 +277,21 @@ function checkRunOptions({ strength, detail = 0, tile, seed }: DenoiseOptions): 
   if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
     throw new UnnoiseError("option", `seed is ${seed}; it is a whole number from 0 to 2^32 - 1.`);
   }
+  if (adapt !== undefined && !ADAPTS.includes(adapt)) {
+    throw new UnnoiseError("option", `There is no mode "${adapt}"; there are: ${ADAPTS.join(", ")}.`);
+  }
   return {
     ...(strength === undefined ? {} : { strength }),
     detail,
     ...(tile === undefined ? {} : { tile }),
     ...(seed === undefined ? {} : { seed }),
+    ...(adapt === undefined ? {} : { adapt }),
   };
 }
 
 /** How a run went. */
 function ran(
-  { tiles, tileWidth, tileHeight, overlap }: BegunJob,
+  { tiles, tileWidth, tileHeight, overlap, adapt, noise }: BegunJob,
   helpers: number,
   milliseconds: number,
   { width, height }: { width: number; height: number },
@@ -294,7 +301,7 @@ function ran(
   const megapixels = (width * height) / (scale * scale) / 1e6;
   const secondsPerMegapixel = seconds / megapixels;
   const workers = Math.max(1, helpers);
-  return { tiles, tileWidth, tileHeight, overlap, workers, seconds, secondsPerMegapixel };
+  return { tiles, tileWidth, tileHeight, overlap, adapt, noise, workers, seconds, secondsPerMegapixel };
 }
 
 /** The caller's wasm sources with every URL made absolute: the worker's base is another one. */

@@ -17,6 +17,7 @@ export { UnnoiseError, type ErrorCode } from "./errors.js";
 export { models } from "./models.js";
 export { DenoiseResult } from "./result.js";
 export type {
+  AdaptMode,
   CreateOptions,
   DecodedPhoto,
   DenoiseOptions,
@@ -27,6 +28,7 @@ export type {
   ImageInput,
   ImageType,
   ModelCard,
+  NoiseEstimate,
   Preset,
   Progress,
   RunInfo,

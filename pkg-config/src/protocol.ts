@@ -1,6 +1,6 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
-import type { DeviceChoice, EngineInfo, ImageType, Progress } from "./types.js";
+import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Progress } from "./types.js";
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -52,6 +52,8 @@ export interface Block {
 /** The work for one tile: what the network sees, and which part of it is wanted. */
 export interface Task extends Block {
   readonly index: number;
+  /** Where the window begins in the photo: column, row. */
+  readonly at: readonly [number, number];
   readonly core: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 }
 
@@ -62,6 +64,9 @@ export interface BegunJob {
   readonly tileWidth: number;
   readonly tileHeight: number;
   readonly overlap: number;
+  /** See `RunInfo`. */
+  readonly adapt: string;
+  readonly noise: NoiseEstimate;
   /** What the networks of this run are told. */
   readonly run: unknown;
 }
@@ -98,7 +103,10 @@ export interface Calls {
     };
   };
   begin: {
-    args: { source: Source; options: { strength?: number; tile?: number; seed?: number } };
+    args: {
+      source: Source;
+      options: { strength?: number; tile?: number; seed?: number; adapt?: AdaptMode };
+    };
     value: BegunJob;
   };
   /** Denoises the next tile. */

@@ -64,6 +64,15 @@ export interface ModelCard {
   readonly scale: number;
   /** What noise its weights know. */
   readonly noise: string;
+  /** What `adapt: "auto"` does with it; `null` where the photo's noise decides. */
+  readonly adapt: {
+    /** Factor of the pixel-shuffle downsampling; 1 is none. */
+    readonly pd: number;
+    /** Passes of random replacement. */
+    readonly refinements: number;
+    /** Difference from the plain result from which that is kept, 0 to 1; `null` for never. */
+    readonly detail: number | null;
+  } | null;
   /** Multiply-accumulates per pixel. */
   readonly macPerPixel: number;
   /** Number of weights. */
@@ -146,6 +155,32 @@ export interface CreateOptions {
   readonly weightsUrl?: string | URL | undefined;
 }
 
+/**
+ * How a network is run. `plain`: as it is. `pd2` to `pd5`: on images of every second to fifth pixel (pixel-shuffle
+ * downsampling), between which the noise of cameras is independent. `r3`: as `pd2`, then random replacement, which
+ * brings detail back and takes ten times as long as `plain`. `auto`: as the noise of the photo wants it.
+ */
+export type AdaptMode = "auto" | "plain" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
+
+/** The noise of a photo, estimated from the photo alone. Standard deviations are on the scale 0 to 1. */
+export interface NoiseEstimate {
+  /** Over all channels and brightnesses. */
+  readonly sigma: number;
+  /** Each colour channel by itself. */
+  readonly channels: readonly {
+    /** Over all brightnesses. */
+    readonly sigma: number;
+    /** By brightness (`level`, 0 to 1), darkest first. */
+    readonly levels: readonly { readonly level: number; readonly sigma: number }[];
+  }[];
+  /** Autocorrelation at 1, 2 and 3 pixels: 0 for white noise, up to 1 for blotches. */
+  readonly correlation: {
+    readonly luma: readonly [number, number, number];
+    /** `null` for gray photos. */
+    readonly chroma: readonly [number, number, number] | null;
+  };
+}
+
 /** Options of `denoise`. */
 export interface DenoiseOptions {
   /** From 0 (the photo as it was) to 1 (fully denoised). Default 1. */
@@ -159,6 +194,8 @@ export interface DenoiseOptions {
   readonly tile?: number | undefined;
   /** Seed for models that draw random numbers, an integer from 0 to 2^32 - 1. Default 0. */
   readonly seed?: number | undefined;
+  /** How the network is run. Default `auto`. */
+  readonly adapt?: AdaptMode | undefined;
   /** Stops the run within one tile. */
   readonly signal?: AbortSignal | undefined;
   /** Called after every tile. */
@@ -198,6 +235,13 @@ export interface EngineInfo {
 
 /** What ran to make a result. */
 export interface RunInfo extends EngineInfo {
+  /**
+   * How the network was run: `plain`, or `pd2` to `pd5`, followed by `+r3` for random replacement and `+detail` where
+   * the plain result was kept for what is too strong to be noise.
+   */
+  readonly adapt: string;
+  /** The noise of the photo. */
+  readonly noise: NoiseEstimate;
   /** Number of tiles. */
   readonly tiles: number;
   /** Size of the tiles that the network saw, overlap included, pixels. */

@@ -1,5 +1,5 @@
 import type { Block, Task } from "./protocol.js";
-import type { ModelCard } from "./types.js";
+import type { AdaptMode, ModelCard, NoiseEstimate } from "./types.js";
 
 /** A photo in wasm memory; whoever holds it frees it. */
 export interface WasmPhoto {
@@ -31,6 +31,9 @@ export interface WasmJob {
   readonly tileWidth: number;
   readonly tileHeight: number;
   readonly overlap: number;
+  /** See `RunInfo`. */
+  readonly adapt: string;
+  readonly noise: NoiseEstimate;
   readonly run: unknown;
   step(): Promise<WasmTile | undefined>;
   overview(): Block | undefined;
@@ -53,7 +56,10 @@ export interface WasmEngine {
   /** Keeps the network it had when it throws. */
   load(model: string, weights: Uint8Array): void;
   worker(run: unknown, overview: Block | undefined): WasmTileWorker;
-  begin(photo: WasmPhoto, options: { tile?: number; strength?: number; seed?: number }): WasmJob;
+  begin(
+    photo: WasmPhoto,
+    options: { tile?: number; strength?: number; seed?: number; adapt?: AdaptMode },
+  ): WasmJob;
   free(): void;
 }
 

@@ -67,8 +67,8 @@ const handlers: Handlers = {
     try {
       const job = engine().engine.begin(original, options);
       jobs.set(id, { job, original });
-      const { tiles, tileWidth, tileHeight, overlap, run } = job;
-      return { job: id, tiles, tileWidth, tileHeight, overlap, run };
+      const { tiles, tileWidth, tileHeight, overlap, adapt, noise, run } = job;
+      return { job: id, tiles, tileWidth, tileHeight, overlap, adapt, noise, run };
     } catch (thrown) {
       original.free();
       throw thrown;

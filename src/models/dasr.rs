@@ -16,6 +16,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv3x3, leaky_relu_01};
 use crate::weights::{self, StateDict};
@@ -40,6 +41,7 @@ pub const X2: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 2,
     noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 2_603_309,
     parameters: 5_821_571,
     objective: "contrastive-super-resolution",

@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::hq_ssl::BlindUNet;
 use super::{Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::Result;
 use crate::nn::{FiveLevel, FiveLevelConfig, conv1x1};
 use crate::weights::{self, StateDict};
@@ -34,6 +35,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 266_393,
     parameters: 1_083_747,
     objective: "distillation",

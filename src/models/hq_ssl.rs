@@ -38,6 +38,7 @@ pub const CARD: Card = Card {
     tile_pixels: 704 * 704,
     scale: 1,
     noise: "white Gaussian or Poisson noise, independent from pixel to pixel",
+    adapt: None,
     mac_per_pixel: 1_249_605,
     parameters: 1_269_129,
     objective: "blind-spot-nll",

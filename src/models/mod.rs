@@ -87,6 +87,8 @@ pub struct Card {
     pub scale: usize,
     /// What noise its bundled weights know.
     pub noise: &'static str,
+    /// What [`crate::adapt::Mode::Auto`] is for it; `None` where the noise of the photo decides.
+    pub adapt: Option<Adapt>,
     /// Multiply-accumulates per pixel.
     pub mac_per_pixel: u64,
     /// Number of weights.
@@ -196,7 +198,7 @@ pub struct Run {
     pub masks: bool,
     /// Passes that are averaged where the result is random.
     pub passes: usize,
-    /// Pixel-shuffle downsampling and refinement around the network.
+    /// What is done around the network. [`Network::denoise`] does without; see [`Network::denoise_adapted`].
     pub adapt: Adapt,
 }
 
@@ -362,9 +364,7 @@ impl Network {
             Network::Noise2Noise(network) => network.forward(x),
             Network::UNet(network) => network.forward(x),
             Network::Tbsn(network) => {
-                let forward = |x: Tensor<4>| network.forward(x * 255.0) / 255.0;
-                let multiple = tbsn::CARD.size_multiple;
-                run.adapt.apply(x, multiple, run.seed, |x| plane_by_plane(x, network.channels(), forward))
+                plane_by_plane(x, network.channels(), |x| network.forward(x * 255.0) / 255.0)
             }
             Network::MaskedDenoising(network) => plane_by_plane(x, network.channels(), |x| {
                 if run.masks {
@@ -396,6 +396,25 @@ impl Network {
                 plane_by_plane(x * 255.0, network.channels, |x| network.forward(x)) / 255.0
             }
         }
+    }
+
+    /// Denoises as [`Network::denoise`], with what [`Run::adapt`] does around it, a part of a photo that begins at column
+    /// `at[0]` and row `at[1]`. `survey` as for [`Network::denoise_tile`]. What is random in refinement goes by `seed`, the
+    /// same for all parts.
+    pub fn denoise_adapted(
+        &self,
+        x: Tensor<4>,
+        card: &Card,
+        run: &Run,
+        survey: Option<&Survey>,
+        (at, seed): ([usize; 2], u64),
+    ) -> Tensor<4> {
+        let network = |x| self.denoise_tile(x, run, survey);
+        if run.adapt == Adapt::PLAIN {
+            // Networks that enlarge, too.
+            return network(x);
+        }
+        run.adapt.apply(x, at, self.demands(card).size_multiple, seed, network)
     }
 
     /// Looks at the whole photo, for networks whose result depends on all of it: what comes out is handed to

@@ -32,6 +32,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
+    adapt: None,
     mac_per_pixel: 297_074,
     parameters: 1_259_475,
     objective: "neighbor2neighbor",

@@ -41,6 +41,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "noise that is independent from pixel to pixel",
+    adapt: None,
     mac_per_pixel: 83_904,
     parameters: 334_371,
     objective: "noise2void",

@@ -38,6 +38,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "whatever the weights you bring were trained on; published for white Gaussian noise and JPEG artefacts",
+    adapt: None,
     mac_per_pixel: 258_912,
     parameters: 1_037_507,
     objective: "supervised",

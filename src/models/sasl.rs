@@ -14,6 +14,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::hq_ssl::{BlindUNet, BlindUNetConfig};
 use super::{Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv1x1, conv3x3};
 use crate::photo::tiles::Demands;
@@ -41,6 +42,7 @@ pub const UNET: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 266_393,
     parameters: 1_083_747,
     objective: "sasl",
@@ -63,6 +65,7 @@ pub const BNN: Card = Card {
     tile_pixels: 704 * 704,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 1_249_029,
     parameters: 1_268_547,
     objective: "blind-spot-l1",
@@ -85,6 +88,7 @@ pub const LAN: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 90_496,
     parameters: 94_939,
     objective: "sasl",

@@ -16,6 +16,7 @@ use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{Device, Tensor, s};
 
 use super::{Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle, pd_down, pd_up};
 use crate::nn::windows::in_chunks;
@@ -41,6 +42,7 @@ pub const CARD: Card = Card {
     tile_pixels: 512 * 512,
     scale: 1,
     noise: "camera noise",
+    adapt: Some(Adapt::R3),
     mac_per_pixel: 4_860_792,
     parameters: 12_746_780,
     objective: "blind-spot-l1",

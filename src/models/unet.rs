@@ -37,6 +37,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian of any strength",
+    adapt: None,
     mac_per_pixel: 72_528,
     parameters: 1_079_808,
     objective: "supervised",

@@ -1,4 +1,4 @@
-//! Noise: how much of it a photo has, and synthetic noise for measuring and tests.
+//! Noise: how much of it a photo has, more of the same, and synthetic noise for measuring and tests.
 
 mod blocks;
 mod estimate;

@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use super::material::{Draw, FRESH_FIELDS, Material, Spot, Square};
 use crate::adapt::mean;
 use crate::error::Result;
-use crate::models::{Network, Run};
+use crate::models::{Card, Network, Run};
 use crate::nn::read;
 use crate::objectives::Lesson;
 
@@ -67,14 +67,14 @@ impl Guard {
     /// [`crate::Kind::Device`] when the device fails.
     pub async fn score(
         &self,
-        network: &Network,
-        run: &Run,
+        (card, network, run): (&Card, &Network, &Run),
         lesson: &mut dyn Lesson,
         draw: &mut Draw<'_>,
     ) -> Result<Score> {
         match self {
             Guard::Risk { noisy, noise } => {
-                let risk = risk(noisy, noise, |x| network.denoise(x, run));
+                let denoise = |x| network.denoise_adapted(x, card, run, None, ([0, 0], run.seed));
+                let risk = risk(noisy, noise, denoise);
                 Ok(read(risk).await?[0])
             }
             Guard::Loss => {

@@ -22,7 +22,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use web_time::Instant;
 
-use crate::denoise::Job;
+use crate::adapt::{Adapt, Mode};
+use crate::denoise::{self, Job};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run};
 use crate::objectives::Objective;
@@ -140,12 +141,19 @@ impl Trainer {
         Ok(Some(&self.progress))
     }
 
-    /// The network as it is at the moment: averaged over the last steps while it learns, else the best so far.
+    /// The network as it is at the moment, averaged over the last steps while it learns, else the best so far; and how it
+    /// is to be run.
     #[must_use]
-    pub fn current(&self) -> Network {
-        match (&self.work, self.stages.get(self.stage)) {
-            (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. })) => learning.average(),
-            _ => self.best.clone().unwrap_or_else(|| self.networks[0].1.clone()),
+    pub fn current(&self) -> (Network, Mode) {
+        let plain = Mode::Fixed(Adapt::PLAIN);
+        match (&self.work, self.stages.get(self.stage), &self.best) {
+            (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. }), _)
+                if learning.done() > 0 =>
+            {
+                (learning.average(), plain)
+            }
+            (.., Some(best)) => (best.clone(), plain),
+            (.., None) => (self.networks[0].1.clone(), self.options.adapt),
         }
     }
 
@@ -155,7 +163,8 @@ impl Trainer {
         let (_, start) = self.networks.into_iter().next().expect("the learner is the first network");
         let kept = self.best.is_some();
         let network = self.best.unwrap_or(start);
-        Tuned { network, kept, progress: self.progress, seed: self.options.seed }
+        let adapt = if kept { Mode::Fixed(Adapt::PLAIN) } else { self.options.adapt };
+        Tuned { network, kept, adapt, progress: self.progress, seed: self.options.seed }
     }
 
     fn begin(&mut self, stage: Stage) -> Result<Work> {
@@ -171,8 +180,8 @@ impl Trainer {
         let Stage::Look(who) = self.stages[self.stage] else { unreachable!("a stage of looking") };
         let (card, network) = &self.networks[who.index()];
         let photo = Photo::from_planar(&self.material.scenes[scene].shots[0])?;
-        let options =
-            crate::denoise::Options { run: self.facts.look(who, &self.options), ..Default::default() };
+        let (run, adapt) = self.facts.look(who, &self.options);
+        let options = denoise::Options { run, adapt: Mode::Fixed(adapt), ..Default::default() };
         let job = Job::new(network.clone(), card, self.device.clone(), Arc::new(photo), options)?;
         self.progress.phase = Phase::Looking;
         self.progress.loss = None;
@@ -322,7 +331,7 @@ impl Trainer {
     async fn score(&self, network: &Network, run: &Run, learning: &mut Learning) -> Result<f32> {
         let Some(guard) = &self.guard else { return Ok(f32::INFINITY) };
         let mut draw = self.draw(0, 1.0, false);
-        guard.score(network, run, learning.lesson(), &mut draw).await
+        guard.score((self.networks[0].0, network, run), learning.lesson(), &mut draw).await
     }
 
     fn end_learning(&mut self, learning: &Learning) -> Work {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::guard::Score;
+use crate::adapt::{self, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run};
 use crate::objectives::Objective;
@@ -29,7 +30,9 @@ pub struct Options {
     pub batch: Option<usize>,
     /// Side of a patch, in pixels; rounded to what the network takes.
     pub patch: Option<usize>,
-    /// How the network is run on the photo, before and after.
+    /// How the network is run on the photo before it is tuned.
+    pub adapt: Mode,
+    /// Seed and masks of the network, for those that ask.
     pub run: Run,
 }
 
@@ -44,6 +47,7 @@ impl Default for Options {
             learning_rate: None,
             batch: None,
             patch: None,
+            adapt: Mode::Auto,
             run: Run::default(),
         }
     }
@@ -138,6 +142,8 @@ pub struct Tuned {
     pub network: Network,
     /// Whether it is the tuned one.
     pub kept: bool,
+    /// How it is to be run: a tuned network has learned the photo's noise as it is, and is run plain.
+    pub adapt: Mode,
     /// Where the run ended.
     pub progress: Progress,
     /// Seed of the run.
@@ -165,6 +171,7 @@ impl Tuned {
             ("seed", self.seed.to_string()),
             ("steps", steps.to_string()),
         ];
-        notes.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+        let adapt = self.kept.then(|| (adapt::NOTE, "plain".to_string()));
+        notes.into_iter().chain(adapt).map(|(key, value)| (key.to_string(), value)).collect()
     }
 }

@@ -108,6 +108,8 @@ impl Stage {
 pub(super) struct Facts {
     /// The photo's noise.
     pub noise: NoiseEstimate,
+    /// How the learner is run before it learns.
+    untuned: Adapt,
     /// Factor of pixel-shuffle downsampling at which the noise is independent from pixel to pixel.
     pub pd: usize,
     /// Patches of a batch.
@@ -151,7 +153,9 @@ impl Facts {
         let judged = (JUDGED.div_ceil(multiple) * multiple).min(most);
         let patch = (wanted.div_ceil(multiple) * multiple).min(most);
         let pd = if noise.is_correlated() { CORRELATED_PD } else { 1 };
+        let untuned = options.adapt.choose(card, &noise)?;
         Ok(Self {
+            untuned,
             pd: pd.min((material.side() / patch).max(1)),
             batch: options.batch.unwrap_or(defaults.batch),
             patch,
@@ -166,21 +170,24 @@ impl Facts {
 
     /// How a network looks at the photo to learn from the result: noise that spreads over neighbouring pixels is taken apart
     /// by pixel-shuffle downsampling, and the learner brings detail back by refinement.
-    pub(super) fn look(&self, who: Who, options: &Options) -> Run {
+    pub(super) fn look(&self, who: Who, options: &Options) -> (Run, Adapt) {
         let refinements = if who == Who::Learner { REFINEMENTS } else { 0 };
-        let adapt =
-            if self.noise.is_correlated() { Adapt { pd: CORRELATED_PD, refinements } } else { Adapt::PLAIN };
-        Run { adapt, sigma: Some(self.noise.sigma), ..options.run }
+        let adapt = if self.noise.is_correlated() {
+            Adapt { pd: CORRELATED_PD, refinements, detail: None }
+        } else {
+            Adapt::PLAIN
+        };
+        (self.tuned_run(options), adapt)
     }
 
     /// How the learner is run before it learns.
     pub(super) fn untuned_run(&self, options: &Options) -> Run {
-        Run { sigma: Some(self.noise.sigma), ..options.run }
+        Run { adapt: self.untuned, ..self.tuned_run(options) }
     }
 
     /// How a tuned network is run: it has learned the photo's noise as it is, so nothing has to be done around it.
     pub(super) fn tuned_run(&self, options: &Options) -> Run {
-        Run { adapt: Adapt::PLAIN, ..self.untuned_run(options) }
+        Run { adapt: Adapt::PLAIN, sigma: Some(self.noise.sigma), ..options.run }
     }
 }
 

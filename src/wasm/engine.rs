@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use js_sys::{Float32Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Float32Array, Object, Reflect, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::photo::Photo;
 use super::{js_error, set, to_js};
+use crate::adapt::Mode;
 use crate::denoise::{self, Options, Task};
 use crate::device::Backend;
 use crate::models::{self, Card, Network, Run};
@@ -32,6 +33,8 @@ pub(super) struct Loaded {
     pub network: Network,
     /// Whether its weights are random and have not been trained.
     pub random: bool,
+    /// How it is run when nobody says otherwise.
+    pub adapt: Mode,
 }
 
 #[derive(Default, Deserialize)]
@@ -41,6 +44,8 @@ struct BeginOptions {
     tile: Option<usize>,
     strength: Option<f32>,
     seed: Option<u64>,
+    /// Name of a mode.
+    adapt: Option<String>,
 }
 
 #[wasm_bindgen]
@@ -72,7 +77,8 @@ impl Engine {
         let card = models::card(model).map_err(js_error)?;
         let state = StateDict::read(weights).map_err(js_error)?;
         let network = Network::load(card.id, &state, &self.device).map_err(js_error)?;
-        self.loaded = Some(Loaded { card, network, random: false });
+        let adapt = Mode::noted(&state).map_err(js_error)?;
+        self.loaded = Some(Loaded { card, network, random: false, adapt });
         Ok(())
     }
 
@@ -83,7 +89,7 @@ impl Engine {
     pub fn random(&mut self, model: &str, preset: &str, seed: u64) -> Result<(), JsValue> {
         let card = models::card(model).map_err(js_error)?;
         let network = Network::random(card.id, preset, seed, &self.device).map_err(js_error)?;
-        self.loaded = Some(Loaded { card, network, random: true });
+        self.loaded = Some(Loaded { card, network, random: true, adapt: Mode::Auto });
         Ok(())
     }
 
@@ -103,7 +109,7 @@ impl Engine {
     }
 
     /// Plans a run over a photo; nothing is computed yet. Options: `tile` (input pixels per tile, at
-    /// most), `strength` (0 to 1), `seed`.
+    /// most), `strength` (0 to 1), `seed`, `adapt` (`auto`, `plain`, `pd2` to `pd5`, `r3`).
     ///
     /// # Errors
     /// `option`; `model` when no network is loaded.
@@ -114,12 +120,15 @@ impl Engine {
             serde_wasm_bindgen::from_value(options)
                 .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?
         };
-        let Loaded { card, network, .. } = self.loaded()?;
+        let Loaded { card, network, adapt, .. } = self.loaded()?;
         let defaults = Options::default();
+        let asked = given.adapt.map_or(Ok(Mode::Auto), |name| name.parse()).map_err(js_error)?;
+        let adapt = if asked == Mode::Auto { adapt } else { asked };
         let options = Options {
             tile_pixels: given.tile,
             strength: given.strength.unwrap_or(defaults.strength),
             detail: defaults.detail,
+            adapt,
             run: Run { seed: given.seed.unwrap_or_default(), ..Run::default() },
         };
         denoise::Job::new(network, card, self.device.clone(), Arc::clone(&photo.inner), options)
@@ -166,6 +175,21 @@ impl Job {
         self.inner.plan().overlap
     }
 
+    /// How the network is run: `plain`, `pd2`, `pd2+r3`, `pd2+detail` and the like.
+    #[wasm_bindgen(getter)]
+    pub fn adapt(&self) -> String {
+        self.inner.adapt().to_string()
+    }
+
+    /// The noise of the photo: a [`NoiseEstimate`](crate::noise::NoiseEstimate) as a plain object.
+    ///
+    /// # Errors
+    /// Never, short of a bug.
+    #[wasm_bindgen(getter)]
+    pub fn noise(&self) -> Result<JsValue, JsValue> {
+        to_js(self.inner.noise())
+    }
+
     /// What a [`TileWorker`] for this run has to be made with.
     ///
     /// # Errors
@@ -180,14 +204,16 @@ impl Job {
         self.inner.overview().map_or(JsValue::UNDEFINED, |planar| planar_object(&planar).into())
     }
 
-    /// The work for one tile: `{width, height, data}` of the window that the network sees, and `{index, core}`.
+    /// The work for one tile: `{width, height, data}` of the window that the network sees, and
+    /// `{index, at, core}`.
     ///
     /// # Errors
     /// `option` when there is no such tile.
     pub fn task(&self, index: usize) -> Result<JsValue, JsValue> {
-        let Task { window, core, .. } = self.inner.task(index).map_err(js_error)?;
+        let Task { at, window, core, .. } = self.inner.task(index).map_err(js_error)?;
         let object = planar_object(&window);
         set(&object, "index", index as u32);
+        set(&object, "at", Array::of2(&(at[0] as u32).into(), &(at[1] as u32).into()));
         set(&object, "core", rect_object(core));
         Ok(object.into())
     }
@@ -249,7 +275,9 @@ impl TileWorker {
             width: number(&core, "width")?,
             height: number(&core, "height")?,
         };
-        let task = Task { index, window: planar(&task)?, core };
+        let at = get(&task, "at")?;
+        let at = [number(&at, "0")?, number(&at, "1")?];
+        let task = Task { index, at, window: planar(&task)?, core };
         let block = self.inner.denoise(task).await.map_err(js_error)?;
         Ok(planar_object(&block).into())
     }

@@ -45,8 +45,8 @@ impl Engine {
     /// # Errors
     /// `option`; `model` when no network is loaded.
     pub fn train(&self, shots: Vec<Photo>, clean: Vec<Photo>, options: JsValue) -> Result<Trainer, JsValue> {
-        let Loaded { card, network, random } = self.loaded()?;
-        let options = read_options(options, random).map_err(js_error)?;
+        let Loaded { card, network, random, adapt } = self.loaded()?;
+        let options = train::Options { adapt, ..read_options(options, random).map_err(js_error)? };
         let shots: Vec<_> = shots.into_iter().map(|photo| photo.inner).collect();
         let clean = clean.first().map(|photo| &*photo.inner);
         let inner = train::Trainer::new(network, card, self.device.clone(), &shots, clean, options)
@@ -64,6 +64,7 @@ impl Engine {
         let weights = tuned.to_safetensors(trainer.card, &base, Precision::F32).await.map_err(js_error)?;
         if let Some(loaded) = &mut self.loaded {
             loaded.random &= !tuned.kept;
+            loaded.adapt = tuned.adapt;
             loaded.network = tuned.network;
         }
         Ok(Adopted { kept: tuned.kept, weights })
@@ -132,8 +133,8 @@ impl Trainer {
         height: usize,
     ) -> Result<Vec<u8>, JsValue> {
         let part = part(&photo.inner, [x, y, width, height]).map_err(js_error)?;
-        let options = Options { run: self.run, ..Options::default() };
-        let network = self.inner.current();
+        let (network, adapt) = self.inner.current();
+        let options = Options { run: self.run, adapt, ..Options::default() };
         let mut job =
             Job::new(network, self.card, self.device.clone(), Arc::new(part), options).map_err(js_error)?;
         while job.step().await.map_err(js_error)?.is_some() {}

@@ -78,6 +78,7 @@ test("progress, tiles, info and every form of a result", async ({ page }) => {
   expect(got.info).toMatchObject({ device: "flex", reason: "It was asked for.", model: "noise2noise" });
   expect(got.run).toMatchObject({ device: "flex", tiles: 1 });
   expect(got.run.seconds).toBeGreaterThan(0);
+  expect(got.run.noise.channels).toHaveLength(3);
   expect(got.models).toContain("noise2noise");
 });
 
@@ -222,6 +223,7 @@ test("errors carry their code", async ({ page }) => {
         detail: await denoise(bytes, { detail: -1 }),
         tile: await denoise(bytes, { tile: 0.5 }),
         workers: await create({ workers: 0 }),
+        adapt: await denoise(bytes, { adapt: "pd9" }),
         disposed: "",
       };
       const result = await denoiser.denoise(bytes);
@@ -244,6 +246,7 @@ test("errors carry their code", async ({ page }) => {
     detail: "option",
     tile: "option",
     workers: "option",
+    adapt: "option",
     disposed: "canceled",
   });
 });

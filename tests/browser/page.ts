@@ -19,6 +19,9 @@ export class UnnoisePage {
   /** Why Denoise is disabled. */
   readonly hint: Locator;
   readonly device: Locator;
+  readonly adapt: Locator;
+  /** Noise of the photo, and what was done about it. */
+  readonly noise: Locator;
   readonly engine: Locator;
   readonly divider: Locator;
 
@@ -35,6 +38,8 @@ export class UnnoisePage {
     this.weights = page.locator("#weights-about");
     this.hint = page.locator("#denoise-hint");
     this.device = page.getByRole("combobox", { name: "Runs on" });
+    this.adapt = page.getByRole("combobox", { name: "Adapts to the noise" });
+    this.noise = page.locator("#noise-about");
     this.engine = page.locator("#device-about");
     this.divider = page.getByRole("slider", { name: /Boundary/ });
   }

@@ -1,7 +1,9 @@
 import {
   UnnoiseError,
   models,
+  type AdaptMode,
   type Denoiser,
+  type DenoiseOptions,
   type DenoiseResult,
   type DeviceChoice,
   type ModelCard,
@@ -78,7 +80,7 @@ export class App {
   }
 
   /** Denoises the photo on screen. */
-  async denoise(): Promise<void> {
+  async denoise(adapt: AdaptMode): Promise<void> {
     const photo = this.#photo;
     if (!photo || this.#run || this.#waiting) return;
     const run = new AbortController();
@@ -87,7 +89,7 @@ export class App {
       await this.#forgetResult();
       const denoiser = await this.#engines.get();
       run.signal.throwIfAborted();
-      const result = await this.#pump(denoiser, photo, run.signal);
+      const result = await this.#pump(denoiser, photo, { adapt, signal: run.signal });
       this.#engines.keep(denoiser, result);
       this.#panel.showResult(result);
       this.#panel.showEngine(denoiser.info());
@@ -184,12 +186,16 @@ export class App {
     this.#panel.setStatus("");
   }
 
-  async #pump(denoiser: Denoiser, photo: Photo, signal: AbortSignal): Promise<DenoiseResult> {
+  async #pump(
+    denoiser: Denoiser,
+    photo: Photo,
+    options: Pick<DenoiseOptions, "adapt" | "signal">,
+  ): Promise<DenoiseResult> {
     this.#stage.startResult(cardOf(denoiser.info().model).scale);
     this.#runStart = performance.now();
     const painted: Promise<void>[] = [];
     const result = await denoiser.denoise(photo.file, {
-      signal,
+      ...options,
       onProgress: (progress) => {
         this.#panel.showProgress(progress, (performance.now() - this.#runStart) / 1000);
       },

@@ -1,3 +1,5 @@
+import type { NoiseEstimate } from "unnoise";
+
 /** `1403814` as `1.4 MB`. */
 export function bytes(count: number): string {
   return count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`;
@@ -24,4 +26,15 @@ export function count(value: number): string {
 /** `IMG_1.jpg` as `IMG_1-denoised.png`. */
 export function resultName(name: string): string {
   return `${name.replace(/\.[^.]*$/, "") || "photo"}-denoised.png`;
+}
+
+/** The noise of a photo, and how the network was run on it. */
+export function noise({ sigma }: NoiseEstimate, adapt: string): string {
+  const [pd, ...steps] = adapt.split("+");
+  const words = [
+    pd === "plain" ? "denoised as it is" : `denoised ${pd?.replace("pd", "") ?? ""} pixels apart`,
+  ];
+  if (steps.includes("r3")) words.push("refined (R3)");
+  if (steps.includes("detail")) words.push("detail kept");
+  return `Noise: about ${(255 * sigma).toFixed(1)} of 255; ${words.join(", ")}.`;
 }

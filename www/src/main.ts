@@ -1,7 +1,7 @@
 import "./styles/base.css";
 import "./styles/stage.css";
 import "./styles/panel.css";
-import type { DeviceChoice } from "unnoise";
+import type { AdaptMode, DeviceChoice } from "unnoise";
 import { App } from "./app";
 import { byId } from "./dom";
 import { initIntake, initPicker, isWeights } from "./intake";
@@ -31,7 +31,7 @@ initIntake({
   },
 });
 
-on(panel.denoise, "click", () => app.denoise());
+on(panel.denoise, "click", () => app.denoise(panel.adapt.value as AdaptMode));
 on(panel.cancel, "click", () => {
   app.cancel();
 });

@@ -19,6 +19,7 @@ export class Panel {
   readonly strength = byId("strength", HTMLInputElement);
   readonly model = byId("model", HTMLSelectElement);
   readonly device = byId("device", HTMLSelectElement);
+  readonly adapt = byId("adapt", HTMLSelectElement);
   readonly weightsOpen = byId("weights-open", HTMLButtonElement);
   readonly weightsFile = byId("weights-file", HTMLInputElement);
   readonly weightsReset = byId("weights-reset", HTMLButtonElement);
@@ -60,7 +61,7 @@ export class Panel {
     this.denoise.hidden = running;
     this.cancel.hidden = !running;
     if (hadFocus) (running ? this.cancel : this.denoise).focus();
-    const settings = [this.model, this.device, this.weightsOpen, this.weightsReset];
+    const settings = [this.model, this.device, this.adapt, this.weightsOpen, this.weightsReset];
     for (const control of settings) control.disabled = activity !== "idle";
     this.#progress.hidden = activity === "idle";
     this.#progress.removeAttribute("value");
@@ -97,6 +98,7 @@ export class Panel {
     const rate = format.seconds(info.secondsPerMegapixel);
     const device = DEVICE_NAMES[info.device] ?? info.device;
     const size = scale > 1 ? ` · enlarged to ${width} × ${height}` : "";
+    byId("noise-about", HTMLElement).textContent = format.noise(info.noise, info.adapt);
     this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel${size}`);
   }
 

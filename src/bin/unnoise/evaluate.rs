@@ -54,6 +54,8 @@ struct Report {
 #[derive(Serialize)]
 struct Row {
     name: String,
+    /// How the network was run.
+    adapt: String,
     #[serde(flatten)]
     scores: Scores,
     /// PSNR before fine-tuning, and whether the tuned network was kept.
@@ -96,21 +98,21 @@ pub fn run(args: &Args) -> Result<()> {
     for (index, (path, clean)) in files.iter().enumerate().step_by(args.every.max(1)) {
         let sample = read_sample(path, clean.as_deref(), args, index)?;
         let start = Instant::now();
-        let mut denoised = engine.denoise(sample.noisy.clone(), 1.0)?;
+        let (mut denoised, mut adapt) = engine.denoise(sample.noisy.clone(), 1.0)?;
         let mut seconds = start.elapsed().as_secs_f64();
         let mut tuning = None;
         if args.fine_tune {
             let psnr_before = psnr(&denoised, &sample.clean)?;
-            let before = engine.network.clone();
+            let before = (engine.network.clone(), engine.adapt);
             let shots = [Arc::new(sample.noisy.clone())];
             let tuned = args.training.run(&engine, &shots, None)?;
             let (kept, best_step) = (tuned.kept, tuned.progress.best_step);
             let seconds_tuning = tuned.progress.seconds;
-            engine.network = tuned.network;
+            (engine.network, engine.adapt) = (tuned.network, tuned.adapt);
             let start = Instant::now();
-            denoised = engine.denoise(sample.noisy.clone(), 1.0)?;
+            (denoised, adapt) = engine.denoise(sample.noisy.clone(), 1.0)?;
             seconds = start.elapsed().as_secs_f64();
-            engine.network = before;
+            (engine.network, engine.adapt) = before;
             tuning = Some(Tuning { psnr_before, kept, best_step, seconds_tuning });
         }
         let scores = Scores {
@@ -120,7 +122,7 @@ pub fn run(args: &Args) -> Result<()> {
             ssim: ssim(&denoised, &sample.clean)?,
             seconds,
         };
-        images.push(Row { name: sample.name, scores, tuning });
+        images.push(Row { name: sample.name, adapt: adapt.to_string(), scores, tuning });
         if !args.json {
             print_row(&images[images.len() - 1]);
         }
@@ -201,13 +203,13 @@ fn mean(rows: &[Row]) -> Scores {
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_row(Row { name, scores: s, tuning }: &Row) {
+fn print_row(Row { name, adapt, scores: s, tuning }: &Row) {
     let before = tuning.map_or(String::new(), |t| {
         let what = if t.kept { format!("kept, step {}", t.best_step) } else { "reverted".to_string() };
         format!("   before tuning {:6.2} dB, {what}, {:.0} s", t.psnr_before, t.seconds_tuning)
     });
     println!(
-        "{name:40} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s{before}",
+        "{name:40} {adapt:10} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s{before}",
         s.psnr_noisy, s.psnr, s.ssim_noisy, s.ssim, s.seconds
     );
 }
@@ -222,7 +224,8 @@ fn print_report(report: Report, json: bool) -> Result<()> {
         let before = tunings.iter().map(|t| t.psnr_before).sum::<f64>() / count;
         let kept = tunings.iter().filter(|t| t.kept).count();
         let seconds = tunings.iter().map(|t| t.seconds_tuning).sum::<f64>() / count;
-        print_row(&Row { name: "mean".into(), scores: report.mean, tuning: None });
+        let adapt = String::new();
+        print_row(&Row { name: "mean".into(), adapt, scores: report.mean, tuning: None });
         if !tunings.is_empty() {
             println!("before tuning {before:.3} dB; kept {kept} of {}; {seconds:.0} s each", tunings.len());
         }

@@ -69,6 +69,7 @@ impl Training {
             learning_rate: self.learning_rate,
             batch: self.batch,
             patch: self.patch,
+            adapt: engine.adapt,
             ..Options::default()
         };
         let network = engine.network.clone();

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use unnoise::adapt::{Adapt, Mode};
 use unnoise::denoise::{Job, Options};
 use unnoise::device::Backend;
 use unnoise::models::{self, Card, Network};
@@ -55,6 +56,10 @@ struct Engine {
     /// Input pixels per tile, at most
     #[arg(long, value_name = "PIXELS")]
     tile: Option<usize>,
+    /// How the network is run: plain, on pixel-shuffle downsampled phases (pd2 to pd5), these with random replacement
+    /// (r3), or as the noise of the photo wants it (auto)
+    #[arg(long, value_name = "MODE", default_value = "auto")]
+    adapt: Mode,
 }
 
 /// A network, ready to run.
@@ -67,6 +72,7 @@ struct Loaded {
     random: bool,
     /// Name of what it came from, for notes.
     base: String,
+    adapt: Mode,
 }
 
 impl Engine {
@@ -85,25 +91,28 @@ impl Engine {
         let device = pollster::block_on(self.device.open())?;
         let network = Network::load(card.id, &state, &device).map_err(|e| e.context(path.display()))?;
         let base = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Loaded { card, network, device, tile_pixels: self.tile, random: false, base })
+        // Tuned weights say how they want to be run.
+        let adapt = if self.adapt == Mode::Auto { Mode::noted(&state)? } else { self.adapt };
+        Ok(Loaded { card, network, device, tile_pixels: self.tile, random: false, base, adapt })
     }
 
     fn load_random(&self, card: &'static Card, preset: &str) -> Result<Loaded> {
         let device = pollster::block_on(self.device.open())?;
         let network = Network::random(card.id, preset, 0, &device)?;
         let base = format!("random weights, {preset}");
-        Ok(Loaded { card, network, device, tile_pixels: self.tile, random: true, base })
+        let (tile_pixels, adapt) = (self.tile, self.adapt);
+        Ok(Loaded { card, network, device, tile_pixels, random: true, base, adapt })
     }
 }
 
 impl Loaded {
-    fn denoise(&self, photo: Photo, strength: f32) -> Result<Photo> {
+    fn denoise(&self, photo: Photo, strength: f32) -> Result<(Photo, Adapt)> {
         self.denoise_with(photo, Options { strength, ..Options::default() })
     }
 
-    /// Denoises a photo, with a progress bar where there is a terminal.
-    fn denoise_with(&self, photo: Photo, options: Options) -> Result<Photo> {
-        let options = Options { tile_pixels: self.tile_pixels, ..options };
+    /// Denoises a photo, with a progress bar where there is a terminal. Also tells how the network was run.
+    fn denoise_with(&self, photo: Photo, options: Options) -> Result<(Photo, Adapt)> {
+        let options = Options { tile_pixels: self.tile_pixels, adapt: self.adapt, ..options };
         let mut job = Job::new(self.network.clone(), self.card, self.device.clone(), photo.into(), options)?;
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tiles, {eta} left")?;
         let bar = ProgressBar::new(job.plan().tiles.len() as u64).with_style(style);
@@ -112,7 +121,8 @@ impl Loaded {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok(job.finish()?)
+        let adapt = job.adapt();
+        Ok((job.finish()?, adapt))
     }
 }
 

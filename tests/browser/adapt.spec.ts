@@ -1,0 +1,43 @@
+/** How the network is run depends on the noise of the photo, and on what the user wants. */
+import { photo } from "./files";
+import { expect, test } from "./page";
+import { worstDifference } from "./pixels";
+import { writePng } from "./png";
+
+/** A gray photo with noise that spreads over 3x3 pixels, as that of cameras does. */
+function blotchy(size: number) {
+  let state = 7;
+  const white = Array.from({ length: (size + 2) ** 2 * 3 }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state >>> 24) - 128;
+  });
+  const data = new Uint8Array(size * size * 3).map((_, i) => {
+    const [c, x, y] = [i % 3, Math.floor(i / 3) % size, Math.floor(i / 3 / size)];
+    let sum = 0;
+    for (let k = 0; k < 9; k++) {
+      sum += white[((y + Math.floor(k / 3)) * (size + 2) + x + (k % 3)) * 3 + c] ?? 0;
+    }
+    return 128 + sum / 9;
+  });
+  return { name: "blotchy.png", mimeType: "image/png", buffer: writePng(size, size, data) };
+}
+
+test("correlated noise is seen and taken apart, unless the user says otherwise", async ({ app }) => {
+  await app.show(blotchy(96));
+  await app.denoise();
+  await expect(app.noise).toHaveText(
+    /^Noise: about \d+\.\d of 255; denoised [23] pixels apart, detail kept\.$/,
+  );
+  const apart = (await app.download()).picture;
+
+  await app.adapt.selectOption("plain");
+  await app.denoise();
+  await expect(app.noise).toHaveText(/; denoised as it is\.$/);
+  expect(worstDifference(apart, (await app.download()).picture)).toBeGreaterThan(1);
+});
+
+test("white noise is left as it is", async ({ app }) => {
+  await app.show(photo(96, 96));
+  await app.denoise();
+  await expect(app.noise).toHaveText(/; denoised as it is\.$/);
+});
