@@ -1,13 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { absolute, folder } from "./download.js";
 import { UnnoiseError, canceled, throwIfAborted, untilAborted } from "./errors.js";
+import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
 import { toSource } from "./input.js";
 import { Link, type Hooks } from "./link.js";
 import { findModel } from "./models.js";
-import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, Source } from "./protocol.js";
+import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, Source, TrainArgs } from "./protocol.js";
 import { DenoiseResult, checkShare } from "./result.js";
 import { runTiles } from "./run.js";
 import { Team, workerCount } from "./team.js";
+import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
 import type {
   AdaptMode,
   CreateOptions,
@@ -20,7 +22,6 @@ import type {
   RunInfo,
   WasmSource,
 } from "./types.js";
-import { loadOwn, loadShipped } from "./weights.js";
 
 const ADAPTS: readonly string[] = ["auto", "plain", "pd2", "pd3", "pd4", "pd5", "r3"];
 const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
@@ -47,12 +48,14 @@ export class Denoiser {
   readonly #wasm: OpenArgs["wasm"];
   readonly #workers: number | undefined;
   #link: Link | undefined;
-  #weights: Uint8Array<ArrayBuffer> | undefined;
+  /** The weights in use, and those that it was created with. */
+  #weights: HeldWeights | undefined;
+  #created: HeldWeights | undefined;
   #session: Promise<Session> | undefined;
   #opened: Session | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #gpuFailure: string | undefined;
-  #disposed = false;
+  readonly #life = new AbortController();
 
   private constructor(card: ModelCard | undefined, options: CreateOptions) {
     this.#card = card;
@@ -69,7 +72,7 @@ export class Denoiser {
    */
   static async create(options: CreateOptions = {}): Promise<Denoiser> {
     throwIfAborted(options.signal);
-    const { model, weights, weightsUrl, sha256, cache = true, signal, onProgress } = options;
+    const { model, weights, cache = true, signal, onProgress } = options;
     const recognise = model === undefined && weights !== undefined;
     const denoiser = new Denoiser(recognise ? undefined : findModel(model), options);
     const hooks = {
@@ -78,12 +81,8 @@ export class Denoiser {
       signal,
       cache,
     };
-    const bytes =
-      weights === undefined
-        ? loadShipped(findModel(model), weightsUrl, hooks)
-        : loadOwn(weights, sha256, hooks);
     try {
-      await denoiser.#connect(bytes, { signal, onProgress });
+      await denoiser.#connect(loadHeld(options, hooks), { signal, onProgress });
       return denoiser;
     } catch (thrown) {
       denoiser.dispose();
@@ -118,17 +117,65 @@ export class Denoiser {
   async denoise(input: ImageInput, options: DenoiseOptions = {}): Promise<DenoiseResult> {
     const args = checkRunOptions(options);
     const source = await toSource(input, options.signal);
-    const mine = this.#turn.then(() => this.#denoise(source, args, options));
-    this.#turn = mine.catch(() => undefined);
+    const mine = this.#inTurn(() => this.#denoise(source, args, options));
     return untilAborted(mine, options.signal);
+  }
+
+  /**
+   * Fine-tunes the network on a noisy photo (or several of one scene): it learns from the photo alone, and is judged by
+   * parts that it does not learn from. Afterwards the denoiser has the best network of the run, or the one from before
+   * where none was better. Takes its turn among the calls of `denoise`.
+   *
+   * What is returned can be awaited, iterated over, paused and stopped. It rejects with `UnnoiseError` as `denoise` does,
+   * and the network stays as it was.
+   */
+  fineTune(photo: ImageInput | readonly ImageInput[], options: FineTuneOptions = {}): FineTuning {
+    const run = new TuningRun(options, this.#life.signal);
+    const { signal } = run;
+    const tune = async () => {
+      const training = trainingOptions(options);
+      const inputs = [photo].flat() as ImageInput[];
+      const shots = await Promise.all(inputs.map((input) => toSource(input, signal)));
+      const clean = options.clean === undefined ? undefined : await toSource(options.clean, signal);
+      const mine = this.#inTurn(() => this.#fineTune({ shots, clean, options: training }, run));
+      return untilAborted(mine, signal);
+    };
+    return new FineTuning(run, tune());
+  }
+
+  /**
+   * The weights in use as a safetensors file: the tuned ones, or those that it was created with.
+   *
+   * @throws `UnnoiseError` `canceled`, `device`, `internal`
+   */
+  async exportWeights(): Promise<Blob> {
+    const held = this.#weights?.weights;
+    const bytes =
+      held && isSafetensors(held) ? held : (await (await this.#live()).link.call("export", {})).weights;
+    return new Blob([bytes], { type: "application/octet-stream" });
+  }
+
+  /**
+   * Goes back to the weights that it was created with. Takes its turn among the calls of `denoise`.
+   *
+   * @throws `UnnoiseError` `canceled`, `internal`
+   */
+  revert(): Promise<void> {
+    return this.#inTurn(async () => {
+      const session = await this.#live();
+      if (!this.#created || this.#weights === this.#created) return;
+      await session.link.call("load", { model: session.card.id, weights: this.#created.weights });
+      this.#hold(session, this.#created);
+    });
   }
 
   /** Ends the workers and frees all they held, results included. Calls under way are rejected with `canceled`. */
   dispose(): void {
-    this.#disposed = true;
+    this.#life.abort();
     this.#opened?.team.close();
     this.#opened = undefined;
     this.#weights = undefined;
+    this.#created = undefined;
     this.#link?.close(disposedError());
     this.#session = undefined;
   }
@@ -176,6 +223,43 @@ export class Denoiser {
     }
   }
 
+  async #fineTune(args: TrainArgs, run: TuningRun): Promise<FineTuned> {
+    throwIfAborted(run.signal);
+    const session = await this.#live();
+    const { link, engine, card } = session;
+    const { job, progress } = await link.call("train", args, run);
+    // So that the worker is not ended while nothing but this, paused, would be lost.
+    link.retain(job);
+    try {
+      const last = await run.learn(link, job, progress, card.scale);
+      run.commit();
+      const base = this.#weights?.name ?? card.id;
+      const { kept, weights } = await link.call("adopt", { job, base });
+      if (kept) this.#hold(session, { weights, name: `${base}, tuned` });
+      const { objective, bestStep, step: steps, scores, seconds } = last;
+      return { ...engine.info, model: card.id, kept, objective, bestStep, steps, scores, seconds };
+    } finally {
+      link.release(job);
+      void this.#reap(link);
+    }
+  }
+
+  /** Goes on with other weights, which the worker has already; its helpers have to start anew. */
+  #hold(session: Session, held: HeldWeights): void {
+    const { engine, card } = session;
+    session.team.close();
+    this.#weights = held;
+    this.#opened = { ...session, team: new Team({ engine, model: card.id, weights: held.weights }) };
+    this.#session = Promise.resolve(this.#opened);
+  }
+
+  /** Does something when all that was asked for before is done. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
   /** Workers to share the tiles, if that makes sense. */
   async #helpers({ engine, team }: Session, tiles: number): Promise<readonly Link[]> {
     const count = Math.min(tiles, workerCount(engine.info.device, this.#workers));
@@ -185,7 +269,7 @@ export class Denoiser {
   /** The worker; another one where the last one crashed, or is stuck in a call that was aborted. */
   async #live(): Promise<Session> {
     if (this.#link) await this.#reap(this.#link);
-    if (this.#disposed || !this.#weights) throw disposedError();
+    if (!this.#weights) throw disposedError();
     return this.#session ?? this.#connect(Promise.resolve(this.#weights), {});
   }
 
@@ -193,7 +277,7 @@ export class Denoiser {
     if ((await link.reap()) && this.#link === link) this.#session = undefined;
   }
 
-  #connect(weights: Promise<Uint8Array<ArrayBuffer>>, hooks: Hooks): Promise<Session> {
+  #connect(weights: Promise<HeldWeights>, hooks: Hooks): Promise<Session> {
     const session = this.#open(weights, hooks);
     this.#session = session;
     session.catch(() => {
@@ -203,7 +287,7 @@ export class Denoiser {
   }
 
   /** Starts a worker: its engine downloads while the weights do. */
-  async #open(weights: Promise<Uint8Array<ArrayBuffer>>, hooks: Hooks): Promise<Session> {
+  async #open(weights: Promise<HeldWeights>, hooks: Hooks): Promise<Session> {
     const link = new Link(() => {
       this.#crashed();
     });
@@ -214,12 +298,14 @@ export class Denoiser {
     hooks.signal?.addEventListener("abort", stop);
     try {
       const args = { device: this.#device, gpuFailure: this.#gpuFailure, wasm: this.#wasm };
-      const [engine, bytes] = await Promise.all([link.call("open", args, hooks), weights]);
-      const { model } = await link.call("load", { model: this.#card?.id, weights: bytes }, hooks);
+      const [engine, held] = await Promise.all([link.call("open", args, hooks), weights]);
+      const { model } = await link.call("load", { model: this.#card?.id, weights: held.weights }, hooks);
       const card = findModel(model);
       this.#card = card;
-      this.#weights = bytes;
-      const session = { link, engine, card, team: new Team({ engine, model, weights: bytes }) };
+      this.#weights = held;
+      this.#created ??= held;
+      const team = new Team({ engine, model, weights: held.weights });
+      const session = { link, engine, card, team };
       this.#opened?.team.close();
       this.#opened = session;
       return session;

@@ -14,8 +14,16 @@
 export { cache, type CachedFile } from "./cache.js";
 export { Denoiser } from "./client.js";
 export { UnnoiseError, type ErrorCode } from "./errors.js";
-export { models } from "./models.js";
+export { models, objectives } from "./models.js";
 export { DenoiseResult } from "./result.js";
+export {
+  FineTuning,
+  type Area,
+  type FineTuneOptions,
+  type FineTuned,
+  type ObjectiveCard,
+  type TuningProgress,
+} from "./tuning.js";
 export type {
   AdaptMode,
   CreateOptions,

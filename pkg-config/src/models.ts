@@ -1,10 +1,21 @@
 import { UnnoiseError } from "./errors.js";
-import { cards } from "./shipped.js";
+import { cards, objectiveCards } from "./shipped.js";
+import type { ObjectiveCard } from "./tuning.js";
 import type { ModelCard } from "./types.js";
 
 /** The models there are, as cards. */
 export function models(): readonly ModelCard[] {
   return cards;
+}
+
+/**
+ * What networks can be fine-tuned by, as cards: everything, or what suits one model, its default first.
+ *
+ * @throws `UnnoiseError` `model` when there is none of that name.
+ */
+export function objectives(model?: string): readonly ObjectiveCard[] {
+  if (model === undefined) return objectiveCards;
+  return findModel(model).objectives.flatMap((id) => objectiveCards.filter((card) => card.id === id));
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
+import type { Area, LearningProgress } from "./tuning.js";
 import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Progress } from "./types.js";
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
@@ -31,6 +32,33 @@ export interface OpenedEngine {
   readonly info: Omit<EngineInfo, "model">;
   readonly artifact: Artifact;
   readonly module: WebAssembly.Module;
+}
+
+/** Random weights: the same numbers make them again. */
+export interface RandomWeights {
+  readonly preset: string;
+  readonly seed: number;
+}
+
+/** What a network is loaded from: a file of weights, or nothing but a seed. */
+export type NetworkWeights = Uint8Array<ArrayBuffer> | RandomWeights;
+
+/** How to fine-tune. */
+export interface TrainingOptions {
+  readonly objective: string | undefined;
+  readonly steps: number | undefined;
+  readonly seconds: number | undefined;
+  readonly seed: number | undefined;
+  readonly learningRate: number | undefined;
+  readonly batch: number | undefined;
+  readonly patch: number | undefined;
+}
+
+/** What a network is to learn from, and how. */
+export interface TrainArgs {
+  readonly shots: readonly Source[];
+  readonly clean: Source | undefined;
+  readonly options: TrainingOptions;
 }
 
 /** A view of a result that the worker keeps. */
@@ -90,7 +118,7 @@ interface JobArgs {
 export interface Calls {
   open: { args: OpenArgs; value: OpenedEngine };
   /** Without a model, the weights tell which it is. */
-  load: { args: { model: string | undefined; weights: Uint8Array }; value: { model: string } };
+  load: { args: { model: string | undefined; weights: NetworkWeights }; value: { model: string } };
   decode: {
     args: { source: Source };
     value: {
@@ -121,6 +149,19 @@ export interface Calls {
   /** Readies this worker for tiles of a job elsewhere. */
   help: { args: { run: unknown; overview: Block | undefined }; value: object };
   infer: { args: { task: Task }; value: Block };
+  /** Plans fine-tuning; the run of it is a job as well. */
+  train: { args: TrainArgs; value: { job: number; progress: LearningProgress } };
+  /** Learns for a while, at least a step; without progress there is nothing left to do. */
+  learn: { args: { job: number; milliseconds: number }; value: { progress: LearningProgress | undefined } };
+  /** A part of the photo as it would be denoised now. */
+  preview: { args: { job: number; area: Area }; value: { rgba: Uint8Array<ArrayBuffer> } };
+  /** Ends fine-tuning, and goes on with the network that it made, if it is better. */
+  adopt: {
+    args: { job: number; base: string };
+    value: { kept: boolean; weights: Uint8Array<ArrayBuffer> };
+  };
+  /** The weights of the network, as safetensors. */
+  export: { args: object; value: { weights: Uint8Array<ArrayBuffer> } };
   encode: {
     args: ResultView & { type: ImageType; quality: number | undefined };
     value: Uint8Array<ArrayBuffer>;

@@ -1,6 +1,6 @@
 import { canceled } from "./errors.js";
 import { Link } from "./link.js";
-import type { OpenedEngine } from "./protocol.js";
+import type { NetworkWeights, OpenedEngine } from "./protocol.js";
 import type { Device } from "./types.js";
 
 /** Memory that one worker may take with the largest tiles, GB. */
@@ -14,7 +14,7 @@ const PATIENCE = 30_000;
 export interface TeamSource {
   readonly engine: OpenedEngine;
   readonly model: string;
-  readonly weights: Uint8Array;
+  readonly weights: NetworkWeights;
 }
 
 /**

@@ -79,6 +79,10 @@ export interface ModelCard {
   readonly parameters: number;
   /** The objective it was published with. */
   readonly objective: string;
+  /** The objectives that suit it, see `objectives`. */
+  readonly objectives: readonly string[];
+  /** The objectives that it is fine-tuned by when none is named: with trained weights, and with random ones. */
+  readonly defaultObjectives: { readonly trained: string; readonly random: string };
   /** Configurations to start from, the published one among them. */
   readonly presets: readonly Preset[];
   /** The file that ships with the package, or `null` when the caller must bring one. */
@@ -131,6 +135,10 @@ export interface CreateOptions {
   readonly model?: string | undefined;
   /** Own weights, which must fit the `model` where one is named. Default: the file that ships with the package. */
   readonly weights?: WeightsInput | undefined;
+  /** Starts from random weights, to be trained by `fineTune`: one of the presets of the card, in place of `weights`. */
+  readonly preset?: string | undefined;
+  /** Seed of the random weights of a `preset`, an integer from 0 to 2^32 - 1. Default 0. */
+  readonly seed?: number | undefined;
   /** What computes. Default `auto`. */
   readonly device?: DeviceChoice | undefined;
   /** SHA-256 of own `weights`, hexadecimal: they are checked against it, and those of a URL are kept in the cache. */

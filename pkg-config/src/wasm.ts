@@ -1,4 +1,5 @@
-import type { Block, Task } from "./protocol.js";
+import type { Block, Task, TrainingOptions } from "./protocol.js";
+import type { LearningProgress } from "./tuning.js";
 import type { AdaptMode, ModelCard, NoiseEstimate } from "./types.js";
 
 /** A photo in wasm memory; whoever holds it frees it. */
@@ -50,16 +51,37 @@ export interface WasmTileWorker {
   free(): void;
 }
 
+/** A run of fine-tuning. */
+export interface WasmTrainer {
+  readonly progress: LearningProgress;
+  step(): Promise<LearningProgress | undefined>;
+  preview(x: number, y: number, width: number, height: number): Promise<Uint8Array>;
+  free(): void;
+}
+
+/** What came of fine-tuning. */
+export interface WasmAdopted {
+  readonly kept: boolean;
+  weights(): Uint8Array;
+  free(): void;
+}
+
 /** A device with a network on it. */
 export interface WasmEngine {
   readonly device: string;
   /** Keeps the network it had when it throws. */
   load(model: string, weights: Uint8Array): void;
+  random(model: string, preset: string, seed: bigint): void;
   worker(run: unknown, overview: Block | undefined): WasmTileWorker;
   begin(
     photo: WasmPhoto,
     options: { tile?: number; strength?: number; seed?: number; adapt?: AdaptMode },
   ): WasmJob;
+  /** Uses the photos up: they must not be freed afterwards. */
+  train(shots: WasmPhoto[], clean: WasmPhoto[], options: TrainingOptions): WasmTrainer;
+  /** Uses the trainer up. */
+  adopt(trainer: WasmTrainer, base: string): Promise<WasmAdopted>;
+  export(): Promise<Uint8Array>;
   free(): void;
 }
 

@@ -3,7 +3,7 @@ import { UnnoiseError, codeOf, messageOf } from "./errors.js";
 import { chooseDevice } from "./device.js";
 import { loadWasm } from "./engine.js";
 import type { CallName, CallRequest, Calls, Placed, Reply, Request, ResultView, Source } from "./protocol.js";
-import type { Wasm, WasmEngine, WasmJob, WasmPhoto, WasmTile, WasmTileWorker } from "./wasm.js";
+import type { Wasm, WasmEngine, WasmJob, WasmPhoto, WasmTile, WasmTileWorker, WasmTrainer } from "./wasm.js";
 
 type Handlers = {
   [K in CallName]: (args: Calls[K]["args"], id: number) => Promise<Calls[K]["value"]>;
@@ -21,6 +21,7 @@ const scope = globalThis as unknown as {
 const canceledIds = new Set<number>();
 const jobs = new Map<number, { readonly job: WasmJob; readonly original: WasmPhoto }>();
 const kept = new Map<number, Kept>();
+const trainers = new Map<number, WasmTrainer>();
 let running: { wasm: Wasm; engine: WasmEngine } | undefined;
 let helping: WasmTileWorker | undefined;
 let queue: Promise<unknown> = Promise.resolve();
@@ -47,6 +48,11 @@ const handlers: Handlers = {
 
   load({ model: asked, weights }) {
     const { wasm, engine: loading } = engine();
+    if (!(weights instanceof Uint8Array)) {
+      const model = asked ?? "";
+      loading.random(model, weights.preset, BigInt(weights.seed));
+      return Promise.resolve({ model });
+    }
     const model = asked ?? wasm.recognise(weights);
     loading.load(model, weights);
     return Promise.resolve({ model });
@@ -114,6 +120,43 @@ const handlers: Handlers = {
     return helping.denoise(task);
   },
 
+  async train({ shots, clean, options }, id) {
+    const photos = await toPhotos(clean ? [...shots, clean] : shots);
+    const twin = photos.splice(shots.length);
+    const trainer = engine().engine.train(photos, twin, options);
+    trainers.set(id, trainer);
+    return { job: id, progress: trainer.progress };
+  },
+
+  async learn({ job: id, milliseconds }) {
+    const trainer = training(id);
+    const end = performance.now() + milliseconds;
+    let progress = await trainer.step();
+    while (progress && performance.now() < end) {
+      const next = await trainer.step();
+      if (!next) break;
+      progress = next;
+    }
+    return { progress };
+  },
+
+  async preview({ job: id, area: { x, y, width, height } }) {
+    return { rgba: own(await training(id).preview(x, y, width, height)) };
+  },
+
+  async adopt({ job: id, base }) {
+    const trainer = training(id);
+    trainers.delete(id);
+    const adopted = await engine().engine.adopt(trainer, base);
+    const value = { kept: adopted.kept, weights: own(adopted.weights()) };
+    adopted.free();
+    return value;
+  },
+
+  async export() {
+    return { weights: own(await engine().engine.export()) };
+  },
+
   encode({ type, quality, ...view }) {
     const format = type.replace("image/", "") as "png" | "jpeg" | "webp" | "tiff";
     const percent = Math.max(1, Math.round(100 * (quality ?? 0.92)));
@@ -138,6 +181,12 @@ function begun(id: number): { job: WasmJob; original: WasmPhoto } {
   return found;
 }
 
+function training(id: number): WasmTrainer {
+  const found = trainers.get(id);
+  if (!found) throw new UnnoiseError("canceled", "This fine-tuning was given up.");
+  return found;
+}
+
 function placed({ x, y, width, height, rgba }: WasmTile, pixels: boolean): Placed {
   return { x, y, width, height, rgba: pixels ? own(rgba) : undefined };
 }
@@ -150,6 +199,18 @@ async function toPhoto(source: Source): Promise<WasmPhoto> {
   const { Photo } = engine().wasm;
   if (source.kind === "rgba") return Photo.fromRgba(source.width, source.height, source.data);
   return Photo.decode(new Uint8Array(await source.blob.arrayBuffer()));
+}
+
+/** All of the photos, or none. */
+async function toPhotos(sources: readonly Source[]): Promise<WasmPhoto[]> {
+  const photos: WasmPhoto[] = [];
+  try {
+    for (const source of sources) photos.push(await toPhoto(source));
+    return photos;
+  } catch (thrown) {
+    for (const photo of photos) photo.free();
+    throw thrown;
+  }
 }
 
 async function blended<T>(view: ResultView, use: (photo: WasmPhoto) => T): Promise<T> {
@@ -170,12 +231,14 @@ function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }
 
-/** Frees a job, or the result that it became. */
+/** Frees a job of any kind, or the result that it became. */
 function release(id: number): void {
   const unfinished = jobs.get(id);
   jobs.delete(id);
   unfinished?.job.free();
   unfinished?.original.free();
+  trainers.get(id)?.free();
+  trainers.delete(id);
   const pair = kept.get(id);
   kept.delete(id);
   pair?.original.free();

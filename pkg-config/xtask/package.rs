@@ -191,11 +191,11 @@ fn manifest(pkg: &Path) -> Result<()> {
     Ok(fs::write(pkg.join("package.json"), serde_json::to_string_pretty(&json)? + "\n")?)
 }
 
-/// The model cards, as the wasm itself tells them, in `models.json` and in `dist/shipped.js`. The latter spells out the
-/// URL of every file of weights: that is how bundlers see that it is needed.
+/// The cards of models and objectives, as the wasm itself tells them, in `models.json` (models only) and in
+/// `dist/shipped.js`. The latter spells out the URL of every file of weights: that is how bundlers see that it is needed.
 fn shipped(pkg: &Path) -> Result<()> {
     const SCRIPT: &str = "
-        import init, { cards } from './wasm/cpu/unnoise.js';
+        import init, { cards, objectives } from './wasm/cpu/unnoise.js';
         import { readFileSync, writeFileSync } from 'node:fs';
         await init({ module_or_path: readFileSync('wasm/cpu/unnoise_bg.wasm') });
         const json = JSON.stringify(cards(), null, 2);
@@ -203,7 +203,9 @@ fn shipped(pkg: &Path) -> Result<()> {
             `  ${JSON.stringify(file)}: () => new URL('../weights/${file}', import.meta.url),\\n`);
         writeFileSync('models.json', `${json}\\n`);
         writeFileSync('dist/shipped.js',
-            `export const cards = ${json};\\nexport const weightsUrls = {\\n${urls.join('')}};\\n`);";
+            `export const cards = ${json};\\n` +
+            `export const objectiveCards = ${JSON.stringify(objectives(), null, 2)};\\n` +
+            `export const weightsUrls = {\\n${urls.join('')}};\\n`);";
     tools::run(Command::new("node").args(["--input-type=module", "--eval", SCRIPT]).current_dir(pkg))
 }
 

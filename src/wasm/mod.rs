@@ -11,6 +11,8 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::Error;
+use crate::models::Card;
+use crate::objectives::Objective;
 use crate::weights::StateDict;
 
 /// Runs when the module is instantiated.
@@ -19,13 +21,41 @@ pub fn start() {
     console_error_panic_hook::set_once();
 }
 
+/// A network's card, with what it can be fine-tuned by.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelCard {
+    #[serde(flatten)]
+    card: &'static Card,
+    /// The objectives that suit it.
+    objectives: Vec<Objective>,
+    default_objectives: DefaultObjectives,
+}
+
+/// The objectives that are taken when none is named.
+#[derive(Serialize)]
+struct DefaultObjectives {
+    /// With trained weights.
+    trained: Objective,
+    /// With random ones.
+    random: Objective,
+}
+
+impl ModelCard {
+    fn of(card: &'static Card) -> Self {
+        let default = |random| Objective::default_of(card, random);
+        let default_objectives = DefaultObjectives { trained: default(false), random: default(true) };
+        Self { card, objectives: Objective::of(card), default_objectives }
+    }
+}
+
 /// The cards of all networks.
 ///
 /// # Errors
 /// Never, short of a bug.
 #[wasm_bindgen]
 pub fn cards() -> Result<JsValue, JsValue> {
-    to_js(crate::models::CARDS)
+    to_js(&crate::models::CARDS.iter().map(ModelCard::of).collect::<Vec<_>>())
 }
 
 /// The cards of all objectives.

@@ -11,6 +11,7 @@ use super::{js_error, to_js};
 use crate::denoise::{Job, Options};
 use crate::models::{Card, Run};
 use crate::objectives::Objective;
+use crate::photo;
 use crate::train;
 use crate::weights::Precision;
 use crate::{Error, Kind};
@@ -23,6 +24,8 @@ pub struct Trainer {
     card: &'static Card,
     device: burn::tensor::Device,
     run: Run,
+    /// The first shot, for previews.
+    photo: Arc<photo::Photo>,
 }
 
 #[derive(Default, Deserialize)]
@@ -48,26 +51,40 @@ impl Engine {
         let Loaded { card, network, random, adapt } = self.loaded()?;
         let options = train::Options { adapt, ..read_options(options, random).map_err(js_error)? };
         let shots: Vec<_> = shots.into_iter().map(|photo| photo.inner).collect();
+        let photo = shots.first().cloned().ok_or_else(|| js_error(no_shot()))?;
         let clean = clean.first().map(|photo| &*photo.inner);
         let inner = train::Trainer::new(network, card, self.device.clone(), &shots, clean, options)
             .map_err(js_error)?;
-        Ok(Trainer { inner, card, device: self.device.clone(), run: options.run })
+        Ok(Trainer { inner, card, device: self.device.clone(), run: options.run, photo })
     }
 
-    /// Takes over what a trainer has learned: the best network, or the one from before. The trainer is used up. Gives
-    /// `{kept, weights}`, the weights as a safetensors file with notes that name `base`.
+    /// Takes over what a trainer has learned, if that is better than the network from before. The trainer is used up. Gives
+    /// `{kept, weights}`, the tuned weights as a safetensors file with notes that name `base`.
     ///
     /// # Errors
     /// `device`.
     pub async fn adopt(&mut self, trainer: Trainer, base: String) -> Result<Adopted, JsValue> {
         let tuned = trainer.inner.finish();
+        if !tuned.kept {
+            return Ok(Adopted { kept: false, weights: Vec::new() });
+        }
         let weights = tuned.to_safetensors(trainer.card, &base, Precision::F32).await.map_err(js_error)?;
         if let Some(loaded) = &mut self.loaded {
-            loaded.random &= !tuned.kept;
+            loaded.random = false;
             loaded.adapt = tuned.adapt;
             loaded.network = tuned.network;
         }
-        Ok(Adopted { kept: tuned.kept, weights })
+        Ok(Adopted { kept: true, weights })
+    }
+
+    /// The weights of the loaded network as a safetensors file.
+    ///
+    /// # Errors
+    /// `device`; `model` when no network is loaded.
+    pub async fn export(&self) -> Result<Vec<u8>, JsValue> {
+        let network = self.loaded()?.network;
+        let state = network.export().await.map_err(js_error)?;
+        state.to_safetensors(Precision::F32).map_err(js_error)
     }
 }
 
@@ -81,10 +98,14 @@ pub struct Adopted {
 
 #[wasm_bindgen]
 impl Adopted {
-    /// The weights as a safetensors file; they can be taken once.
+    /// The tuned weights as a safetensors file; they can be taken once.
     pub fn weights(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.weights)
     }
+}
+
+fn no_shot() -> Error {
+    Error::new(Kind::Option, "there is no photo to learn from")
 }
 
 fn read_options(options: JsValue, random: bool) -> Result<train::Options, Error> {
@@ -109,7 +130,16 @@ fn read_options(options: JsValue, random: bool) -> Result<train::Options, Error>
 
 #[wasm_bindgen]
 impl Trainer {
-    /// Does a little, and tells how far it is (see `train::Progress`); `undefined` when there is nothing left to do.
+    /// How far it is (see `train::Progress`).
+    ///
+    /// # Errors
+    /// Never, short of a bug.
+    #[wasm_bindgen(getter)]
+    pub fn progress(&self) -> Result<JsValue, JsValue> {
+        to_js(self.inner.progress())
+    }
+
+    /// Does a little, and tells how far it is; `undefined` when there is nothing left to do.
     ///
     /// # Errors
     /// `device`, `internal`.
@@ -120,19 +150,12 @@ impl Trainer {
         }
     }
 
-    /// A part of a photo as the network denoises it at the moment: 8-bit RGBA.
+    /// A part of the (first) photo as the network denoises it at the moment: 8-bit RGBA.
     ///
     /// # Errors
     /// `device`, `internal`; `option` when the part does not lie in the photo.
-    pub async fn preview(
-        &self,
-        photo: &Photo,
-        x: usize,
-        y: usize,
-        width: usize,
-        height: usize,
-    ) -> Result<Vec<u8>, JsValue> {
-        let part = part(&photo.inner, [x, y, width, height]).map_err(js_error)?;
+    pub async fn preview(&self, x: usize, y: usize, width: usize, height: usize) -> Result<Vec<u8>, JsValue> {
+        let part = part(&self.photo, [x, y, width, height]).map_err(js_error)?;
         let (network, adapt) = self.inner.current();
         let options = Options { run: self.run, adapt, ..Options::default() };
         let mut job =
@@ -144,14 +167,11 @@ impl Trainer {
 }
 
 /// A part of a photo, without its alpha.
-fn part(
-    photo: &crate::photo::Photo,
-    [x, y, width, height]: [usize; 4],
-) -> Result<crate::photo::Photo, Error> {
+fn part(photo: &photo::Photo, [x, y, width, height]: [usize; 4]) -> Result<photo::Photo, Error> {
     let inside = |at: usize, length: usize, whole: usize| length > 0 && at + length <= whole;
     if !inside(x, width, photo.width()) || !inside(y, height, photo.height()) {
         let message = format!("{width}x{height} pixels at {x}, {y} do not lie in the photo");
         return Err(Error::new(Kind::Option, message));
     }
-    crate::photo::Photo::from_planar(&photo.window(x as isize, y as isize, width, height, photo.colors()))
+    photo::Photo::from_planar(&photo.window(x as isize, y as isize, width, height, photo.colors()))
 }
