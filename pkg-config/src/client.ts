@@ -134,8 +134,7 @@ export class Denoiser {
     const { signal } = run;
     const tune = async () => {
       const training = trainingOptions(options);
-      const inputs = [photo].flat() as ImageInput[];
-      const shots = await Promise.all(inputs.map((input) => toSource(input, signal)));
+      const shots = await Promise.all([photo].flat().map((input) => toSource(input, signal)));
       const clean = options.clean === undefined ? undefined : await toSource(options.clean, signal);
       const mine = this.#inTurn(() => this.#fineTune({ shots, clean, options: training }, run));
       return untilAborted(mine, signal);

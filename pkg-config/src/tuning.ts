@@ -113,6 +113,14 @@ export interface FineTuned extends EngineInfo {
   readonly seconds: number;
 }
 
+/** Reports that an iteration has not yet come to. */
+interface Inbox {
+  readonly waiting: TuningProgress[];
+  over: boolean;
+  /** Ends the waiting for more. */
+  wake: (() => void) | undefined;
+}
+
 /**
  * A run of fine-tuning. Awaiting it gives what came of it; iterating over it gives the reports (leaving the loop does
  * not stop the run).
@@ -150,24 +158,22 @@ export class FineTuning implements PromiseLike<FineTuned>, AsyncIterable<TuningP
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TuningProgress, void, undefined> {
-    const waiting: TuningProgress[] = [];
-    let over = false;
-    let wake = () => {};
+    const inbox: Inbox = { waiting: [], over: false, wake: undefined };
     const unsubscribe = this.#run.subscribe((progress) => {
-      waiting.push(progress);
-      wake();
+      inbox.waiting.push(progress);
+      inbox.wake?.();
     });
     const end = () => {
-      over = true;
-      wake();
+      inbox.over = true;
+      inbox.wake?.();
     };
     void this.#tuned.then(end, end);
     try {
       for (;;) {
-        const next = waiting.shift();
+        const next = inbox.waiting.shift();
         if (next) yield next;
-        else if (over) break;
-        else await new Promise<void>((resolve) => (wake = resolve));
+        else if (inbox.over) break;
+        else await new Promise<void>((resolve) => (inbox.wake = resolve));
       }
       await this.#tuned;
     } finally {
@@ -186,7 +192,7 @@ export class TuningRun {
   #paused = false;
   #stopped = false;
   /** Ends the waiting of a pause. */
-  #wake = () => {};
+  #wake: (() => void) | undefined;
 
   /** @param life says stop when the denoiser is disposed of */
   constructor(options: FineTuneOptions, life: AbortSignal) {
@@ -220,12 +226,12 @@ export class TuningRun {
 
   resume(): void {
     this.#paused = false;
-    this.#wake();
+    this.#wake?.();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#wake();
+    this.#wake?.();
   }
 
   subscribe(listener: (progress: TuningProgress) => void): () => void {
@@ -280,7 +286,7 @@ export class TuningRun {
 
   readonly #aborted = (): void => {
     this.#abort.abort(this.#signals.find(({ aborted }) => aborted)?.reason);
-    this.#wake();
+    this.#wake?.();
   };
 }
 
