@@ -10,6 +10,8 @@ import {
 } from "unnoise";
 import { Engines, type Choice } from "./engines";
 import * as format from "./format";
+import type { LearnPanel } from "./learn-panel";
+import { Learning } from "./learning";
 import type { Activity, Panel } from "./panel";
 import type { Stage } from "./stage";
 
@@ -19,16 +21,23 @@ interface Photo {
   readonly name: string;
 }
 
+/** What is said when something begins that takes a while. */
+const BEGINNINGS = { starting: "Starting the engine…", running: "Preparing…", learning: "" };
+
 /** What the page does. */
 export class App {
   readonly #stage: Stage;
   readonly #panel: Panel;
+  readonly #learnPanel: LearnPanel;
+  readonly #learning: Learning;
   readonly #engines: Engines;
   #photo: Photo | undefined;
   /** The network that was chosen and waits for a file of weights; the one before stays in use for reading photos. */
   #waiting: ModelCard | undefined;
   /** The last own weights of each network, by its id. */
   readonly #files = new Map<string, File>();
+  /** The network from before the last fine-tuning, to go back to. */
+  #before: Choice | undefined;
   #activity: Activity = "idle";
   #attempts = 0;
   #run: AbortController | undefined;
@@ -36,12 +45,15 @@ export class App {
   /** Counts the photos that were asked for: a later one overtakes those that are still being read. */
   #opened = 0;
 
-  constructor(stage: Stage, panel: Panel) {
+  constructor(stage: Stage, panel: Panel, learnPanel: LearnPanel) {
     this.#stage = stage;
     this.#panel = panel;
+    this.#learnPanel = learnPanel;
+    this.#learning = new Learning(stage, learnPanel);
     this.#engines = new Engines({ device: "auto" }, (progress) => {
       panel.showProgress(progress, 0);
     });
+    this.#showModel();
   }
 
   /** Shows the sample, drawn by the browser so that it is there at once, then starts the engine. */
@@ -98,6 +110,51 @@ export class App {
     this.#run = undefined;
   }
 
+  /** Fine-tunes the network on the photo on screen, then denoises the photo with what is kept. */
+  async learn(): Promise<void> {
+    const photo = this.#photo;
+    if (!photo || this.#run) return;
+    const run = new AbortController();
+    this.#run = run;
+    this.#learnPanel.begin();
+    const done = await this.#attempt("learning", () => this.#tune(photo, run.signal));
+    this.#run = undefined;
+    if (!done) this.#learnPanel.showNothing("The network from before stays.");
+    this.#showModel();
+    if (done) await this.denoise();
+  }
+
+  /** Ends the learning, and keeps what was best so far. */
+  stopLearning(): void {
+    this.#learning.stop();
+  }
+
+  /** Goes back to the network from before the last fine-tuning. */
+  async revert(): Promise<void> {
+    const before = this.#before;
+    if (!before) return;
+    const scratch = before.preset !== undefined;
+    const reverted = await this.#attempt("starting", async () => {
+      await this.#forgetResult();
+      const { model, weights, preset } = before;
+      await this.#switch({ model, weights, preset });
+      this.#learnPanel.showNothing("Back to the network from before.");
+    });
+    if (!reverted) return;
+    this.#before = undefined;
+    if (scratch) {
+      this.#files.delete(this.#card.id);
+      this.#waiting = this.#card;
+    }
+    this.#showModel();
+  }
+
+  /** Saves the tuned weights. */
+  downloadWeights(): void {
+    const { weights } = this.#engines.choice;
+    if (weights instanceof File) save(weights, weights.name);
+  }
+
   /** Stops the run: the photo stays as it was. */
   cancel(): void {
     this.#run?.abort();
@@ -127,13 +184,14 @@ export class App {
 
   /** Switches the model, or asks for its weights where none ship and none were given before. */
   async chooseModel(id: string): Promise<void> {
+    this.#forgetTuning();
     const card = cardOf(id);
     const weights = card.weights ? undefined : this.#files.get(id);
     if (!card.weights && !weights) {
       this.#panel.clearAlert();
       this.#panel.setStatus("");
       this.#waiting = card;
-    } else if (await this.#attempt("starting", () => this.#switch({ model: id, weights }))) {
+    } else if (await this.#attempt("starting", () => this.#use({ model: id, weights }))) {
       this.#waiting = undefined;
     }
     this.#showModel();
@@ -145,12 +203,13 @@ export class App {
       this.#panel.alert(`${file.name} was not loaded: wait until the page is done, then try again.`);
       return;
     }
+    this.#forgetTuning();
     await this.#attempt("starting", async () => {
       const waiting = this.#waiting?.id;
       // Networks with the same arrays are recognised as one of them: the one that was chosen goes first.
-      await this.#switch({ model: waiting, weights: file }).catch((thrown: unknown) => {
+      await this.#use({ model: waiting, weights: file }).catch((thrown: unknown) => {
         if (!waiting || UnnoiseError.from(thrown).code !== "weights") throw thrown;
-        return this.#switch({ model: undefined, weights: file });
+        return this.#use({ model: undefined, weights: file });
       });
       this.#waiting = undefined;
       this.#files.set(this.#card.id, file);
@@ -160,7 +219,8 @@ export class App {
 
   /** Goes back to the weights that ship with the model. */
   async useShipped(): Promise<void> {
-    await this.#attempt("starting", () => this.#switch({ weights: undefined }));
+    this.#forgetTuning();
+    await this.#attempt("starting", () => this.#use({ weights: undefined }));
     this.#showModel();
   }
 
@@ -176,8 +236,40 @@ export class App {
 
   #showModel(): void {
     const { weights } = this.#engines.choice;
+    this.#learnPanel.showModel(this.#waiting ?? this.#card, this.#waiting !== undefined);
     if (this.#waiting) this.#panel.showModel(this.#waiting, undefined);
     else this.#panel.showModel(this.#card, weights instanceof File ? weights.name : undefined);
+  }
+
+  /** Fine-tunes, from random weights where there are no others. */
+  async #tune(photo: Photo, signal: AbortSignal): Promise<void> {
+    await this.#forgetResult();
+    const scratch = this.#waiting;
+    if (scratch) await this.#switch({ model: scratch.id, weights: undefined, preset: "small" });
+    const denoiser = await this.#engines.get();
+    signal.throwIfAborted();
+    const before = this.#engines.choice;
+    const lesson = { photo: photo.file, scale: this.#card.scale, random: scratch !== undefined, signal };
+    const { kept } = await this.#learning.run(denoiser, lesson);
+    this.#stage.dropResult();
+    if (!kept) return;
+    const weights = await denoiser.exportWeights();
+    const file = new File([weights], format.weightsName(photo.name, this.#card.id));
+    this.#engines.tuned(file);
+    this.#files.set(this.#card.id, file);
+    this.#before = before;
+    this.#waiting = undefined;
+  }
+
+  /** The network from before the last fine-tuning is history: another one was chosen. */
+  #forgetTuning(): void {
+    this.#before = undefined;
+    this.#learnPanel.showNothing("");
+  }
+
+  /** Switches to weights that are not random. */
+  #use(change: Choice): Promise<void> {
+    return this.#switch({ ...change, preset: undefined });
   }
 
   async #switch(change: Choice): Promise<void> {
@@ -214,16 +306,16 @@ export class App {
   }
 
   /** Does something that takes a while, and says so; tells whether it succeeded. */
-  async #attempt(activity: "starting" | "running", task: () => Promise<void>): Promise<boolean> {
+  async #attempt(activity: Exclude<Activity, "idle">, task: () => Promise<void>): Promise<boolean> {
     const attempt = ++this.#attempts;
     this.#setActivity(activity);
     this.#panel.clearAlert();
-    this.#panel.setStatus(activity === "running" ? "Preparing…" : "Starting the engine…");
+    this.#panel.setStatus(BEGINNINGS[activity]);
     try {
       await task();
       return true;
     } catch (thrown) {
-      if (activity === "running") this.#stage.dropResult();
+      if (activity !== "starting") this.#stage.dropResult();
       const canceled = isCancel(thrown);
       this.#panel.setStatus(canceled ? "Canceled." : "");
       if (!canceled) this.#panel.alert(sentence(thrown));
@@ -237,6 +329,7 @@ export class App {
   #setActivity(activity: Activity): void {
     this.#activity = activity;
     this.#panel.setActivity(activity);
+    this.#learnPanel.setActivity(activity);
   }
 }
 

@@ -1,7 +1,7 @@
 import { Denoiser, type CreateOptions, type DenoiseResult, type Progress } from "unnoise";
 
 /** What the page lets one choose. */
-export type Choice = Pick<CreateOptions, "model" | "weights" | "device">;
+export type Choice = Pick<CreateOptions, "model" | "weights" | "preset" | "device">;
 
 /**
  * The denoiser in use. Another choice makes another denoiser; the old one lives on until the result that is still on
@@ -44,6 +44,11 @@ export class Engines {
     const before = await old?.catch(() => undefined);
     if (before && before !== this.#result?.owner) before.dispose();
     return denoiser;
+  }
+
+  /** Notes that the denoiser has tuned itself, and that these are its weights now. */
+  tuned(weights: File): void {
+    this.#choice = { ...this.#choice, weights, preset: undefined };
   }
 
   /** Notes which result is on screen, and the denoiser that made it. */

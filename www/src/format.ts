@@ -38,3 +38,13 @@ export function noise({ sigma }: NoiseEstimate, adapt: string): string {
   if (steps.includes("detail")) words.push("detail kept");
   return `Noise: about ${(255 * sigma).toFixed(1)} of 255; ${words.join(", ")}.`;
 }
+
+/** `IMG_1.jpg` and `unet` as `IMG_1-unet.safetensors`. */
+export function weightsName(photo: string, model: string): string {
+  return `${photo.replace(/\.[^.]*$/, "") || "photo"}-${model}.safetensors`;
+}
+
+/** `1` as `1 step`, `24` as `24 steps`. */
+export function steps(value: number): string {
+  return value === 1 ? "1 step" : `${value} steps`;
+}

@@ -58,6 +58,25 @@ export function place(view: View, photo: Size, viewport: Size): View {
   };
 }
 
+/** The part of the photo in the middle of the viewport, in whole pixels of the photo, at most `side` wide and high. */
+export function middle(view: View, photo: Size, viewport: Size, side: number): Point & Size {
+  const [x, width] = middleAxis(view.x, view.scale, photo.width, viewport.width, side);
+  const [y, height] = middleAxis(view.y, view.scale, photo.height, viewport.height, side);
+  return { x, y, width, height };
+}
+
+function middleAxis(
+  position: number,
+  scale: number,
+  length: number,
+  room: number,
+  side: number,
+): [start: number, length: number] {
+  const part = Math.max(1, Math.min(side, length, Math.ceil(room / scale)));
+  const start = Math.round((room / 2 - position) / scale - part / 2);
+  return [Math.min(length - part, Math.max(0, start)), part];
+}
+
 function placeAxis(position: number, length: number, room: number): number {
   if (length <= room) return (room - length) / 2;
   return Math.min(0, Math.max(room - length, position));

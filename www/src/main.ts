@@ -5,12 +5,14 @@ import type { AdaptMode, DeviceChoice } from "unnoise";
 import { App } from "./app";
 import { byId } from "./dom";
 import { initIntake, initPicker, isWeights } from "./intake";
+import { LearnPanel } from "./learn-panel";
 import { Panel } from "./panel";
 import { Stage } from "./stage";
 import { initTheme } from "./theme";
 
 const panel = new Panel();
-const app = new App(new Stage(), panel);
+const learnPanel = new LearnPanel();
+const app = new App(new Stage(), panel, learnPanel);
 const on = (element: HTMLElement, type: "click" | "input" | "change", action: () => unknown) => {
   element.addEventListener(type, () => {
     void action();
@@ -42,6 +44,18 @@ on(panel.strength, "input", () => {
   app.setStrength(strength());
 });
 on(panel.download, "click", () => app.download(strength()));
+
+on(learnPanel.start, "click", () => app.learn());
+on(learnPanel.stop, "click", () => {
+  app.stopLearning();
+});
+on(learnPanel.cancel, "click", () => {
+  app.cancel();
+});
+on(learnPanel.revert, "click", () => app.revert());
+on(learnPanel.download, "click", () => {
+  app.downloadWeights();
+});
 
 on(panel.device, "change", async () => {
   const chosen = await app.chooseDevice(panel.device.value as DeviceChoice);

@@ -3,7 +3,7 @@ import { byId } from "./dom";
 import * as format from "./format";
 
 /** What the page is doing. */
-export type Activity = "idle" | "starting" | "running";
+export type Activity = "idle" | "starting" | "running" | "learning";
 
 const DEVICE_NAMES: Record<string, string> = {
   webgpu: "the GPU (WebGPU)",
@@ -28,6 +28,8 @@ export class Panel {
   readonly #result = byId("result", HTMLElement);
   readonly #alert = byId("alert", HTMLElement);
   readonly #alertText = byId("alert-text", HTMLElement);
+  /** Whether there is a network to denoise with. */
+  #hasWeights = true;
 
   constructor() {
     const option = (card: ModelCard) => new Option(card.title, card.id, card.default, card.default);
@@ -63,7 +65,8 @@ export class Panel {
     if (hadFocus) (running ? this.cancel : this.denoise).focus();
     const settings = [this.model, this.device, this.adapt, this.weightsOpen, this.weightsReset];
     for (const control of settings) control.disabled = activity !== "idle";
-    this.#progress.hidden = activity === "idle";
+    this.denoise.disabled = activity === "learning" || !this.#hasWeights;
+    this.#progress.hidden = activity === "idle" || activity === "learning";
     this.#progress.removeAttribute("value");
   }
 
@@ -132,11 +135,10 @@ export class Panel {
     show("paper-authors", `, ${paper.authors}, ${paper.year}`);
     show("weights-about", own ?? (weights ? `Shipped, ${format.bytes(weights.bytes)}` : "None yet"));
     this.weightsReset.hidden = own === undefined || !weights;
-    this.denoise.disabled = own === undefined && !weights;
-    show(
-      "denoise-hint",
-      this.denoise.disabled ? `Choose a weights file for ${title}: none comes with it.` : "",
-    );
+    this.#hasWeights = own !== undefined || weights !== null;
+    this.denoise.disabled = !this.#hasWeights;
+    const hint = `Choose a weights file for ${title}, none comes with it; or let it learn this photo from scratch.`;
+    show("denoise-hint", this.#hasWeights ? "" : hint);
   }
 
   /** Says what went wrong, over the photo. */

@@ -1,6 +1,6 @@
-import type { Tile } from "unnoise";
+import type { Area, Tile } from "unnoise";
 import { byId } from "./dom";
-import { fit, pan, place, zoomTo, type Point, type Size, type View } from "./geometry";
+import { fit, middle, pan, place, zoomTo, type Point, type Size, type View } from "./geometry";
 import { Gestures } from "./gestures";
 import { Pictures } from "./pictures";
 
@@ -66,6 +66,14 @@ export class Stage {
     this.setStrength(1);
     this.setSplit(0);
     this.#setState("painting");
+  }
+
+  /** The part of the photo in the middle of the viewport, at most `side` pixels wide and high. */
+  visibleArea(side: number): Area {
+    const { enlargement, size } = this.#pictures;
+    const view = { ...this.#view, scale: this.#view.scale * enlargement };
+    const photo = { width: size.width / enlargement, height: size.height / enlargement };
+    return middle(view, photo, this.#size(), side);
   }
 
   /** Paints a tile of the result. */

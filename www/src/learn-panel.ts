@@ -1,0 +1,145 @@
+import { objectives, type FineTuned, type ModelCard, type TuningProgress } from "unnoise";
+import { Chart } from "./chart";
+import { byId } from "./dom";
+import * as format from "./format";
+import type { Activity } from "./panel";
+
+/** The controls of fine-tuning. Knows how to show things; what to do about them is the app's. */
+export class LearnPanel {
+  readonly start = byId("learn-start", HTMLButtonElement);
+  readonly stop = byId("learn-stop", HTMLButtonElement);
+  readonly cancel = byId("learn-cancel", HTMLButtonElement);
+  readonly revert = byId("learn-revert", HTMLButtonElement);
+  readonly download = byId("learn-download", HTMLButtonElement);
+  readonly #objective = byId("objective", HTMLSelectElement);
+  readonly #budget = byId("budget", HTMLSelectElement);
+  readonly #run = byId("learn-run", HTMLElement);
+  readonly #progress = byId("learn-progress", HTMLProgressElement);
+  readonly #facts = byId("learn-facts", HTMLElement);
+  readonly #status = byId("learn-status", HTMLElement);
+  readonly #curves = byId("learn-curves", HTMLElement);
+  readonly #picture = byId("learn-chart", HTMLElement);
+  readonly #outcome = byId("learn-outcome", HTMLElement);
+  readonly #chart: Chart;
+  /** The network that the objectives are for. */
+  #offered = "";
+  /** When the stage under way began, seconds since the start. */
+  #stage = { number: 0, began: 0 };
+
+  constructor() {
+    const key = (name: string) => byId("learn-curves", HTMLElement).getElementsByClassName(name)[0];
+    const [loss, score] = [key("key-loss"), key("key-score")];
+    if (!loss || !score) throw new Error("The chart has no legend.");
+    this.#chart = new Chart(this.#picture, { loss, score });
+    this.#objective.addEventListener("change", () => {
+      this.#showObjective();
+    });
+  }
+
+  /** What the network is to learn by. */
+  get objective(): string {
+    return this.#objective.value;
+  }
+
+  /** How long it may learn, seconds. */
+  get budget(): number {
+    return Number(this.#budget.value);
+  }
+
+  /** Offers what suits a network, whose weights are random or not. */
+  showModel({ id, title, defaultObjectives }: ModelCard, random: boolean): void {
+    // What was chosen stays chosen.
+    const offered = `${id} ${random}`;
+    if (offered === this.#offered) return;
+    this.#offered = offered;
+    const byDefault = random ? defaultObjectives.random : defaultObjectives.trained;
+    const single = objectives(id).filter(({ shots, clean }) => shots === 1 && !clean);
+    const options = single.map((card) => {
+      const chosen = card.id === byDefault;
+      return new Option(chosen ? `${card.title} (recommended)` : card.title, card.id, chosen, chosen);
+    });
+    this.#objective.replaceChildren(...options);
+    this.#showObjective();
+    this.start.textContent = random ? "Learn from scratch" : "Learn";
+    byId("learn-about", HTMLElement).textContent = random
+      ? `A small ${title} with random weights learns from this photo alone, on this machine.`
+      : `${title} learns on from this photo alone, on this machine. If that makes it no better, it stays as it was.`;
+  }
+
+  /** Enables what makes sense now. */
+  setActivity(activity: Activity): void {
+    const learning = activity === "learning";
+    const within = learning
+      ? document.activeElement === this.start
+      : this.#run.contains(document.activeElement);
+    for (const control of [this.#objective, this.#budget, this.revert])
+      control.disabled = activity !== "idle";
+    // It has the focus when learning ends, and a disabled button would lose it.
+    this.start.ariaDisabled = String(activity !== "idle");
+    this.start.hidden = learning;
+    this.#run.hidden = !learning;
+    if (within) (learning ? this.stop : this.start).focus();
+  }
+
+  /** Clears what was shown of the run before. */
+  begin(): void {
+    this.#stage = { number: 0, began: 0 };
+    this.#chart.clear();
+    this.#outcome.hidden = true;
+    this.#curves.hidden = false;
+    this.#progress.removeAttribute("value");
+    this.#facts.textContent = "";
+    this.#say("Learning has begun.");
+  }
+
+  /** Shows how far a run is. */
+  showProgress(progress: TuningProgress): void {
+    const { phase, stage, stages, done, step, seconds } = progress;
+    if (stage !== this.#stage.number) this.#stage = { number: stage, began: seconds };
+    if (stages > 0) this.#progress.value = (stage + done) / stages;
+    const what = phase === "looking" ? "Denoising the photo first" : format.steps(step);
+    this.#facts.textContent = `${what} · ${format.seconds(seconds)} · ${this.#left(progress)}`;
+    this.#chart.show(progress);
+  }
+
+  /** Shows what came of a run. */
+  showOutcome({ kept, bestStep, steps, scores, seconds }: FineTuned, random: boolean): void {
+    const time = `${format.steps(steps)} in ${format.seconds(seconds)}`;
+    const verdict = kept
+      ? `Better after ${format.steps(bestStep)}; kept.`
+      : random
+        ? "Not better than random weights: nothing is kept."
+        : "No better: the network from before stays.";
+    this.#say(`${verdict} (${time})`);
+    this.#outcome.hidden = !kept;
+    this.#chart.draw();
+    const [first, last] = [scores[0]?.[1], scores.at(-1)?.[1]];
+    const fell = first !== undefined && last !== undefined && last < first;
+    const judged = `${scores.length} judgements`;
+    this.#picture.ariaLabel = `Curves of loss and score: ${judged}, the score ${fell ? "fell" : "did not fall"}`;
+  }
+
+  /** A run was given up: nothing is left of it. */
+  showNothing(message: string): void {
+    this.#curves.hidden = true;
+    this.#outcome.hidden = true;
+    this.#say(message);
+  }
+
+  #say(text: string): void {
+    this.#status.textContent = text;
+  }
+
+  #left({ stage, stages, done, seconds }: TuningProgress): string {
+    // The end of the last stage can be foreseen; before that, the budget is all there is.
+    if (stage + 1 === stages && done > 0.05) {
+      return `about ${format.seconds(((seconds - this.#stage.began) * (1 - done)) / done)} left`;
+    }
+    return `at most ${format.seconds(Math.max(0, this.budget - seconds))} left`;
+  }
+
+  #showObjective(): void {
+    const card = objectives().find(({ id }) => id === this.#objective.value);
+    byId("objective-about", HTMLElement).textContent = card?.summary ?? "";
+  }
+}
