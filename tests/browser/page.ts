@@ -24,6 +24,15 @@ export class UnnoisePage {
   readonly noise: Locator;
   readonly engine: Locator;
   readonly divider: Locator;
+  readonly learnButton: Locator;
+  readonly stopButton: Locator;
+  readonly revertButton: Locator;
+  readonly budget: Locator;
+  readonly objective: Locator;
+  /** What came of learning. */
+  readonly learned: Locator;
+  /** How far the learning is. */
+  readonly learning: Locator;
 
   constructor(readonly page: Page) {
     this.denoiseButton = page.getByRole("button", { name: "Denoise", exact: true });
@@ -42,6 +51,13 @@ export class UnnoisePage {
     this.noise = page.locator("#noise-about");
     this.engine = page.locator("#device-about");
     this.divider = page.getByRole("slider", { name: /Boundary/ });
+    this.learnButton = page.getByRole("button", { name: /^Learn/ });
+    this.stopButton = page.getByRole("button", { name: "Stop and keep" });
+    this.revertButton = page.getByRole("button", { name: "Revert" });
+    this.budget = page.getByRole("combobox", { name: "Time, at most" });
+    this.objective = page.getByRole("combobox", { name: "Learns by" });
+    this.learned = page.locator("#learn-status");
+    this.learning = page.locator("#learn-facts");
   }
 
   /** Opens the page and waits for the engine. */

@@ -55,12 +55,12 @@ export default defineConfig({
   projects: [
     {
       name: "cpu",
-      testIgnore: "webgpu.spec.ts",
+      testIgnore: "**/*webgpu.spec.ts",
       use: { launchOptions: { executablePath, args: FLAGS } },
     },
     {
       name: "webgpu",
-      testMatch: ["webgpu.spec.ts", "parity.spec.ts"],
+      testMatch: ["**/*webgpu.spec.ts", "parity.spec.ts"],
       timeout: 300_000,
       use: { launchOptions: { executablePath, args: [...FLAGS, ...WEBGPU_FLAGS] } },
     },

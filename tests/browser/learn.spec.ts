@@ -1,0 +1,108 @@
+/** Fine-tuning in the page, as a person does it. */
+import { readFile } from "node:fs/promises";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { file, photo } from "./files";
+import { expect, test } from "./page";
+import { worstDifference } from "./pixels";
+
+/** Has the page measure how long it is deaf: the longest time between two turns of a loop of timers. */
+async function watch(page: Page): Promise<() => Promise<number>> {
+  await page.evaluate(() => {
+    let last = performance.now();
+    const state = { longest: 0 };
+    const turn = () => {
+      const now = performance.now();
+      state.longest = Math.max(state.longest, now - last);
+      last = now;
+      setTimeout(turn, 5);
+    };
+    turn();
+    Object.assign(globalThis, { watched: state });
+  });
+  return () =>
+    page.evaluate(() => (globalThis as unknown as { watched: { longest: number } }).watched.longest);
+}
+
+/** The pixels of the result on screen. */
+function shownPixels(page: Page): Promise<string> {
+  return page.evaluate(() => document.querySelector<HTMLCanvasElement>("#after")?.toDataURL() ?? "");
+}
+
+test("a network without weights learns the photo from scratch", async ({ app, page }) => {
+  test.slow();
+  const noisy = photo(96, 80);
+  await app.show(noisy);
+  await app.model.selectOption("neighbor2neighbor");
+  await expect(app.denoiseButton).toBeDisabled();
+  await expect(app.learnButton).toHaveText("Learn from scratch");
+  await app.budget.selectOption("30");
+  const longest = await watch(page);
+  await app.learnButton.press("Enter");
+
+  await expect(app.stopButton).toBeFocused();
+  await expect(app.learning).toContainText(/[1-9]\d* steps? · .+ left/, { timeout: 60_000 });
+  await expect(page.getByRole("img", { name: /^Curves/ })).toBeVisible();
+  await expect(page.locator("#learn-chart canvas")).toBeVisible();
+  await expect(page.getByRole("progressbar", { name: "Learning" })).toBeVisible();
+  const first = await shownPixels(page);
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  // The preview changes as the network learns.
+  await expect(async () => {
+    expect(await shownPixels(page)).not.toBe(first);
+  }).toPass({ timeout: 30_000 });
+
+  await expect(app.learned).toHaveText(/^Better after \d+ steps?; kept\. \(\d+ steps? in .+\)$/, {
+    timeout: 90_000,
+  });
+  await expect(app.status).toContainText("Done in", { timeout: 60_000 });
+  expect(await longest()).toBeLessThan(100);
+  await expect(app.weights).toHaveText("96x80-neighbor2neighbor.safetensors");
+  const tuned = (await app.download()).picture;
+  expect(worstDifference(tuned, { ...tuned, data: Array.from(tuned.data, () => 0) })).toBeGreaterThan(30);
+
+  const begun = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download weights" }).click();
+  const download = await begun;
+  expect(download.suggestedFilename()).toBe("96x80-neighbor2neighbor.safetensors");
+  const weights = await readFile(await download.path());
+
+  await app.revertButton.click();
+  await expect(app.learned).toHaveText("Back to the network from before.");
+  await expect(app.denoiseButton).toBeDisabled();
+  await app.chooseWeights(file("mine.safetensors", weights));
+  await expect(app.weights).toHaveText("mine.safetensors");
+  await app.denoise();
+  expect(worstDifference((await app.download()).picture, tuned)).toBe(0);
+});
+
+test("canceling leaves the result as it was; stopping keeps or says that nothing was better", async ({
+  app,
+  page,
+}) => {
+  await app.show(photo(64, 56));
+  await app.model.selectOption("unet");
+  await expect(app.weights).toContainText("Shipped");
+  await app.denoise();
+  const before = (await app.download()).picture;
+
+  await app.learnButton.click();
+  await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
+  await expect(app.denoiseButton).toBeDisabled();
+  await page.keyboard.press("Escape");
+  await expect(app.learned).toHaveText("The network from before stays.");
+  await expect(app.learnButton).toBeFocused();
+  await app.denoise();
+  expect(worstDifference((await app.download()).picture, before)).toBe(0);
+
+  await app.objective.selectOption("noise2void");
+  await app.learnButton.click();
+  await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
+  await app.stopButton.click();
+  await expect(app.learned).toHaveText(
+    /^(Better after \d+ steps?; kept|No better: the network from before stays)\. \(/,
+  );
+  await expect(app.status).toContainText("Done in", { timeout: 60_000 });
+  // What was chosen stays chosen.
+  await expect(app.objective).toHaveValue("noise2void");
+});
