@@ -162,3 +162,64 @@ fn evaluate_reports_every_image_and_the_mean_as_json() {
         }
     }
 }
+
+#[test]
+fn a_network_learns_a_photo_and_its_weights_are_used() {
+    let dir = folder("fine_tune");
+    let samples = (0..64 * 64 * 3).map(|i: u32| (128 + i * 7919 % 97 - 48) as u8).collect();
+    let photo = Photo::new(64, 64, 3, false, Samples::U8(samples)).unwrap();
+    let noisy = write(&dir, "noisy.png", &photo.encode(Format::Png, 100).unwrap());
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    let (tuned, again, clean) = (path("tuned.safetensors"), path("again.safetensors"), path("clean.png"));
+    let learn = |to: &str| {
+        let budget = ["--steps", "4", "--batch", "1", "--patch", "32", "--learning-rate", "1e-3"];
+        let random = ["--model", "unet", "--random", "small"];
+        let result = unnoise(&[["fine-tune", &noisy, "-o", to].as_slice(), &budget, &random].concat());
+        assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+        String::from_utf8(result.stdout).unwrap()
+    };
+    assert!(learn(&tuned).contains("recorrupted2recorrupted"));
+    learn(&again);
+    assert_eq!(std::fs::read(&tuned).unwrap(), std::fs::read(&again).unwrap());
+    let result = unnoise(&["denoise", &noisy, "-o", &clean, "--weights", &tuned]);
+    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+    let ours = ["fine-tune", &noisy, "-o", &path("none"), "--model", "unet", "--objective"];
+    refused(&[ours.as_slice(), &["noise2noise"]].concat(), Some(&path("none")), "2 noisy shots");
+    let wrong = unnoise(&[ours.as_slice(), &["magic"]].concat());
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("there is no objective `magic`"));
+}
+
+#[test]
+fn evaluation_tells_what_fine_tuning_did() {
+    let dir = folder("evaluate_fine_tune");
+    let samples = (0..64 * 64 * 3).map(|i: u32| (100 + i / 192) as u8).collect();
+    let photo = Photo::new(64, 64, 3, false, Samples::U8(samples)).unwrap();
+    write(&dir, "a.png", &photo.encode(Format::Png, 100).unwrap());
+    let clean = dir.to_str().unwrap();
+    let result = unnoise(&[
+        "evaluate",
+        "--clean",
+        clean,
+        "--sigma",
+        "20",
+        "--weights",
+        TINY,
+        "--json",
+        "--fine-tune",
+        "--steps",
+        "2",
+        "--patch",
+        "32",
+        "--batch",
+        "1",
+    ]);
+    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
+    let image = &report["images"][0];
+    let (before, after) = (image["psnr_before"].as_f64().unwrap(), image["psnr"].as_f64().unwrap());
+    if image["kept"].as_bool().unwrap() {
+        assert!(image["best_step"].as_u64().unwrap() > 0);
+    } else {
+        assert!((before - after).abs() < 1e-9);
+    }
+}

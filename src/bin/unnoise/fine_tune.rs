@@ -34,7 +34,7 @@ pub struct Args {
 /// How to fine-tune.
 #[derive(clap::Args)]
 pub struct Training {
-    /// What is learned by [default: what suits the network; see `unnoise models`]
+    /// What is learned by (see `unnoise objectives`) [default: what suits network and weights]
     #[arg(long, value_name = "ID")]
     pub objective: Option<Objective>,
     /// Steps, at most [default: what suits the network's weights]

@@ -13,6 +13,7 @@ use unnoise::adapt::{Adapt, Mode};
 use unnoise::denoise::{Job, Options};
 use unnoise::device::Backend;
 use unnoise::models::{self, Card, Network};
+use unnoise::objectives::OBJECTIVES;
 use unnoise::photo::Photo;
 use unnoise::weights::StateDict;
 
@@ -36,6 +37,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// List the networks, as JSON
     Models,
+    /// List what networks can learn by, as JSON
+    Objectives,
 }
 
 /// Which network runs, and where.
@@ -150,7 +153,8 @@ fn main() -> ExitCode {
         Command::Denoise(args) => denoise::run(&args),
         Command::FineTune(args) => fine_tune::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
-        Command::Models => print_models(),
+        Command::Models => print_json(models::CARDS),
+        Command::Objectives => print_json(OBJECTIVES),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -162,7 +166,7 @@ fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_models() -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(models::CARDS)?);
+fn print_json(value: &(impl serde::Serialize + ?Sized)) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
