@@ -2,5 +2,6 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   base: "./",
+  optimizeDeps: { exclude: ["unnoise"] },
   server: { fs: { allow: [".."] } },
 });
