@@ -116,8 +116,10 @@ export class Denoiser {
    */
   async denoise(input: ImageInput, options: DenoiseOptions = {}): Promise<DenoiseResult> {
     const args = checkRunOptions(options);
-    const source = await toSource(input, options.signal);
-    const mine = this.#inTurn(() => this.#denoise(source, args, options));
+    const source = toSource(input, options.signal);
+    // At once, so that calls run in the order in which they were made, however long their photos take to come.
+    const mine = this.#inTurn(async () => this.#denoise(await source, args, options));
+    await source;
     return untilAborted(mine, options.signal);
   }
 
@@ -134,9 +136,12 @@ export class Denoiser {
     const { signal } = run;
     const tune = async () => {
       const training = trainingOptions(options);
-      const shots = await Promise.all([photo].flat().map((input) => toSource(input, signal)));
-      const clean = options.clean === undefined ? undefined : await toSource(options.clean, signal);
-      const mine = this.#inTurn(() => this.#fineTune({ shots, clean, options: training }, run));
+      const shots = Promise.all([photo].flat().map((shot) => toSource(shot, signal)));
+      const clean = options.clean === undefined ? undefined : toSource(options.clean, signal);
+      const mine = this.#inTurn(async () =>
+        this.#fineTune({ shots: await shots, clean: await clean, options: training }, run),
+      );
+      await Promise.all([shots, clean]);
       return untilAborted(mine, signal);
     };
     return new FineTuning(run, tune());
