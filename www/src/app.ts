@@ -121,7 +121,8 @@ export class App {
     this.#run = undefined;
     if (!done) this.#learnPanel.showNothing("The network from before stays.");
     this.#showModel();
-    if (done) await this.denoise();
+    // Tuned weights say by themselves how they want to be run.
+    if (done) await this.denoise("auto");
   }
 
   /** Ends the learning, and keeps what was best so far. */
