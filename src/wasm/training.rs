@@ -168,7 +168,7 @@ impl Trainer {
 
 /// A part of a photo, without its alpha.
 fn part(photo: &photo::Photo, [x, y, width, height]: [usize; 4]) -> Result<photo::Photo, Error> {
-    let inside = |at: usize, length: usize, whole: usize| length > 0 && at + length <= whole;
+    let inside = |at: usize, length: usize, whole: usize| length > 0 && at < whole && length <= whole - at;
     if !inside(x, width, photo.width()) || !inside(y, height, photo.height()) {
         let message = format!("{width}x{height} pixels at {x}, {y} do not lie in the photo");
         return Err(Error::new(Kind::Option, message));
