@@ -35,6 +35,10 @@ const WINDOW: usize = 7;
 const NO_NOISE: f32 = 0.2 / 255.0;
 /// Correlation 3 pixels apart from which phases 2 apart are not independent enough: PD 3 is taken.
 const WIDE: f32 = 0.23;
+/// Passes of R3 that [`Mode::Auto`] affords: more gain hundredths of a decibel.
+const FEW_PASSES: usize = 2;
+/// Photos of at most so many pixels get them: on larger ones, cut into tiles, each pass costs several runs of the network.
+const SMALL_PHOTO: usize = 1 << 20;
 /// Smallest difference that is taken for detail: estimates of weak noise are not to be relied on.
 const SMALLEST_DETAIL: f32 = 0.01;
 
@@ -63,13 +67,13 @@ impl Mode {
         weights.metadata.get(NOTE).map_or(Ok(Mode::Auto), |name| name.parse())
     }
 
-    /// What is run on a photo with this noise. By itself, PD is chosen only for noise that is correlated.
+    /// What is run on a photo of so many pixels with this noise. By itself, PD is chosen only for noise that is correlated.
     ///
     /// # Errors
     /// [`Kind::Option`] when a network that enlarges is asked for anything but plain.
-    pub fn choose(self, card: &Card, noise: &NoiseEstimate) -> Result<Adapt> {
+    pub fn choose(self, card: &Card, noise: &NoiseEstimate, pixels: usize) -> Result<Adapt> {
         match self {
-            Mode::Auto => Ok(card.adapt.unwrap_or_else(|| Adapt::for_noise(noise))),
+            Mode::Auto => Ok(card.adapt.unwrap_or_else(|| Adapt::for_noise(noise, pixels))),
             Mode::Fixed(adapt) if adapt != Adapt::PLAIN && card.scale > 1 => {
                 let message = format!("`{}` enlarges, and so is run plain, not as {adapt}", card.id);
                 Err(Error::new(Kind::Option, message))
@@ -120,13 +124,14 @@ impl Adapt {
     pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, detail: None };
 
     /// What is best, by the public halves of CC15 and PolyU100, for noise of this level and correlation.
-    fn for_noise(noise: &NoiseEstimate) -> Self {
+    fn for_noise(noise: &NoiseEstimate, pixels: usize) -> Self {
         if !noise.is_correlated() || noise.sigma < NO_NOISE {
             return Self::PLAIN;
         }
         let [.., far] = noise.correlation.chroma.unwrap_or(noise.correlation.luma);
         let detail = noise.sigma.hypot(SMALLEST_DETAIL);
-        Self { pd: if far > WIDE { 3 } else { 2 }, refinements: 0, detail: Some(detail) }
+        let refinements = if pixels <= SMALL_PHOTO { FEW_PASSES } else { 0 };
+        Self { pd: if far > WIDE { 3 } else { 2 }, refinements, detail: Some(detail) }
     }
 
     /// What tiles need, for a network with these demands: phases see further, and every pass after the first one sees
@@ -368,15 +373,19 @@ mod tests {
             channels: vec![],
             correlation: crate::noise::Correlation { luma, chroma: Some(chroma) },
         };
-        let choose = |id: &str, noise| Mode::Auto.choose(crate::models::card(id).unwrap(), &noise).unwrap();
+        let of_size = |id: &str, noise, pixels| {
+            Mode::Auto.choose(crate::models::card(id).unwrap(), &noise, pixels).unwrap()
+        };
+        let choose = |id: &str, noise| of_size(id, noise, SMALL_PHOTO + 1);
         let camera = noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.02);
         assert_eq!(choose("unet", noise([-0.1, 0.0, 0.0], [0.0; 3], 0.1)), Adapt::PLAIN);
         assert_eq!(choose("unet", noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.0)), Adapt::PLAIN);
         assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
         assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
+        assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+r3+detail");
         assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
         assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);
         let dasr = crate::models::card("dasr-x2").unwrap();
-        assert_eq!(Mode::Fixed(Adapt::R3).choose(dasr, &camera).unwrap_err().kind(), Kind::Option);
+        assert_eq!(Mode::Fixed(Adapt::R3).choose(dasr, &camera, 1).unwrap_err().kind(), Kind::Option);
     }
 }

@@ -79,7 +79,7 @@ impl Job {
             return Err(Error::new(Kind::Option, message));
         }
         let noise = NoiseEstimate::of_photo(&input);
-        let mut adapt = options.adapt.choose(card, &noise)?;
+        let mut adapt = options.adapt.choose(card, &noise, input.width() * input.height())?;
         let demands = network.demands(card);
         let tile_pixels = options.tile_pixels.unwrap_or(card.tile_pixels);
         let plan =

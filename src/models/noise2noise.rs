@@ -46,7 +46,7 @@ pub const CARD: Card = Card {
         sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
         licence: "MIT",
     }),
-    default: true,
+    default: false,
 };
 
 /// Widths of the [`UNet`].

@@ -36,7 +36,7 @@ pub const CARD: Card = Card {
     receptive_field: 67,
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
-    noise: "white Gaussian of any strength",
+    noise: "white Gaussian of any strength, and that of cameras",
     adapt: None,
     mac_per_pixel: 72_528,
     parameters: 1_079_808,
@@ -44,11 +44,11 @@ pub const CARD: Card = Card {
     presets: super::presets(1_079_808, 311_040),
     weights: Some(Bundled {
         file: "unet.safetensors",
-        bytes: 2_162_448,
-        sha256: "2f3c902d80f21eef624b336c28b3c001982ed99c9b0da25e172066b1bd0f09d0",
+        bytes: 2_162_568,
+        sha256: "c8ee726a5721039c9e0afe59b3e918fa282287b4a45e8ff4414b6d96c0f3d3e2",
         licence: "MIT OR Apache-2.0",
     }),
-    default: false,
+    default: true,
 };
 
 /// Channels of an RGB picture at half resolution: 3 colours x 4 pixels.

@@ -153,7 +153,7 @@ impl Facts {
         let judged = (JUDGED.div_ceil(multiple) * multiple).min(most);
         let patch = (wanted.div_ceil(multiple) * multiple).min(most);
         let pd = if noise.is_correlated() { CORRELATED_PD } else { 1 };
-        let untuned = options.adapt.choose(card, &noise)?;
+        let untuned = options.adapt.choose(card, &noise, shots[0].width() * shots[0].height())?;
         Ok(Self {
             untuned,
             pd: pd.min((material.side() / patch).max(1)),
