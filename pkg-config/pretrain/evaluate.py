@@ -35,28 +35,34 @@ def ssim(x, y):
     return ((2 * mx * my + c1) * (2 * vxy + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean().item()
 
 
-@torch.no_grad()
-def forward(net, batch):
-    """Any size: mirrors right and bottom up to the network's multiple, and crops. Unclamped."""
+def padded(batch, multiple):
+    """Mirrored at the right and at the bottom up to a multiple."""
     h, w = batch.shape[-2:]
-    batch = F.pad(batch, (0, -w % net.multiple, 0, -h % net.multiple), mode="reflect")
-    return net(batch.contiguous(memory_format=torch.channels_last))[..., :h, :w]
+    return F.pad(batch, (0, -w % multiple, 0, -h % multiple), mode="reflect")
 
 
-def pixel_shuffle_downsampling(net, image, factor=2):
+@torch.no_grad()
+def forward(net, batch, sigma=None):
+    """Images of any size, denoised but not clamped. `sigma` of 0..255."""
+    h, w = batch.shape[-2:]
+    batch = padded(batch, net.multiple).contiguous(memory_format=torch.channels_last)
+    return net.denoise(batch, None if sigma is None else sigma / 255)[..., :h * net.scale, :w * net.scale]
+
+
+def pixel_shuffle_downsampling(net, image, sigma=None, factor=2):
     """Denoises the factor*factor sub-images of every factor-th pixel on their own and puts them together again."""
     c, h, w = image.shape
     image = F.pad(image[None], (0, -w % factor, 0, -h % factor), mode="reflect")
     subs = F.pixel_unshuffle(image, factor)
     size = subs.shape[-2:]
     subs = subs.view(c, factor ** 2, *size).transpose(0, 1)
-    out = forward(net, subs).transpose(0, 1).reshape(1, c * factor ** 2, *size)
+    out = forward(net, subs, sigma).transpose(0, 1).reshape(1, c * factor ** 2, *size)
     return F.pixel_shuffle(out, factor)[0, :, :h, :w]
 
 
-def random_replacement(net, image, rounds=6, share=0.16):
+def random_replacement(net, image, sigma=None, rounds=6, share=0.16):
     """PD 2, then the mean of plain runs on its result with a share of the elements replaced by the noisy ones."""
-    base = pixel_shuffle_downsampling(net, image).clamp(0, 1)
+    base = pixel_shuffle_downsampling(net, image, sigma).clamp(0, 1)
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros_like(image)
     for _ in range(rounds):
@@ -65,13 +71,13 @@ def random_replacement(net, image, rounds=6, share=0.16):
     return total / rounds
 
 
-ADAPT = {"plain": lambda net, image: forward(net, image[None])[0],
+ADAPT = {"plain": lambda net, image, sigma=None: forward(net, image[None], sigma)[0],
          "pd2": pixel_shuffle_downsampling, "r3": random_replacement}
 
 
-def run(net, image, adapt="plain"):
+def run(net, image, adapt="plain", sigma=None):
     """[3,H,W] in 0..1 to the denoised image, quantised to 8 bit."""
-    return noise.quantise(ADAPT[adapt](net, image))
+    return noise.quantise(ADAPT[adapt](net, image, sigma))
 
 
 def white_noise(net, folder, sigma, gray=False, limit=None):
@@ -83,7 +89,7 @@ def white_noise(net, folder, sigma, gray=False, limit=None):
         shape = (*clean.shape[1:], channels)
         field = np.random.default_rng(index).standard_normal(shape, np.float32)
         noisy = noise.quantise(clean[:channels] + sigma / 255 * torch.from_numpy(field).permute(2, 0, 1))
-        output = ADAPT["plain"](net, noisy.expand(3, -1, -1))
+        output = ADAPT["plain"](net, noisy.expand(3, -1, -1), sigma)
         if gray:
             output = output.mean(0, keepdim=True)
         output = noise.quantise(output)

@@ -25,6 +25,20 @@ def white(clean, sigma, generator=None):
     return quantise(clean + sigma * torch.randn(clean.shape, generator=generator))
 
 
+def level(noisy):
+    """Standard deviation of the noise of each image, estimated from its second differences [N]: texture counts too."""
+    kernel = torch.tensor([[1., -2, 1], [-2, 4, -2], [1, -2, 1]])
+    c = noisy.shape[1]
+    differences = F.conv2d(noisy, kernel.expand(c, 1, 3, 3), groups=c)
+    return differences.abs().mean((1, 2, 3)) * (math.pi / 2) ** 0.5 / 6
+
+
+def weight_by_level(noisy, balance):
+    """A weight for each image, lower for strong noise, so that weak noise counts as much: by squared errors, `balance`
+    of 1 makes them equal."""
+    return ((level(noisy) + 2 / 255) / (15 / 255)) ** (-2 * balance)
+
+
 def _log_uniform(rnd, low, high):
     return math.exp(rnd.uniform(math.log(low), math.log(high)))
 
