@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+import degradation
 import evaluate
 from nets import (dasr, distilled_unet, hq_ssl, masked_denoising, neighbor2neighbor, noise2noise_nvlabs, noise2void, rednet,
                   sasl, tbsn)
@@ -141,11 +142,21 @@ def worst(folder, build):
     return ((output - wanted).abs().max() / wanted.abs().max()).item()
 
 
+def degradation_worst(io):
+    """The same of bicubic shrinking, which has no weights."""
+    hr = io["hr"][0, :1]
+    scales = [int(key[-1]) for key in io if key.startswith("bicubic_only_x")]
+    small = {s: degradation.resize(hr, hr.shape[-2] // s, hr.shape[-1] // s)[0] for s in scales}
+    return max(((small[s] - io[f"bicubic_only_x{s}"]).abs().max() / 255).item() for s in scales)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     root = parser.parse_args().folder
-    failed = 0
+    off = degradation_worst(load_file(root / "dasr/degradation/io.safetensors"))
+    print(f"{off:.1e}  dasr/degradation")
+    failed = int(not off < TOLERANCE)
     for model, start, build in CASES:
         found = [f for f in sorted((root / model).iterdir()) if f.name.startswith(start)
                  and not any(s in f.name for s in SKIPPED)]

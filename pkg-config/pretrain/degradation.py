@@ -38,9 +38,7 @@ def _resizing(size, to):
     at = centre.floor()[:, None].long() + taps
     weight = _cubic((at - centre[:, None]) / widen)
     weight = weight / weight.sum(1, keepdim=True)
-    mirrored = at % (2 * size)
-    mirrored = torch.where(mirrored >= size, 2 * size - 1 - mirrored, mirrored)
-    return torch.zeros(to, size, dtype=torch.float64).scatter_add_(1, mirrored, weight).float()
+    return torch.zeros(to, size, dtype=torch.float64).scatter_add_(1, at.clamp(0, size - 1), weight).float()
 
 
 def resize(x, height, width):

@@ -57,7 +57,8 @@ def main():
             child.start()
             child.join()
         if is_complete(log):
-            export.weights(args.out / name / "last.pt", args.weights / f"{name}.safetensors", None)
+            folder = args.weights if recipe.get("shipped", True) else args.out / name
+            export.weights(args.out / name / "last.pt", folder / f"{name}.safetensors", None)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 //! test. Each command installs what it needs, or says in one sentence what to install.
 
 mod package;
+mod quality;
 mod test;
 mod tools;
 
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         browser: bool,
     },
+    /// Measure all networks that have weights, and write the table of the README
+    Quality(quality::Args),
     /// Check formatting and lints, Rust and TypeScript
     Lint,
 }
@@ -60,6 +63,7 @@ fn run(command: Command) -> Result<()> {
         Command::Start { release, port } => start(release, port),
         Command::Package { quick } => package::build(profile(!quick), &[]),
         Command::Test { browser } => test::run(browser),
+        Command::Quality(args) => quality::run(&args),
         Command::Lint => {
             package::build(package::Profile::Quick, &[])?;
             test::lint()

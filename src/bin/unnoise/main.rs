@@ -76,9 +76,13 @@ impl Engine {
 }
 
 impl Loaded {
-    /// Denoises a photo, with a progress bar where there is a terminal.
     fn denoise(&self, photo: Photo, strength: f32) -> Result<Photo> {
-        let options = Options { tile_pixels: self.tile_pixels, strength, ..Options::default() };
+        self.denoise_with(photo, Options { strength, ..Options::default() })
+    }
+
+    /// Denoises a photo, with a progress bar where there is a terminal.
+    fn denoise_with(&self, photo: Photo, options: Options) -> Result<Photo> {
+        let options = Options { tile_pixels: self.tile_pixels, ..options };
         let mut job = Job::new(self.network.clone(), self.card, self.device.clone(), photo.into(), options)?;
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tiles, {eta} left")?;
         let bar = ProgressBar::new(job.plan().tiles.len() as u64).with_style(style);
