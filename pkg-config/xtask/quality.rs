@@ -58,10 +58,8 @@ const COLUMNS: [Column; 7] = [
 ];
 
 /// For networks that enlarge: photos that `evaluate` blurs and shrinks before it adds this noise.
-const ENLARGED: [Column; 2] = [
-    column("Kodak24, 0", "Kodak24", Some(0), None),
-    column("Kodak24, 10", "Kodak24", Some(10), None),
-];
+const ENLARGED: [Column; 2] =
+    [column("Kodak24, 0", "Kodak24", Some(0), None), column("Kodak24, 10", "Kodak24", Some(10), None)];
 
 const BEGIN: &str = "<!-- quality: written by `cargo xtask quality` -->";
 const END: &str = "<!-- /quality -->";
@@ -84,7 +82,8 @@ pub fn run(args: &Args) -> Result<()> {
     ensure!(args.every > 0, "--every begins at 1");
     let measure = Measure { args, binary: binary(args)?, cache: tools::target().join("quality") };
     fs::create_dir_all(&measure.cache)?;
-    let cards: Vec<Value> = serde_json::from_str(&tools::output(Command::new(&measure.binary).arg("models"))?)?;
+    let cards: Vec<Value> =
+        serde_json::from_str(&tools::output(Command::new(&measure.binary).arg("models"))?)?;
     let unknown = args.networks.iter().find(|id| !cards.iter().any(|card| card["id"] == id.as_str()));
     if let Some(id) = unknown {
         bail!("there is no network `{id}`");
@@ -188,7 +187,8 @@ fn shown([psnr, ssim]: [f64; 2]) -> String {
 /// Exchanges what stands between the markers of a file.
 fn write_into(path: &Path, table: &str) -> Result<()> {
     let text = fs::read_to_string(path)?;
-    let text = between(&text, table).with_context(|| format!("{} has no place for the table", path.display()))?;
+    let text =
+        between(&text, table).with_context(|| format!("{} has no place for the table", path.display()))?;
     Ok(fs::write(path, text)?)
 }
 

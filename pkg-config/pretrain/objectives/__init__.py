@@ -2,7 +2,7 @@
 progress of the run from 0 to 1; it gives the loss. Those of noisy pictures only do not look at the clean ones."""
 
 from . import (blind_spot_l1, blind_spot_nll, contrastive_super_resolution, distillation, masked, neighbor2neighbor,
-               noise2noise, noise2void, supervised)
+               noise2noise, noise2void, sasl, supervised)
 
 OBJECTIVES = {
     "blind-spot-l1": blind_spot_l1.BlindSpotL1,
@@ -13,6 +13,8 @@ OBJECTIVES = {
     "neighbor2neighbor": neighbor2neighbor.Neighbor2Neighbor,
     "noise2noise": noise2noise.Noise2Noise,
     "noise2void": noise2void.Noise2Void,
+    "sasl-local": sasl.LocalTexture,
+    "sasl-adaptive": sasl.SpatiallyAdaptive,
     "supervised": supervised.Supervised,
 }
 

@@ -155,7 +155,7 @@ fn tensor(image: &Planar, engine: &Loaded) -> Tensor<4> {
 fn photo(image: Tensor<4>) -> Result<Photo> {
     let [_, channels, height, width] = image.dims();
     let data = pollster::block_on(image.into_data_async()).map_err(|e| format!("{e:?}"))?;
-    let data = data.into_vec::<f32>().map_err(|e| format!("{e:?}"))?;
+    let data = data.try_into_vec::<f32>().map_err(|e| format!("{e:?}"))?;
     Ok(Photo::from_planar(&Planar { channels, height, width, data })?.to_8bit())
 }
 
