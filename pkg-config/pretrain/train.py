@@ -184,9 +184,10 @@ def train(rank, args, recipe, pictures, port):
         net.zero_grad()
         loss.backward()
         group.average_gradients(net)
-        torch.nn.utils.clip_grad_norm_(net.parameters(), schedule["clip"])
-        for optimiser in optimisers:
-            optimiser.step()
+        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), schedule["clip"])
+        if norm.isfinite():  # a patch without any contrast can make normalised features, and so gradients, explode
+            for optimiser in optimisers:
+                optimiser.step()
         step += 1
         keep = min(schedule["ema"], (1 + step) / (10 + step))
         with torch.no_grad():

@@ -1,5 +1,6 @@
 """`rednet`: RED-Net (Mao, Shen, Yang, NIPS 2016), convolutions and as many transposed ones with symmetric skips."""
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -24,7 +25,13 @@ class RedNet(Network):
         # The features of every second convolution go to the mirrored transposed one, RED10 has the outer skip only.
         self.skips = range(2, layers, 2) if layers > 5 else ()
         init_he(self, 0)
-        last.weight.data.mul_(0.1)
+        # The inner layers begin near the identity, else the noise is lost on its way through so many ReLUs, and with it
+        # what the first steps could learn from.
+        with torch.no_grad():
+            for layer in (*self.conv_layers[1:], *self.deconv_layers[:-1]):
+                layer[0].weight.mul_(0.3)
+                layer[0].weight[..., 1, 1] += torch.eye(features)
+        last.weight.data.mul_(0.03)
 
     @property
     def notes(self):
