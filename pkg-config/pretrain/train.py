@@ -179,7 +179,7 @@ def train(rank, args, recipe, pictures, port):
             for param_group in optimiser.param_groups:
                 param_group["lr"] = param_group["peak"] * factor
         noisy, clean = batches.batch(step)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.get("bf16", True)):
             loss = objective(net, noisy.contiguous(memory_format=torch.channels_last), clean, progress)
         net.zero_grad()
         loss.backward()
