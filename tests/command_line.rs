@@ -225,3 +225,32 @@ fn evaluation_tells_what_fine_tuning_did() {
         assert!((before - after).abs() < 1e-9);
     }
 }
+
+/// A network that enlarges is measured on shrunk photos, against what bicubic enlargement makes of them.
+#[test]
+fn evaluate_shrinks_for_networks_that_enlarge_and_skips_photos() {
+    let dir = folder("evaluate-enlarge");
+    // Waves 25 pixels long: they outlive the shrinking, and lose by the blur.
+    let wave = |i: usize| 127.5 + 100.0 * ((i / 3 % 64) as f32 / 4.0).sin();
+    let waves = (0..64 * 48 * 3).map(|i| wave(i) as u8).collect();
+    let waves = Photo::new(64, 48, 3, false, Samples::U8(waves)).unwrap();
+    for name in ["a.png", "b.png", "c.png"] {
+        write(&dir, name, &waves.encode(Format::Png, 0).unwrap());
+    }
+    let root = env!("CARGO_MANIFEST_DIR");
+    let weights = format!("{root}/tests/fixtures/dasr/tiny_x4_19x17_odd/weights.safetensors");
+    let measure = |blur: &str| -> serde_json::Value {
+        let clean = dir.to_str().unwrap();
+        let options = ["--clean", clean, "--sigma", "0", "--blur", blur, "--every", "2", "--json"];
+        let result = unnoise(&[&["evaluate", "--weights", &weights], &options[..]].concat());
+        assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+        serde_json::from_slice(&result.stdout).unwrap()
+    };
+    let (sharp, soft) = (measure("0.3"), measure("3"));
+    assert_eq!(sharp["model"], "dasr-x4");
+    let names: Vec<&str> =
+        sharp["images"].as_array().unwrap().iter().filter_map(|i| i["name"].as_str()).collect();
+    assert_eq!(names, ["a.png", "c.png"]);
+    let bicubic = |report: &serde_json::Value| report["mean"]["psnr_noisy"].as_f64().unwrap();
+    assert!(bicubic(&sharp) > bicubic(&soft) + 3.0, "{} {}", bicubic(&sharp), bicubic(&soft));
+}

@@ -154,6 +154,24 @@ fn a_budget_of_time_ends_the_run_and_what_was_learned_is_kept() {
 }
 
 #[test]
+fn a_run_that_is_stopped_early_keeps_what_it_has_if_it_is_better() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let card = models::card("unet").unwrap();
+    let options = Options { batch: Some(2), patch: Some(32), random: true, ..Options::default() };
+    let shots = [noisy(96, 96, 3)];
+    let mut trainer = Trainer::new(network(card), card, device, &shots, None, options).unwrap();
+    while trainer.progress().step < 60 {
+        block_on(trainer.step()).unwrap();
+    }
+    block_on(trainer.settle()).unwrap();
+    let tuned = trainer.finish();
+    let (step, score) = *tuned.progress.scores.last().unwrap();
+    assert_eq!(step, 60);
+    assert_eq!(tuned.kept, score < tuned.progress.scores[0].1);
+}
+
+#[test]
 fn what_cannot_be_learned_is_refused_by_name() {
     let device = block_on(Backend::Flex.open()).unwrap();
     let card = models::card("unet").unwrap();

@@ -75,10 +75,11 @@ class Batches:
         self.pictures, self.recipe, self.seed = pictures, recipe, seed
         self.bank, self.next = [], 0
         mp = multiprocessing.get_context("fork")  # the worker shares the pictures' memory
-        self.queue = mp.Queue(maxsize=64)
+        self.queue, self.worker = mp.Queue(maxsize=64), None
         first = first_step * recipe["tiles_per_step"]
-        self.worker = mp.Process(target=_produce, args=(pictures, recipe, seed, first, self.queue), daemon=True)
-        self.worker.start()
+        if recipe["white_share"] < 1:
+            self.worker = mp.Process(target=_produce, args=(pictures, recipe, seed, first, self.queue), daemon=True)
+            self.worker.start()
         while len(self.bank) < recipe["bank_start"]:
             self._add_tile()
 
@@ -102,12 +103,13 @@ class Batches:
         whites = round(r["batch"] * r["white_share"])
         for _ in range(whites):
             clean = self.pictures.crop(rnd, size).float() / 255
-            sigma = rnd.uniform(0, r["white_sigma"]) / 255
+            sigma = rnd.uniform(r.get("white_low", 0), r["white_sigma"]) / 255
             if rnd.random() < r["gray_share"]:
                 clean = noise.quantise((clean * noise.LUMA[:, None, None]).sum(0, keepdim=True))
-                pair = torch.stack([noise.white(clean, sigma, generator), clean]).expand(-1, 3, -1, -1)
-            else:
-                pair = torch.stack([noise.white(clean, sigma, generator), clean])
+            noisy = clean + sigma * torch.randn(clean.shape, generator=generator)
+            if r.get("clip", True):
+                noisy = noise.quantise(noisy)
+            pair = torch.stack([noisy, clean]).expand(-1, 3, -1, -1)
             pairs.append(self._turn(rnd, pair))
         for _ in range(r["batch"] - whites):
             tile = rnd.choice(self.bank)
@@ -123,5 +125,6 @@ class Batches:
         return pair.rot90(rnd.randrange(4), (2, 3))
 
     def close(self):
-        self.worker.terminate()
-        self.worker.join()
+        if self.worker:
+            self.worker.terminate()
+            self.worker.join()

@@ -24,7 +24,8 @@ def save(path, network, config, weights, dtype=torch.float16, **metadata):
     """Weights by name, in `dtype`, with the network's id and config and whatever else as metadata."""
     meta = {"format": "pt", "model": network, "config": json.dumps(config)}
     meta |= {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
-    save_file({k: v.to(dtype).contiguous() for k, v in weights.items()}, path, meta)
+    counters = ".num_batches_tracked"  # of batch normalisation; nothing depends on them
+    save_file({k: v.to(dtype).contiguous() for k, v in weights.items() if not k.endswith(counters)}, path, meta)
     path.chmod(0o644)
 
 
@@ -42,7 +43,8 @@ def weights(checkpoint, out, figures):
     """The averaged weights of a checkpoint, for the package."""
     state = torch.load(checkpoint, weights_only=True)
     recipe = state["recipe"]
-    save(out, recipe["network"], recipe["config"], state["ema"], licence=LICENCE, data=DATA, recipe=recipe,
+    notes = nets.build(recipe["network"], recipe["config"]).notes
+    save(out, recipe["network"], recipe["config"], state["ema"], **notes, licence=LICENCE, data=DATA, recipe=recipe,
          seed=recipe["seed"], steps=state["step"], hours=round(state["seconds"] / 3600, 2),
          figures=json.loads(figures.read_text()) if figures else {})
 

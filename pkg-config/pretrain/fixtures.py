@@ -22,7 +22,8 @@ def write(folder, net, image, config, notes, **more):
     folder.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         output = net(image)
-    save_file({"input": image, "output": output.contiguous()}, folder / "io.safetensors")
+    name = "sr" if net.scale > 1 else "output"
+    save_file({"input": image.contiguous(), name: output.contiguous()}, folder / "io.safetensors")
     case = {"config": config, "notes": notes, "torch": torch.__version__.split("+")[0],
             "params": sum(p.numel() for p in net.parameters()), **more}
     (folder / "case.json").write_text(json.dumps(case, indent=1) + "\n")
@@ -43,9 +44,11 @@ def shipped(weights, photo, folder):
     net = export.load(weights)
     image = data.load_rgb(photo)
     y, x = image.shape[1] // 2, image.shape[2] // 2
-    crop = image[None, :, y:y + 64, x:x + 48].float() / 255
+    width = 48 + -48 % net.multiple
+    crop = image[None, :, y:y + 64, x:x + width].float() / 255
     noisy = (crop + 25 / 255 * torch.randn(crop.shape, generator=torch.Generator().manual_seed(7))).clamp(0, 1)
-    write(folder, net, noisy, net.config,
+    net.masked = False  # of masked-denoising; random masks of the two sides differ
+    write(folder, net, net.enter(noisy), net.config,
           f"the shipped f16 weights ({weights.name}) widened to f32; crop of {photo.stem}, white noise of sigma 25",
           weights=weights.name)
 

@@ -25,6 +25,35 @@ def white(clean, sigma, generator=None):
     return quantise(clean + sigma * torch.randn(clean.shape, generator=generator))
 
 
+def level(noisy):
+    """Standard deviation of the noise of each image, estimated from its second differences [N]: texture counts too."""
+    kernel = torch.tensor([[1., -2, 1], [-2, 4, -2], [1, -2, 1]])
+    c = noisy.shape[1]
+    differences = F.conv2d(noisy, kernel.expand(c, 1, 3, 3), groups=c)
+    return differences.abs().mean((1, 2, 3)) * (math.pi / 2) ** 0.5 / 6
+
+
+def weight_by_level(noisy, balance):
+    """A weight for each image, lower for strong noise, so that weak noise counts as much: by squared errors, `balance`
+    of 1 makes them equal."""
+    return ((level(noisy) + 2 / 255) / (15 / 255)) ** (-2 * balance)
+
+
+def unseen(clean, kind, rnd):
+    """Noise that a network for white noise has not seen, 8 bits; `rnd` is a numpy generator."""
+    x = clean.numpy()
+    if kind == "speckle":
+        x = x + x * rnd.normal(0, 0.2, x.shape)
+    elif kind == "poisson":  # of a sensor that counts 255 at full brightness, three times as strong
+        x = x + 3 * (rnd.poisson(255 * x) / 255 - x)
+    elif kind == "salt-and-pepper":
+        x = np.where(rnd.random(x.shape) < 0.02, rnd.integers(0, 2, x.shape), x)
+    elif kind == "mixture":
+        x = x + x * rnd.normal(0, 0.1, x.shape) + 2 * (rnd.poisson(255 * x) / 255 - x) + rnd.normal(0, 10 / 255, x.shape)
+        x = np.where(rnd.random(x.shape) < 0.01, rnd.integers(0, 2, x.shape), x)
+    return quantise(torch.from_numpy(x.astype(np.float32)))
+
+
 def _log_uniform(rnd, low, high):
     return math.exp(rnd.uniform(math.log(low), math.log(high)))
 

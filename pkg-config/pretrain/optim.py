@@ -25,6 +25,8 @@ class Muon(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             for p in group["params"]:
+                if p.grad is None:  # a part that is not in use yet
+                    continue
                 state = self.state[p]
                 if not state:
                     state["momentum"] = torch.zeros_like(p)
@@ -40,9 +42,10 @@ def build(net, recipe):
     if recipe["optimiser"] == "adamw":
         optimisers = [torch.optim.AdamW(net.parameters(), recipe["lr"], weight_decay=recipe["weight_decay"])]
     else:
-        outer = [p for n, p in net.named_parameters() if p.ndim < 4 or n.split(".")[0] in ("head", "tail")]
+        learned = [(n, p) for n, p in net.named_parameters() if p.requires_grad]
+        outer = [p for n, p in learned if p.ndim < 2 or n.startswith(net.outer)]
         ids = {id(p) for p in outer}
-        inner = [p for p in net.parameters() if id(p) not in ids]
+        inner = [p for _, p in learned if id(p) not in ids]
         optimisers = [Muon(inner, recipe["lr"], weight_decay=recipe["weight_decay"]),
                       torch.optim.AdamW(outer, recipe["adam_lr"], weight_decay=0)]
     for optimiser in optimisers:

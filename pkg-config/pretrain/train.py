@@ -19,21 +19,24 @@ import torch
 import torch.distributed as dist
 
 import data
+import degradation
 import evaluate
 import nets
 import noise
+import objectives
 import optim
 
 
-def parse():
+def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with the recipe's picture folders")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--log", type=Path, help="JSON lines, appended (default: OUT/log.jsonl)")
     end = parser.add_mutually_exclusive_group(required=True)
-    end.add_argument("--minutes", type=float, help="wall-clock length of the whole run, earlier parts included")
+    end.add_argument("--minutes", type=float, help="length of the whole run, earlier parts included")
     end.add_argument("--steps", type=int, help="length of the whole run in steps")
+    parser.add_argument("--cpu-time", action="store_true", help="count minutes of processor time, not of the clock")
     parser.add_argument("--resume", type=Path, help="OUT/last.pt to go on, or a stable.pt to train longer")
     parser.add_argument("--kodak", type=Path, help="also report PSNR at sigma 25 on the first 4 pictures of this folder")
     parser.add_argument("--validate-every", type=int, default=1000, metavar="STEPS")
@@ -41,7 +44,7 @@ def parse():
     parser.add_argument("--processes", type=int, default=1, help="share each batch among so many, one thread each")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE",
                         help="override one entry of the recipe, value in JSON")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def load_recipe(path, overrides):
@@ -59,29 +62,27 @@ def rate(progress, step, recipe):
     return warm * min(1.0, max(0.0, (1 - progress) / recipe["decay_share"]))
 
 
-def loss_of(output, noisy, clean, recipe):
-    """Charbonnier, each patch weighted by its noise, so that weak noise counts as much as strong."""
-    level = (noisy - clean).square().mean((1, 2, 3)).sqrt()
-    weight = ((level + 2 / 255) / (15 / 255)) ** -recipe["balance"]
-    eps = recipe["charbonnier"]
-    error = ((output - clean).square() + eps * eps).sqrt() - eps
-    return (weight * error.mean((1, 2, 3))).mean()
-
-
 class Validation:
-    """Fixed noisy crops of the held-out training pictures: white noise at three levels, and the camera."""
+    """Fixed noisy crops of the held-out training pictures: white noise of some levels, and the camera."""
 
     def __init__(self, root, recipe):
         pictures = data.Pictures(root, recipe["folders"], held_out=True)
         rnd, generator = random.Random(0), torch.Generator().manual_seed(0)
         clean = torch.stack([pictures.crop(rnd, recipe["tile"]) for _ in range(12)]).float() / 255
-        self.sets = {f"white{s}": (noise.white(clean, s / 255, generator), clean) for s in (15, 25, 50)}
-        tiles = torch.stack([data.camera_tile(pictures, recipe, f"validation/{i}") for i in range(12)]).float() / 255
-        self.sets["camera"] = (tiles[:, 0], tiles[:, 1])
+        self.sets = {f"white{s}": (noise.white(clean, s / 255, generator), clean, s) for s in recipe["validate_sigma"]}
+        if recipe["white_share"] < 1:
+            tiles = torch.stack([data.camera_tile(pictures, recipe, f"validation/{i}") for i in range(12)]).float() / 255
+            self.sets["camera"] = (tiles[:, 0], tiles[:, 1], None)
+        if "validate_blur" in recipe:
+            kernels = degradation.gaussian_kernel([recipe["validate_blur"]] * 2, 0).expand(len(clean), -1, -1)
+            small = degradation.degrade(255 * clean, kernels, 2, recipe["validate_noise"], generator) / 255
+            self.sets["enlarged"] = (small, clean, None)
+        self.adapt = recipe.get("validate_adapt", "plain")
 
     def __call__(self, net):
-        return {name: round(sum(evaluate.psnr(evaluate.run(net, n), c) for n, c in zip(noisy, clean)) / len(clean), 3)
-                for name, (noisy, clean) in self.sets.items()}
+        return {name: round(sum(evaluate.psnr(evaluate.run(net, n, self.adapt, sigma), c)
+                                for n, c in zip(noisy, clean)) / len(clean), 3)
+                for name, (noisy, clean, sigma) in self.sets.items()}
 
 
 def keep_memory():
@@ -127,12 +128,14 @@ def train(rank, args, recipe, pictures, port):
 
     net = nets.build(recipe["network"], recipe["config"]).to(memory_format=torch.channels_last)
     ema = copy.deepcopy(net).eval().requires_grad_(False)
+    objective = objectives.build(recipe["objective"])
     optimisers = optim.build(net, schedule)
     step, before = 0, 0.0
     if args.resume:
         state = torch.load(args.resume, weights_only=True)
         net.load_state_dict(state["net"])
         ema.load_state_dict(state["ema"])
+        objective.load_state_dict(state["objective"])
         step, before = state["step"], state["seconds"]
         for optimiser, saved in zip(optimisers, state["optimisers"]):
             optimiser.load_state_dict(saved)
@@ -141,14 +144,15 @@ def train(rank, args, recipe, pictures, port):
     batches = data.Batches(pictures, share, f"{recipe['seed']}/{rank}", step)
     validate = Validation(args.data, recipe["data"]) if rank == 0 else None
     log_path = args.log or args.out / "log.jsonl"
-    start = time.monotonic()
+    clock = time.process_time if args.cpu_time else time.monotonic
+    start = clock()
 
     def seconds():
-        return before + time.monotonic() - start
+        return before + clock() - start
 
     def save(name):
-        state = {"net": net.state_dict(), "ema": ema.state_dict(), "step": step, "seconds": seconds(),
-                 "optimisers": [o.state_dict() for o in optimisers], "recipe": recipe}
+        state = {"net": net.state_dict(), "ema": ema.state_dict(), "objective": objective.state_dict(), "step": step,
+                 "seconds": seconds(), "optimisers": [o.state_dict() for o in optimisers], "recipe": recipe}
         torch.save(state, args.out / f"{name}.tmp")
         (args.out / f"{name}.tmp").replace(args.out / name)
 
@@ -175,20 +179,22 @@ def train(rank, args, recipe, pictures, port):
             for param_group in optimiser.param_groups:
                 param_group["lr"] = param_group["peak"] * factor
         noisy, clean = batches.batch(step)
-        with torch.autocast("cpu", torch.bfloat16):
-            output = net(noisy.contiguous(memory_format=torch.channels_last))
-        loss = loss_of(output, noisy, clean, schedule)
+        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.get("bf16", True)):
+            loss = objective(net, noisy.contiguous(memory_format=torch.channels_last), clean, progress)
         net.zero_grad()
         loss.backward()
         group.average_gradients(net)
-        torch.nn.utils.clip_grad_norm_(net.parameters(), schedule["clip"])
-        for optimiser in optimisers:
-            optimiser.step()
+        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), schedule["clip"])
+        if norm.isfinite():  # a patch without any contrast can make normalised features, and so gradients, explode
+            for optimiser in optimisers:
+                optimiser.step()
         step += 1
         keep = min(schedule["ema"], (1 + step) / (10 + step))
         with torch.no_grad():
             for a, b in zip(ema.parameters(), net.parameters()):
                 a.lerp_(b, 1 - keep)
+            for a, b in zip(ema.buffers(), net.buffers()):
+                a.copy_(b)
         losses.append(loss.item())
         if rank == 0 and step % args.validate_every == 0:
             entry = {"loss": round(sum(losses) / len(losses), 6), "rate": round(factor, 4), **validate(ema)}

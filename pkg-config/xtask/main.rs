@@ -2,6 +2,7 @@
 //! test. Each command installs what it needs, or says in one sentence what to install.
 
 mod package;
+mod quality;
 mod test;
 mod tools;
 
@@ -43,6 +44,8 @@ enum Command {
         #[arg(long)]
         browser: bool,
     },
+    /// Measure all networks that have weights, and write the table of the README
+    Quality(quality::Args),
     /// Check formatting and lints, Rust and TypeScript
     Lint,
 }
@@ -66,6 +69,7 @@ fn run(command: Command) -> Result<()> {
             package::docs()
         }
         Command::Test { browser } => test::run(browser),
+        Command::Quality(args) => quality::run(&args),
         Command::Lint => {
             package::build(package::Profile::Quick, &[])?;
             test::lint()

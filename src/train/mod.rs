@@ -51,8 +51,9 @@ pub struct Trainer {
     stages: Vec<Stage>,
     stage: usize,
     work: Work,
-    started: Instant,
-    /// Time of the stages before this one, in seconds.
+    /// Seconds at work: pauses between steps do not count.
+    spent: f64,
+    /// Those of the stages before this one.
     before: f64,
     progress: Progress,
     guard: Option<Guard>,
@@ -110,7 +111,7 @@ impl Trainer {
             stages,
             stage: 0,
             work: Work::Idle,
-            started: Instant::now(),
+            spent: 0.0,
             before: 0.0,
             progress,
             guard: None,
@@ -128,6 +129,7 @@ impl Trainer {
     /// # Errors
     /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the loss is no number.
     pub async fn step(&mut self) -> Result<Option<&Progress>> {
+        let started = Instant::now();
         let work = std::mem::replace(&mut self.work, Work::Idle);
         self.work = match work {
             Work::Idle => match self.stages.get(self.stage).copied() {
@@ -137,7 +139,8 @@ impl Trainer {
             Work::Look { scene, job } => self.look(scene, job).await?,
             Work::Learn(learning) => self.learn(learning).await?,
         };
-        self.progress.seconds = self.started.elapsed().as_secs_f64();
+        self.spent += started.elapsed().as_secs_f64();
+        self.progress.seconds = self.spent;
         Ok(Some(&self.progress))
     }
 
@@ -155,6 +158,21 @@ impl Trainer {
             (.., Some(best)) => (best.clone(), plain),
             (.., None) => (self.networks[0].1.clone(), self.options.adapt),
         }
+    }
+
+    /// Judges the network as it is, so that [`Trainer::finish`] knows of it: for a run that is stopped early.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails.
+    pub async fn settle(&mut self) -> Result<()> {
+        if let Work::Learn(mut learning) = std::mem::replace(&mut self.work, Work::Idle) {
+            let judged = self.progress.scores.last().is_some_and(|(step, _)| *step == learning.done());
+            if learning.done() > 0 && !judged {
+                self.judge(&mut learning).await?;
+            }
+            self.work = Work::Learn(learning);
+        }
+        Ok(())
     }
 
     /// The best network so far, and the one from before if none was better.
@@ -214,7 +232,7 @@ impl Trainer {
 
     fn next_stage(&mut self) {
         self.stage += 1;
-        self.before = self.started.elapsed().as_secs_f64();
+        self.before = self.spent;
     }
 
     fn begin_learning(&mut self, who: Who, objective: Objective) -> Result<Work> {
@@ -254,7 +272,7 @@ impl Trainer {
         let by_time = self.options.seconds.map_or(0.0, |seconds| {
             let left: f64 = self.stages[self.stage..].iter().map(Stage::share).sum();
             let available = (seconds - self.before).max(1e-3) * self.stages[self.stage].share() / left;
-            (self.started.elapsed().as_secs_f64() - self.before) / available
+            (self.spent - self.before) / available
         });
         by_steps.max(by_time)
     }

@@ -63,7 +63,8 @@ impl Engine {
     ///
     /// # Errors
     /// `device`.
-    pub async fn adopt(&mut self, trainer: Trainer, base: String) -> Result<Adopted, JsValue> {
+    pub async fn adopt(&mut self, mut trainer: Trainer, base: String) -> Result<Adopted, JsValue> {
+        trainer.inner.settle().await.map_err(js_error)?;
         let tuned = trainer.inner.finish();
         if !tuned.kept {
             return Ok(Adopted { kept: false, weights: Vec::new() });

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .base import Network
+
 DEFAULT = {"widths": [64, 96, 128], "enc_blocks": [1, 1], "mid_blocks": 2, "dec_blocks": [1, 1]}
 
 
@@ -19,8 +21,10 @@ class Block(nn.Module):
         return x + self.conv2(F.relu(self.conv1(x)))
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """RGB image [N,3,H,W] in 0..1 (H and W multiples of `multiple`) to the denoised image, same shape, unclamped."""
+
+    outer = ("head.", "tail.")
 
     def __init__(self, widths, enc_blocks, mid_blocks, dec_blocks):
         super().__init__()

@@ -1,30 +1,42 @@
 //! `unnoise evaluate`: PSNR and SSIM of a network over a folder, with synthetic noise or on pairs of noisy and clean.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use burn::tensor::{Tensor, TensorData};
 use clap::ArgGroup;
 use serde::Serialize;
+use unnoise::degradation::{KERNEL, degrade, gaussian_kernel, resize};
+use unnoise::denoise::Options;
 use unnoise::metrics::{psnr, ssim};
+use unnoise::models::Run;
 use unnoise::noise::add_white_gaussian;
-use unnoise::photo::{Photo, decode};
+use unnoise::photo::{Photo, Planar, decode};
 
 use crate::fine_tune::Training;
-use crate::{Engine, Result, read};
+use crate::{Engine, Loaded, Result, read};
 
 #[derive(clap::Args)]
 #[command(group(ArgGroup::new("data").required(true).args(["clean", "pairs"])))]
 pub struct Args {
     #[command(flatten)]
     engine: Engine,
-    /// Folder of clean photos; white Gaussian noise is added, clipped and rounded to 8 bit
+    /// Folder of clean photos; white Gaussian noise is added, clipped and rounded to 8 bit. For networks that enlarge,
+    /// they are blurred and shrunk first, and compared with what bicubic enlargement makes of them
     #[arg(long, value_name = "DIR", requires = "sigma")]
     clean: Option<PathBuf>,
     /// Standard deviation of that noise, on the scale 0 to 255
     #[arg(long, requires = "clean")]
     sigma: Option<f32>,
+    /// Standard deviation in pixels of the blur, for networks that enlarge
+    #[arg(long, default_value_t = 1.2, requires = "clean")]
+    blur: f64,
+    /// Only every n-th photo or pair
+    #[arg(long, value_name = "N", default_value = "1")]
+    every: NonZeroUsize,
     /// Seed of that noise
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -36,9 +48,6 @@ pub struct Args {
     fine_tune: bool,
     #[command(flatten)]
     training: Training,
-    /// Only every n-th photo or pair
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    every: usize,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -85,6 +94,8 @@ struct Sample {
     name: String,
     noisy: Photo,
     clean: Photo,
+    /// What would be there without the network: the noisy photo, enlarged where the network enlarges.
+    plain: Photo,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -95,10 +106,12 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let mut engine = args.engine.load()?;
     let mut images = Vec::new();
-    for (index, (path, clean)) in files.iter().enumerate().step_by(args.every.max(1)) {
-        let sample = read_sample(path, clean.as_deref(), args, index)?;
+    let run = Run { sigma: args.sigma.map(|sigma| sigma / 255.0), ..Run::default() };
+    let options = Options { run, ..Options::default() };
+    for (index, (path, clean)) in files.iter().enumerate().step_by(args.every.get()) {
+        let sample = read_sample(path, clean.as_deref(), args, index, &engine)?;
         let start = Instant::now();
-        let (mut denoised, mut adapt) = engine.denoise(sample.noisy.clone(), 1.0)?;
+        let (mut denoised, mut adapt) = engine.denoise_with(sample.noisy.clone(), options)?;
         let mut seconds = start.elapsed().as_secs_f64();
         let mut tuning = None;
         if args.fine_tune {
@@ -110,15 +123,15 @@ pub fn run(args: &Args) -> Result<()> {
             let seconds_tuning = tuned.progress.seconds;
             (engine.network, engine.adapt) = (tuned.network, tuned.adapt);
             let start = Instant::now();
-            (denoised, adapt) = engine.denoise(sample.noisy.clone(), 1.0)?;
+            (denoised, adapt) = engine.denoise_with(sample.noisy.clone(), options)?;
             seconds = start.elapsed().as_secs_f64();
             (engine.network, engine.adapt) = before;
             tuning = Some(Tuning { psnr_before, kept, best_step, seconds_tuning });
         }
         let scores = Scores {
-            psnr_noisy: psnr(&sample.noisy, &sample.clean)?,
+            psnr_noisy: psnr(&sample.plain, &sample.clean)?,
             psnr: psnr(&denoised, &sample.clean)?,
-            ssim_noisy: ssim(&sample.noisy, &sample.clean)?,
+            ssim_noisy: ssim(&sample.plain, &sample.clean)?,
             ssim: ssim(&denoised, &sample.clean)?,
             seconds,
         };
@@ -131,20 +144,55 @@ pub fn run(args: &Args) -> Result<()> {
     print_report(report, args.json)
 }
 
-fn read_sample(path: &Path, clean: Option<&Path>, args: &Args, index: usize) -> Result<Sample> {
+fn read_sample(
+    path: &Path,
+    clean: Option<&Path>,
+    args: &Args,
+    index: usize,
+    engine: &Loaded,
+) -> Result<Sample> {
     let open =
         |path: &Path| -> Result<Photo> { Ok(decode(&read(path)?).map_err(|e| e.context(path.display()))?) };
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(match clean {
-        Some(clean) => Sample { name, noisy: open(path)?, clean: open(clean)? },
-        None => {
-            let clean = open(path)?;
-            let sigma = args.sigma.unwrap_or_default();
-            // One seed for the run; every photo gets noise of its own.
-            let noisy = add_white_gaussian(&clean, sigma, args.seed.wrapping_add(index as u64));
-            Sample { name, noisy, clean }
-        }
-    })
+    if let Some(clean) = clean {
+        let noisy = open(path)?;
+        return Ok(Sample { name, clean: open(clean)?, plain: noisy.clone(), noisy });
+    }
+    // One seed for the run; every photo gets noise of its own.
+    let seed = args.seed.wrapping_add(index as u64);
+    let noisy = |photo: &Photo| add_white_gaussian(photo, args.sigma.unwrap_or_default(), seed);
+    let clean = open(path)?;
+    if engine.card.scale == 1 {
+        let noisy = noisy(&clean);
+        return Ok(Sample { name, clean, plain: noisy.clone(), noisy });
+    }
+    let (clean, small) = shrunk(&clean, args.blur, engine)?;
+    let noisy = noisy(&small);
+    let plain = photo(resize(tensor(&noisy.planar(), engine), clean.height(), clean.width()))?;
+    Ok(Sample { name, clean, noisy, plain })
+}
+
+/// A photo as large as a multiple of the network's scale, and the same blurred and as many times smaller.
+fn shrunk(clean: &Photo, blur: f64, engine: &Loaded) -> Result<(Photo, Photo)> {
+    let scale = engine.card.scale;
+    let (width, height) = (clean.width() / scale * scale, clean.height() / scale * scale);
+    let clean = clean.window(0, 0, width, height, engine.card.channels);
+    let kernel = TensorData::new(gaussian_kernel([blur; 2], 0.0), [1, KERNEL, KERNEL]);
+    let kernel = Tensor::<3>::from_data(kernel, &engine.device);
+    let small = photo(degrade(tensor(&clean, engine) * 255.0, kernel, scale, None) / 255.0)?;
+    Ok((Photo::from_planar(&clean)?.to_8bit(), small))
+}
+
+fn tensor(image: &Planar, engine: &Loaded) -> Tensor<4> {
+    let shape = [1, image.channels, image.height, image.width];
+    Tensor::from_data(TensorData::new(image.data.clone(), shape), &engine.device)
+}
+
+fn photo(image: Tensor<4>) -> Result<Photo> {
+    let [_, channels, height, width] = image.dims();
+    let data = pollster::block_on(image.into_data_async()).map_err(|e| format!("{e:?}"))?;
+    let data = data.try_into_vec::<f32>().map_err(|e| format!("{e:?}"))?;
+    Ok(Photo::from_planar(&Planar { channels, height, width, data })?.to_8bit())
 }
 
 fn is_photo(path: &Path) -> bool {
