@@ -195,7 +195,7 @@ impl Place {
             at,
             brightness: mean(means.iter().copied()),
             structure: mean(relative),
-            clipped: values.any(|v| v < CLIPPED[0] || v > CLIPPED[1]),
+            clipped: values.any(|v| !(CLIPPED[0]..=CLIPPED[1]).contains(&v)),
             sigma,
         }
     }

@@ -27,7 +27,7 @@ pub enum Guard {
     /// The estimated risk of denoising.
     Risk {
         /// Noisy squares, `[N, C, S, S]`.
-        noisy: Tensor<4>,
+        noisy: Box<Tensor<4>>,
         /// Noise to add to them, each by itself.
         noise: Vec<Tensor<4>>,
     },
@@ -58,7 +58,7 @@ impl Guard {
         let spots = squares(&mut draw, side);
         let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
         let noise = (0..FRESH_FIELDS).map(|i| draw.cut(&spots, |scene| &scene.fresh_noise[i])).collect();
-        Guard::Risk { noisy, noise }
+        Guard::Risk { noisy: Box::new(noisy), noise }
     }
 
     /// The score of a network that is not learning (after `valid()`), run as `run` says.

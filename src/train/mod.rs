@@ -31,7 +31,7 @@ use crate::photo::Photo;
 use guard::Guard;
 use learning::Learning;
 use material::Material;
-use stages::{Facts, Stage, Who};
+use stages::{Facts, Networks, Stage, Who};
 
 /// Between two readings of the loss: reading makes a GPU wait.
 const READ_EVERY: usize = 5;
@@ -47,7 +47,7 @@ pub struct Trainer {
     facts: Facts,
     material: Material,
     /// The one that learns, and its teachers after it.
-    networks: Vec<(&'static Card, Network)>,
+    networks: Networks,
     stages: Vec<Stage>,
     stage: usize,
     work: Work,

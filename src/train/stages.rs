@@ -215,14 +215,17 @@ fn statistics(material: &Material) -> Vec<[f32; 2]> {
     (0..channels).map(of).collect()
 }
 
-/// The networks of a run, the learner first, and its stages.
+/// The networks of a run, the learner first.
+pub(super) type Networks = Vec<(&'static Card, Network)>;
+
+/// The networks of a run, and its stages.
 pub(super) fn plan(
     objective: Objective,
     card: &'static Card,
     learner: Network,
     options: &Options,
     device: &Device,
-) -> Result<(Vec<(&'static Card, Network)>, Vec<Stage>)> {
+) -> Result<(Networks, Vec<Stage>)> {
     let mut networks = vec![(card, learner)];
     let mut stages = Vec::new();
     let teachers: &[(&str, Objective, f64)] = match (objective, card.id) {

@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> Result<()> {
     })?;
     let photo = decode(&read(&args.input)?).map_err(|e| e.context(args.input.display()))?;
     let options = Options { strength: args.strength, detail: args.detail, ..Options::default() };
-    let (result, _) = args.engine.load()?.denoise_with(photo, options)?;
+    let (result, _) = args.engine.load()?.denoise(photo, options)?;
     let bytes = result.encode(format, args.quality)?;
     std::fs::write(&args.output, bytes).map_err(|e| format!("{}: {e}", args.output.display()))?;
     Ok(())

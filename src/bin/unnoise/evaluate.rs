@@ -111,7 +111,7 @@ pub fn run(args: &Args) -> Result<()> {
     for (index, (path, clean)) in files.iter().enumerate().step_by(args.every.get()) {
         let sample = read_sample(path, clean.as_deref(), args, index, &engine)?;
         let start = Instant::now();
-        let (mut denoised, mut adapt) = engine.denoise_with(sample.noisy.clone(), options)?;
+        let (mut denoised, mut adapt) = engine.denoise(sample.noisy.clone(), options)?;
         let mut seconds = start.elapsed().as_secs_f64();
         let mut tuning = None;
         if args.fine_tune {
@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> Result<()> {
             let seconds_tuning = tuned.progress.seconds;
             (engine.network, engine.adapt) = (tuned.network, tuned.adapt);
             let start = Instant::now();
-            (denoised, adapt) = engine.denoise_with(sample.noisy.clone(), options)?;
+            (denoised, adapt) = engine.denoise(sample.noisy.clone(), options)?;
             seconds = start.elapsed().as_secs_f64();
             (engine.network, engine.adapt) = before;
             tuning = Some(Tuning { psnr_before, kept, best_step, seconds_tuning });

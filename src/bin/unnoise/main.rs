@@ -109,12 +109,8 @@ impl Engine {
 }
 
 impl Loaded {
-    fn denoise(&self, photo: Photo, strength: f32) -> Result<(Photo, Adapt)> {
-        self.denoise_with(photo, Options { strength, ..Options::default() })
-    }
-
     /// Denoises a photo, with a progress bar where there is a terminal. Also tells how the network was run.
-    fn denoise_with(&self, photo: Photo, options: Options) -> Result<(Photo, Adapt)> {
+    fn denoise(&self, photo: Photo, options: Options) -> Result<(Photo, Adapt)> {
         let options = Options { tile_pixels: self.tile_pixels, adapt: self.adapt, ..options };
         let mut job = Job::new(self.network.clone(), self.card, self.device.clone(), photo.into(), options)?;
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tiles, {eta} left")?;
