@@ -56,7 +56,13 @@ function cases(): Case[] {
   );
 }
 
-const tolerance: Record<string, number> = { flex: 1e-4, ndarray: 1e-4, webgpu: 1e-3 };
+const tolerances: Record<string, number> = { flex: 1e-4, ndarray: 1e-4, webgpu: 1e-3 };
+
+/** Gradients, and what a step does by them, add up the rounding of both passes. */
+function tolerance(device: string, check: string): number {
+  const training = check.startsWith("gradient") || check.startsWith("weights after");
+  return (tolerances[device] ?? 0) * (training ? 10 : 1);
+}
 
 for (const device of ["flex", "ndarray", "webgpu"]) {
   test(`${device} equals the public implementations`, async ({ page }, info) => {
@@ -86,7 +92,7 @@ for (const device of ["flex", "ndarray", "webgpu"]) {
       for (const check of checks) {
         const what = `${one.model}/${one.name} ${check.name} on ${device}`;
         console.log(`${what}: ${check.worst.toExponential(2)}`);
-        expect.soft(check.worst, what).toBeLessThan(tolerance[device] ?? 0);
+        expect.soft(check.worst, what).toBeLessThan(tolerance(device, check.name));
       }
     }
   });
