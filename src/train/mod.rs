@@ -46,6 +46,8 @@ pub struct Trainer {
     options: Options,
     facts: Facts,
     material: Material,
+    /// As it was given.
+    start: Network,
     /// The one that learns, and its teachers after it.
     networks: Networks,
     stages: Vec<Stage>,
@@ -93,6 +95,7 @@ impl Trainer {
         check_objective(card, objective, shots.len(), clean.is_some())?;
         let facts = Facts::of(card, objective, &network, &material, shots, &options)?;
         material.hold_out(facts.judged, options.seed);
+        let start = network.clone();
         let network = if options.random {
             // What a fresh network makes of a photo tells nothing about its noise.
             material.blur();
@@ -107,6 +110,7 @@ impl Trainer {
             options,
             facts,
             material,
+            start,
             networks,
             stages,
             stage: 0,
@@ -178,9 +182,8 @@ impl Trainer {
     /// The best network so far, and the one from before if none was better.
     #[must_use]
     pub fn finish(self) -> Tuned {
-        let (_, start) = self.networks.into_iter().next().expect("the learner is the first network");
         let kept = self.best.is_some();
-        let network = self.best.unwrap_or(start);
+        let network = self.best.unwrap_or(self.start);
         let adapt = if kept { Mode::Fixed(Adapt::PLAIN) } else { self.options.adapt };
         Tuned { network, kept, adapt, progress: self.progress, seed: self.options.seed }
     }

@@ -72,7 +72,11 @@ export class Chart {
       spanGaps: true,
       points: { show: scale === "score", size: 5 },
     });
-    const axis = { stroke: () => getComputedStyle(this.#element).color, grid: { show: false }, size: 26 };
+    // There is no half a step.
+    const incrs = [1, 2, 5].flatMap((unit) => [unit, 10 * unit, 100 * unit, 1000 * unit, 10_000 * unit]);
+    incrs.sort((a, b) => a - b);
+    const stroke = () => getComputedStyle(this.#element).color;
+    const axis = { incrs, stroke, grid: { show: false }, size: 26 };
     return {
       ...this.#size(),
       legend: { show: false },
