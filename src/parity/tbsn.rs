@@ -84,7 +84,7 @@ async fn wrapper(case: &Case, network: &Tbsn, device: &Device) -> Result<Vec<Che
 }
 
 async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
-    let network = Tbsn::load(case.file("weights")?, device)?;
+    let network = Tbsn::load(&with_blind_spot(case.file("weights")?), device)?;
     let image: Tensor<4> = case.tensor("image", device)?;
     let input = pd_phase(image * 255.0, 5, 0, 0);
     let output = network.forward(input.clone());
@@ -96,4 +96,14 @@ async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
     ];
     checks.extend(training::step(case, network, Tbsn::key, &loss, &Optimiser::AdamW(0.01), 3e-4).await?);
     Ok(checks)
+}
+
+/// The public implementation masks the centre of its first convolution in place, before the first step; we mask what we
+/// compute with.
+fn with_blind_spot(state: &StateDict) -> StateDict {
+    let mut state = state.clone();
+    if let Some(array) = state.arrays.get_mut("patch_embed.proj.weight") {
+        array.data.chunks_exact_mut(9).for_each(|kernel| kernel[4] = 0.0);
+    }
+    state
 }
