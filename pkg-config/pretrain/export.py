@@ -35,7 +35,7 @@ def load(path):
         meta = f.metadata()
         weights = {name: f.get_tensor(name).float() for name in f.keys()}
     net = nets.build(meta["model"], json.loads(meta["config"]))
-    net.load_state_dict(weights)
+    net.load_state_dict({name.removeprefix(net.prefix): value for name, value in weights.items()})
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
@@ -43,8 +43,9 @@ def weights(checkpoint, out, figures):
     """The averaged weights of a checkpoint, for the package."""
     state = torch.load(checkpoint, weights_only=True)
     recipe = state["recipe"]
-    notes = nets.build(recipe["network"], recipe["config"]).notes
-    save(out, recipe["network"], recipe["config"], state["ema"], **notes, licence=LICENCE, data=DATA, recipe=recipe,
+    net = nets.build(recipe["network"], recipe["config"])
+    named = {net.prefix + name: value for name, value in state["ema"].items()}
+    save(out, recipe["network"], recipe["config"], named, **net.notes, licence=LICENCE, data=DATA, recipe=recipe,
          seed=recipe["seed"], steps=state["step"], hours=round(state["seconds"] / 3600, 2),
          figures=json.loads(figures.read_text()) if figures else {})
 

@@ -34,6 +34,9 @@ PLACES = {
     "noise2noise-nvlabs": ("noise2noise/nvlabs_shipped", "noise2noise_nvlabs"),
     "noise2void": ("n2v/shipped", "noise2void"),
     "rednet": ("rednet/shipped", "rednet"),
+    "sasl-bnn": ("sasl/bnn_shipped", "sasl"),
+    "sasl-lan": ("sasl/lan_shipped", "sasl"),
+    "sasl-unet": ("sasl/unet_shipped", "sasl"),
     "tbsn": ("tbsn/shipped", "tbsn"),
 }
 
@@ -59,7 +62,7 @@ def figures(net, name, sets, every):
         rows = [row("Kodak24", kind, evaluate.unseen_noise(net, sets / "Kodak24", kind, every))
                 for kind in evaluate.UNSEEN]
         return rows + [row("Kodak24", "sigma 15", evaluate.white_noise(net, sets / "Kodak24", 15, every=every))]
-    if name in ("tbsn", "distilled-unet"):
+    if name in ("tbsn", "distilled-unet") or name.startswith("sasl-"):
         adapts = ("plain", "pd2") if name == "tbsn" else ("plain",)
         return [row(folder, f"camera, {adapt}", scores) for folder in ("CC15", "PolyU100")
                 for adapt, scores in evaluate.pairs(net, sets / folder, adapts, every).items() if adapt != "best"]

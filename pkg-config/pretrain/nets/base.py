@@ -13,6 +13,7 @@ class Network(nn.Module):
     multiple = 1
     scale = 1  # size of the output over that of the input
     outer = ()
+    prefix = ""  # of the keys in official files
 
     @property
     def notes(self):

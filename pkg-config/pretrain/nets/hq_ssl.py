@@ -61,6 +61,8 @@ def split(prediction):
 class HqSsl(BlindUNet):
     """RGB in 0..1 to mean and covariance of each clean pixel; `denoise` weighs them against the noisy value."""
 
+    prefix = "_models.denoiser_model."
+
     def __init__(self, features):
         super().__init__(features, 9)
         self.config = {"features": features}
