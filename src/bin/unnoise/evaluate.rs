@@ -72,11 +72,13 @@ struct Row {
     tuning: Option<Tuning>,
 }
 
-#[derive(Serialize, Clone, Copy)]
+#[derive(Serialize)]
 struct Tuning {
     psnr_before: f64,
     kept: bool,
     best_step: usize,
+    /// Judgements: after which step, and the score.
+    scores: Vec<(usize, f32)>,
     seconds_tuning: f64,
 }
 
@@ -121,12 +123,13 @@ pub fn run(args: &Args) -> Result<()> {
             let tuned = args.training.run(&engine, &shots, None)?;
             let (kept, best_step) = (tuned.kept, tuned.progress.best_step);
             let seconds_tuning = tuned.progress.seconds;
+            let scores = tuned.progress.scores;
             (engine.network, engine.adapt) = (tuned.network, tuned.adapt);
             let start = Instant::now();
             (denoised, adapt) = engine.denoise(sample.noisy.clone(), options)?;
             seconds = start.elapsed().as_secs_f64();
             (engine.network, engine.adapt) = before;
-            tuning = Some(Tuning { psnr_before, kept, best_step, seconds_tuning });
+            tuning = Some(Tuning { psnr_before, kept, best_step, scores, seconds_tuning });
         }
         let scores = Scores {
             psnr_noisy: psnr(&sample.plain, &sample.clean)?,
@@ -252,7 +255,7 @@ fn mean(rows: &[Row]) -> Scores {
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
 fn print_row(Row { name, adapt, scores: s, tuning }: &Row) {
-    let before = tuning.map_or(String::new(), |t| {
+    let before = tuning.as_ref().map_or(String::new(), |t| {
         let what = if t.kept { format!("kept, step {}", t.best_step) } else { "reverted".to_string() };
         format!("   before tuning {:6.2} dB, {what}, {:.0} s", t.psnr_before, t.seconds_tuning)
     });
