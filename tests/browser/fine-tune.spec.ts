@@ -169,8 +169,8 @@ test("giving up leaves the network as it was, stopping keeps the best so far", a
     const weights = Array.from(new Uint8Array(await (await denoiser.exportWeights()).arrayBuffer()));
     denoiser.dispose();
 
-    const fresh = await Denoiser.create({ device: "flex", model: "noise2void", preset: "small", seed: 3 });
-    const tuning = fresh.fineTune(bytes, { steps: 1e6, budget: 12, patch: 32, batch: 2 });
+    const fresh = await Denoiser.create({ device: "flex", model: "unet", preset: "small", seed: 3 });
+    const tuning = fresh.fineTune(bytes, { steps: 1e6, budget: 40, patch: 32, batch: 4 });
     for await (const { bestStep } of tuning) if (bestStep > 0) tuning.stop();
     const stopped = await tuning;
     return { code, learned, before, after, weights, stopped };
@@ -180,7 +180,7 @@ test("giving up leaves the network as it was, stopping keeps the best so far", a
   expect(got.after).toEqual(got.before);
   expect(Buffer.from(got.weights).equals(read("../../pkg/weights/unet.safetensors"))).toBe(true);
   expect(got.stopped.kept).toBe(true);
-  expect(got.stopped.seconds).toBeLessThan(12);
+  expect(got.stopped.seconds).toBeLessThan(40);
 });
 
 test("a paused run ends with its denoiser; what cannot be done is said", async ({ page }) => {

@@ -64,7 +64,7 @@ test("a checkpoint of no known network is refused, and the network stays", async
   await app.show(photo(32, 24));
   await app.drop(stranger);
   await expect(app.alert).toHaveText(/weights of no known network/);
-  await expect(app.model).toHaveValue("noise2noise");
+  await expect(app.model).toHaveValue("unet");
   await expect(app.weights).toContainText("Shipped");
   await app.denoise();
 });

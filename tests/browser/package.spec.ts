@@ -75,7 +75,7 @@ test("progress, tiles, info and every form of a result", async ({ page }) => {
     ["image/png", "image/jpeg", "image/webp", "image/tiff"].map((type) => [type, true]),
   );
   expect(worstDifference(readPng(Buffer.from(got.unchanged)), readPng(file.buffer))).toBe(0);
-  expect(got.info).toMatchObject({ device: "flex", reason: "It was asked for.", model: "noise2noise" });
+  expect(got.info).toMatchObject({ device: "flex", reason: "It was asked for.", model: "unet" });
   expect(got.run).toMatchObject({ device: "flex", tiles: 1 });
   expect(got.run.seconds).toBeGreaterThan(0);
   expect(got.run.noise.channels).toHaveLength(3);
@@ -307,7 +307,7 @@ test("weights from elsewhere: bytes, Blob, URL, folder; altered ones are refused
   });
   expect(codes).toEqual(Array.from({ length: 7 }, () => "none"));
 
-  const altered = read("../../pkg/weights/noise2noise.safetensors");
+  const altered = read("../../pkg/weights/unet.safetensors");
   altered[altered.length - 1] = (altered[altered.length - 1] ?? 0) ^ 1;
   await page.route("**/weights/*", (route) => route.fulfill({ body: altered }));
   const message = await page.evaluate(() =>
