@@ -170,8 +170,8 @@ test("giving up leaves the network as it was, stopping keeps the best so far", a
     denoiser.dispose();
 
     const fresh = await Denoiser.create({ device: "flex", model: "unet", preset: "small", seed: 3 });
-    const tuning = fresh.fineTune(bytes, { steps: 1e6, budget: 40, patch: 32, batch: 4 });
-    for await (const { bestStep } of tuning) if (bestStep > 0) tuning.stop();
+    const tuning = fresh.fineTune(bytes, { steps: 1e6, budget: 60, patch: 32, batch: 4 });
+    for await (const { step } of tuning) if (step >= 150) tuning.stop();
     const stopped = await tuning;
     return { code, learned, before, after, weights, stopped };
   }, noisy);
@@ -180,7 +180,7 @@ test("giving up leaves the network as it was, stopping keeps the best so far", a
   expect(got.after).toEqual(got.before);
   expect(Buffer.from(got.weights).equals(read("../../pkg/weights/unet.safetensors"))).toBe(true);
   expect(got.stopped.kept).toBe(true);
-  expect(got.stopped.seconds).toBeLessThan(40);
+  expect(got.stopped.seconds).toBeLessThan(55);
 });
 
 test("a paused run ends with its denoiser; what cannot be done is said", async ({ page }) => {

@@ -43,7 +43,7 @@ for (const { id, scale } of cards) {
           i % 4 === 3 ? 255 : (i * 7) % 256,
         );
         const start = performance.now();
-        const job = engine.begin(wasm.Photo.fromRgba(256, 256, rgba), {});
+        const job = engine.begin(wasm.Photo.fromRgba(256, 256, rgba), { adapt: "plain" });
         while ((await job.step()) !== undefined);
         const seconds = (performance.now() - start) / 1000;
         const photo = job.finish();
