@@ -128,10 +128,11 @@ impl Progress {
         }
     }
 
-    /// Whether the last score is better than that of the best so far.
-    pub(super) fn is_best(&self, score: Score) -> bool {
+    /// Whether a score is better than that of the best so far; than the one from before, it must be so by a `margin`.
+    pub(super) fn is_best(&self, score: Score, margin: f32) -> bool {
         let best = self.scores.iter().find(|(step, _)| *step == self.best_step);
-        best.is_none_or(|(_, best)| score < *best)
+        let margin = if self.best_step == 0 { margin } else { 0.0 };
+        best.is_none_or(|(_, best)| score < best - margin * best.abs())
     }
 }
 
