@@ -43,6 +43,6 @@ test("twenty steps on WebGPU follow the CPU", async ({ page }) => {
   };
   near(onGpu.loss, onCpu.loss);
   expect(onGpu.scores.map(([step]) => step)).toEqual(onCpu.scores.map(([step]) => step));
-  expect(onGpu.scores.length).toBeGreaterThan(5);
+  expect(onGpu.scores.length).toBeGreaterThan(3);
   for (const [i, [, score]] of onGpu.scores.entries()) near(score, onCpu.scores[i]?.[1] ?? Number.NaN);
 });
