@@ -10,7 +10,7 @@ use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d, PixelShuffle};
-use burn::tensor::activation::{leaky_relu, sigmoid};
+use burn::tensor::activation::{leaky_relu, log_softmax, sigmoid};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -79,6 +79,9 @@ const MEAN: [f32; 3] = [0.4488, 0.4371, 0.4040];
 
 /// Temperature of the contrastive loss.
 const TEMPERATURE: f32 = 0.07;
+
+/// How much of the key encoder stays in each step of training by the contrastive loss.
+pub const MOMENTUM: f32 = 0.999;
 
 /// Input pixels that the tail enlarges at once: at four times the size each of them takes 8 KB.
 const TAIL_PIXELS: usize = 1 << 16;
@@ -449,6 +452,11 @@ pub fn contrastive_logits(query: Tensor<2>, key: Tensor<2>, queue: Tensor<2>) ->
     let (query, key) = (normalise(query), normalise(key));
     let positive = (query.clone() * key).sum_dim(1);
     Tensor::cat(vec![positive, query.matmul(queue)], 1) / TEMPERATURE
+}
+
+/// The contrastive loss: how little each query's own key, the first column of [`contrastive_logits`], stands out.
+pub fn contrastive_loss(logits: Tensor<2>) -> Tensor<1> {
+    -log_softmax(logits, 1).narrow(1, 0, 1).mean()
 }
 
 impl Generator {

@@ -234,6 +234,13 @@ impl Objective {
         }
     }
 
+    /// Whether its success is told by the estimated risk of denoising. Where the target is not the noisy photo itself, the
+    /// loss on what is held out tells.
+    pub fn is_judged_by_risk(self) -> bool {
+        let card = self.card();
+        !card.clean && card.shots == 1 && self != Objective::ContrastiveSuperResolution
+    }
+
     /// The objectives that suit a network, the default with trained weights first.
     pub fn of(card: &Card) -> Vec<Objective> {
         let own: &[Objective] = match card.id {

@@ -5,7 +5,6 @@
 use std::f64::consts::PI;
 
 use burn::module::Module;
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
@@ -13,11 +12,9 @@ use rand_distr::{Distribution, StandardNormal};
 use super::{Lesson, l1};
 use crate::degradation::{KERNEL, degrade, gaussian_kernel};
 use crate::models::Network;
-use crate::models::dasr::{Dasr, contrastive_logits};
+use crate::models::dasr::{Dasr, MOMENTUM, contrastive_logits, contrastive_loss};
 use crate::train::{Draw, average};
 
-/// How much of the key encoder stays in each step.
-pub const MOMENTUM: f32 = 0.999;
 /// Keys of earlier degradations that are kept to contrast with.
 const QUEUE: usize = 256;
 /// Weight of the contrastive loss, which is about as large as the other one on `0..=255`.
@@ -110,7 +107,7 @@ impl ZeroShot {
             }
         });
         let logits = contrastive_logits(network.encoder().project(embedding), key, queue?);
-        Some(-log_softmax(logits, 1).narrow(1, 0, 1).mean())
+        Some(contrastive_loss(logits))
     }
 }
 

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 
 use burn::module::Module;
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::degradation::{KERNEL, degrade, gaussian_kernel, resize};
 use crate::error::{Error, Kind, Result};
-use crate::models::dasr::{DaConv, Dasr, DasrConfig, Encoder, contrastive_logits, without_training_state};
+use crate::models::dasr::{
+    DaConv, Dasr, DasrConfig, Encoder, MOMENTUM, contrastive_logits, contrastive_loss, without_training_state,
+};
 use crate::nn::read;
 use crate::objectives;
 use crate::weights::{self, Array, StateDict};
-
-/// How much of the key encoder stays in each step of training.
-const MOMENTUM: f32 = 0.999;
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.name.as_str() {
@@ -127,7 +125,7 @@ async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
 /// Logits and contrastive loss.
 fn contrast(query: Tensor<2>, key: Tensor<2>, queue: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
     let logits = contrastive_logits(query, key, queue);
-    let loss = -log_softmax(logits.clone(), 1).slice_dim(1, 0..1).mean();
+    let loss = contrastive_loss(logits.clone());
     (logits, loss)
 }
 

@@ -155,16 +155,19 @@ impl Trainer {
     /// is to be run.
     #[must_use]
     pub fn current(&self) -> (Network, Mode) {
-        let plain = Mode::Fixed(Adapt::PLAIN);
         match (&self.work, self.stages.get(self.stage), &self.best) {
             (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. }), _)
                 if learning.done() > 0 =>
             {
-                (learning.average(), plain)
+                (learning.average(), Mode::Fixed(Adapt::PLAIN))
             }
-            (.., Some(best)) => (best.clone(), plain),
-            (.., None) => (self.networks[0].1.clone(), self.options.adapt),
+            (.., best) => (best.as_ref().unwrap_or(&self.networks[0].1).clone(), self.best_mode()),
         }
+    }
+
+    /// How the best network so far is to be run: one that has learned the photo's noise needs nothing around it.
+    fn best_mode(&self) -> Mode {
+        if self.best.is_some() { Mode::Fixed(Adapt::PLAIN) } else { self.options.adapt }
     }
 
     /// Judges the network as it is, so that [`Trainer::finish`] knows of it: for a run that is stopped early.
@@ -185,9 +188,8 @@ impl Trainer {
     /// The best network so far, and the one from before if none was better.
     #[must_use]
     pub fn finish(self) -> Tuned {
-        let kept = self.best.is_some();
+        let (kept, adapt) = (self.best.is_some(), self.best_mode());
         let network = self.best.unwrap_or(self.start);
-        let adapt = if kept { Mode::Fixed(Adapt::PLAIN) } else { self.options.adapt };
         Tuned { network, kept, adapt, progress: self.progress, seed: self.options.seed }
     }
 
@@ -242,7 +244,7 @@ impl Trainer {
     }
 
     fn begin_learning(&mut self, who: Who, objective: Objective) -> Result<Work> {
-        if who == Who::Learner {
+        if who == Who::Learner && objective.is_judged_by_risk() {
             self.material.sample_noise(&self.facts.noise, self.options.seed);
         }
         let (card, network) = &self.networks[who.index()];
@@ -257,13 +259,12 @@ impl Trainer {
         Ok(Work::Learn(Box::new(learning)))
     }
 
-    /// Where the target is not the noisy photo itself, the loss on what is held out tells; else the risk is estimated.
     fn choose_guard(&self, objective: Objective) -> Guard {
-        let card = objective.card();
-        if card.clean || card.shots > 1 || objective == Objective::ContrastiveSuperResolution {
-            return Guard::Loss;
+        if objective.is_judged_by_risk() {
+            Guard::risk(&self.material, self.facts.judged, self.options.seed, &self.device)
+        } else {
+            Guard::Loss
         }
-        Guard::risk(&self.material, self.facts.judged, self.options.seed, &self.device)
     }
 
     /// Steps of this stage.

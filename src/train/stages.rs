@@ -242,7 +242,7 @@ pub(super) fn plan(
         let who = Who::Teacher(i);
         stages.extend([Stage::Learn { who, objective, share }, Stage::Look(who)]);
     }
-    if card.scale == 1 && !options.random {
+    if objective.is_judged_by_risk() && !options.random {
         stages.push(Stage::Look(Who::Learner));
     }
     let share = 1.0 - teachers.iter().map(|(.., share)| share).sum::<f64>();
