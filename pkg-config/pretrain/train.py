@@ -135,7 +135,7 @@ def train(rank, args, recipe, pictures, port):
         state = torch.load(args.resume, weights_only=True)
         net.load_state_dict(state["net"])
         ema.load_state_dict(state["ema"])
-        objective.load_state_dict(state["objective"])
+        objective.load_state_dict(state.get("objective", {}))
         step, before = state["step"], state["seconds"]
         for optimiser, saved in zip(optimisers, state["optimisers"]):
             optimiser.load_state_dict(saved)
