@@ -9,7 +9,7 @@ use unnoise::metrics::psnr;
 use unnoise::models::{self, CARDS, Card, Network};
 use unnoise::noise::add_white_gaussian;
 use unnoise::objectives::Objective;
-use unnoise::photo::{Photo, Samples};
+use unnoise::photo::{Format, Photo, Samples, decode};
 use unnoise::train::{Options, Trainer, Tuned};
 use unnoise::weights::{Precision, StateDict};
 use unnoise::{Kind, denoise};
@@ -169,6 +169,23 @@ fn a_run_that_is_stopped_early_keeps_what_it_has_if_it_is_better() {
     let (step, score) = *tuned.progress.scores.last().unwrap();
     assert_eq!(step, 60);
     assert_eq!(tuned.kept, score < tuned.progress.scores[0].1);
+}
+
+#[test]
+fn trained_weights_are_hardly_given_up_where_jpeg_has_erased_the_noise() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let card = models::card("unet").unwrap();
+    let photo = add_white_gaussian(&clean(96, 96), 3.0, 1);
+    let compressed = decode(&photo.encode(Format::Jpeg, 60).unwrap()).unwrap();
+    let margin = |photo: &Photo, random| {
+        let device = block_on(Backend::Flex.open()).unwrap();
+        let shots = [Arc::new(photo.clone())];
+        let options = Options { random, ..Options::default() };
+        Trainer::new(network(card), card, device, &shots, None, options).unwrap().progress().margin
+    };
+    assert!(margin(&photo, false) < 0.1);
+    assert!(margin(&compressed, false) >= 0.5);
+    assert!(margin(&compressed, true) == 0.0);
 }
 
 #[test]

@@ -240,8 +240,8 @@ export class Denoiser {
       const base = this.#weights?.name ?? card.id;
       const { kept, weights } = await link.call("adopt", { job, base });
       if (kept) this.#hold(session, { weights, name: `${base}, tuned` });
-      const { objective, bestStep, step: steps, scores, seconds } = last;
-      return { ...engine.info, model: card.id, kept, objective, bestStep, steps, scores, seconds };
+      const { objective, bestStep, step: steps, scores, margin, seconds } = last;
+      return { ...engine.info, model: card.id, kept, objective, bestStep, steps, scores, margin, seconds };
     } finally {
       link.release(job);
       void this.#reap(link);

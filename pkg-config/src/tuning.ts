@@ -59,6 +59,11 @@ export interface LearningProgress {
   readonly scores: readonly (readonly [step: number, score: number])[];
   /** After which step the network was best; 0 is the network from before. */
   readonly bestStep: number;
+  /**
+   * Part of its score by which the network from before must be beaten: trained weights are given up for a clear gain only,
+   * and hardly where JPEG has erased much of the noise, as the score cannot be trusted then.
+   */
+  readonly margin: number;
   /** Time since the beginning, seconds. */
   readonly seconds: number;
 }
@@ -109,6 +114,8 @@ export interface FineTuned extends EngineInfo {
   readonly steps: number;
   /** See `TuningProgress`. */
   readonly scores: LearningProgress["scores"];
+  /** See `TuningProgress`. */
+  readonly margin: number;
   /** Time of the run, seconds. */
   readonly seconds: number;
 }

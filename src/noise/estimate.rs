@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::photo::{Photo, Planar};
 
 /// Side of a block, pixels.
-const SIDE: usize = 8;
+pub(super) const SIDE: usize = 8;
 /// Pixels of a block.
-const AREA: usize = SIDE * SIDE;
+pub(super) const AREA: usize = SIDE * SIDE;
 /// Blocks that are looked at, at most. Those of larger photos are further apart.
 const MAX_BLOCKS: usize = 1 << 16;
 /// Groups of like brightness, of equally many blocks.
@@ -383,7 +383,7 @@ fn band_variances(block: &[f32; AREA]) -> [f32; 3] {
 }
 
 /// The orthonormal DCT-II: row `u`, column `x`.
-fn dct_basis() -> &'static [f32; AREA] {
+pub(super) fn dct_basis() -> &'static [f32; AREA] {
     static BASIS: std::sync::LazyLock<[f32; AREA]> = std::sync::LazyLock::new(|| {
         std::array::from_fn(|i| {
             let (u, x) = ((i / SIDE) as f32, (i % SIDE) as f32);

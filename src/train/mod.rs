@@ -35,9 +35,6 @@ use stages::{Facts, Networks, Stage, Who};
 
 /// Between two readings of the loss: reading makes a GPU wait.
 const READ_EVERY: usize = 5;
-/// Part of its score by which a trained network must be beaten: measured on public camera photos, where lesser gains were
-/// losses as often as not.
-const MARGIN: f32 = 0.03;
 /// Judgements of the network while it learns.
 const JUDGEMENTS: usize = 4;
 /// Share of the steps over which the learning rate rises.
@@ -107,7 +104,7 @@ impl Trainer {
             network
         };
         let (networks, stages) = stages::plan(objective, card, network, &options, &device)?;
-        let progress = Progress::new(objective, facts.steps);
+        let progress = Progress::new(objective, facts.steps, facts.margin);
         Ok(Self {
             device,
             options,
@@ -331,9 +328,7 @@ impl Trainer {
         let tuned = learning.average();
         let score = self.score(&tuned, &self.facts.tuned_run(&self.options), learning).await?;
         self.progress.scores.push((step, score));
-        // Trained weights are given up for a clear gain only: the estimate has an error of its own.
-        let margin = if self.options.random { 0.0 } else { MARGIN };
-        if self.progress.is_best(score, margin) {
+        if self.progress.is_best(score) {
             self.progress.best_step = step;
             self.best = Some(tuned);
         }

@@ -107,12 +107,14 @@ pub struct Progress {
     pub scores: Vec<(usize, Score)>,
     /// After which step the network was best; 0 is the network from before.
     pub best_step: usize,
+    /// Part of its score by which the network from before must be beaten.
+    pub margin: f32,
     /// Seconds since the beginning.
     pub seconds: f64,
 }
 
 impl Progress {
-    pub(super) fn new(objective: Objective, steps: usize) -> Self {
+    pub(super) fn new(objective: Objective, steps: usize, margin: f32) -> Self {
         Self {
             phase: Phase::Looking,
             stage: 0,
@@ -124,14 +126,15 @@ impl Progress {
             loss: None,
             scores: Vec::new(),
             best_step: 0,
+            margin,
             seconds: 0.0,
         }
     }
 
-    /// Whether a score is better than that of the best so far; than the one from before, it must be so by a `margin`.
-    pub(super) fn is_best(&self, score: Score, margin: f32) -> bool {
+    /// Whether a score is better than that of the best so far; than the one from before, it must be so by the margin.
+    pub(super) fn is_best(&self, score: Score) -> bool {
         let best = self.scores.iter().find(|(step, _)| *step == self.best_step);
-        let margin = if self.best_step == 0 { margin } else { 0.0 };
+        let margin = if self.best_step == 0 { self.margin } else { 0.0 };
         best.is_none_or(|(_, best)| score < best - margin * best.abs())
     }
 }

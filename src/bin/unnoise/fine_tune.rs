@@ -100,7 +100,7 @@ pub fn run(args: &Args) -> Result<()> {
     std::fs::write(&args.output, weights).map_err(|e| format!("{}: {e}", args.output.display()))?;
     let what = match tuned.kept {
         true => format!("tuned weights, best after {} steps", tuned.progress.best_step),
-        false => "the weights from before: nothing that was learned was better".to_string(),
+        false => "the weights from before: nothing that was learned was clearly better".to_string(),
     };
     println!(
         "{}: {what} ({}, {:.0} s)",
