@@ -116,8 +116,8 @@ fn heading(every: usize) -> String {
     let part = if every == 1 { String::new() } else { format!(" (every {every}th photo of each set)") };
     format!(
         "PSNR in dB / SSIM{part}: white Gaussian noise of the given sigma of 255, clipped and rounded to 8 bits, on clean \
-         photos, or noisy photos of cameras with their truth. Networks run plainly, on the CPU, with the weights of the \
-         package. HQ-SSL is told sigma; all others are blind. For comparison, FFDNet (855k weights), told the true sigma: \
+         photos, or noisy photos of cameras with their truth. Networks run as `adapt: auto` chooses, on the CPU, with the \
+         weights of the package. HQ-SSL is told sigma; all others are blind. For comparison, FFDNet (855k weights), told the true sigma: \
          its figures were measured apart, on all photos of the same sets.\n\n"
     )
 }
