@@ -1,7 +1,7 @@
 //! A network while it learns: steps of the optimiser, and the running average of the weights.
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{AdamConfig, AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
 use super::average::{average, freeze_statistics};
@@ -19,17 +19,26 @@ pub(super) struct Learning {
     average: Network,
     optimiser: ModuleOptimizer,
     lesson: Box<dyn Lesson>,
+    /// Patches that are held in memory at a time.
+    at_once: usize,
     done: usize,
     losses: Vec<Tensor<1>>,
 }
 
 impl Learning {
-    /// `fresh`: whether the weights are random, so that statistics of normalisations are to be learned, too.
-    pub(super) fn new(card: &Card, network: &Network, fresh: bool, lesson: Box<dyn Lesson>) -> Self {
+    /// - `fresh`: whether the weights are random, so that statistics of normalisations are to be learned, too
+    /// - `at_once`: patches that a backward pass may hold; gradients of larger batches add up
+    pub(super) fn new(
+        card: &Card,
+        network: &Network,
+        fresh: bool,
+        lesson: Box<dyn Lesson>,
+        at_once: usize,
+    ) -> Self {
         // `valid` gives statistics of normalisations of its own to a network; a clone would share them.
         let (average, network) = (network.valid(), network.valid().train());
         let network = if fresh { network } else { freeze_statistics(network) };
-        Self { network, average, optimiser: optimiser(card), lesson, done: 0, losses: Vec::new() }
+        Self { network, average, optimiser: optimiser(card), lesson, at_once, done: 0, losses: Vec::new() }
     }
 
     /// Steps done.
@@ -48,12 +57,20 @@ impl Learning {
 
     /// One step of the optimiser.
     pub(super) fn step(&mut self, draw: &mut Draw<'_>, rate: f64) {
-        let loss = self.lesson.loss(&self.network, draw);
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
-        self.network = self.optimiser.step(rate, self.network.clone(), gradients);
+        let batch = draw.batch;
+        let mut gradients = GradientsAccumulator::new();
+        let mut losses = Vec::new();
+        for done in (0..batch).step_by(self.at_once) {
+            draw.batch = self.at_once.min(batch - done);
+            let share = draw.batch as f32 / batch as f32;
+            let loss = self.lesson.loss(&self.network, draw) * share;
+            losses.push(loss.clone().without_autodiff());
+            gradients.accumulate(&self.network, GradientsParams::from_grads(loss.backward(), &self.network));
+        }
+        self.network = self.optimiser.step(rate, self.network.clone(), gradients.grads());
         let keep = KEEP.min((1 + self.done) as f32 / (10 + self.done) as f32);
         self.average = average(self.average.clone(), &self.network, keep);
-        self.losses.push(loss.without_autodiff());
+        self.losses.push(Tensor::cat(losses, 0).sum());
         self.done += 1;
     }
 
@@ -74,5 +91,60 @@ fn optimiser(card: &Card) -> ModuleOptimizer {
     match card.id {
         "tbsn" | "distilled-unet" => AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.01).init(),
         _ => AdamConfig::new().with_beta_2(0.99).with_epsilon(1e-8).init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::models;
+    use crate::objectives::supervised::Supervised;
+    use crate::photo::{Photo, Samples};
+    use crate::train::material::Material;
+
+    fn photo(phase: f32) -> Photo {
+        let samples = (0..32 * 32 * 3).map(|i| 0.5 + 0.4 * (i as f32 * 0.37 + phase).sin()).collect();
+        Photo::new(32, 32, 3, false, Samples::F32(samples)).unwrap()
+    }
+
+    #[test]
+    fn a_batch_in_parts_teaches_what_it_teaches_at_once() {
+        let device = Device::flex();
+        let card = models::card("rednet").unwrap();
+        let network = Network::random(card.id, "small", 5, &device).unwrap();
+        let material = Material::new(&[std::sync::Arc::new(photo(0.0))], Some(&photo(0.7)), 3).unwrap();
+        let learned = |at_once: usize| {
+            let mut draw = Draw {
+                material: &material,
+                rng: ChaCha8Rng::seed_from_u64(3),
+                device: device.clone().autodiff(),
+                batch: 4,
+                patch: 16,
+                progress: 0.0,
+                held_out: false,
+            };
+            let mut learning = Learning::new(card, &network, true, Box::new(Supervised), at_once);
+            learning.step(&mut draw, 1e-2);
+            let loss = pollster::block_on(learning.read_loss()).unwrap();
+            (loss, pollster::block_on(learning.average().export()).unwrap())
+        };
+        let (loss, whole) = learned(4);
+        for at_once in [1, 3] {
+            let (other, parts) = learned(at_once);
+            assert!((other / loss - 1.0).abs() < 1e-5, "{loss} {other}");
+            for (key, array) in &whole.arrays {
+                let worst = array
+                    .data
+                    .iter()
+                    .zip(&parts.arrays[key].data)
+                    .map(|(a, b)| (a - b).abs())
+                    .fold(0.0, f32::max);
+                assert!(worst < 1e-4, "{key}: {worst} of steps of 1e-2");
+            }
+        }
     }
 }

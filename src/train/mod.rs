@@ -246,7 +246,9 @@ impl Trainer {
         }
         let (card, network) = &self.networks[who.index()];
         let fresh = self.options.random || who != Who::Learner;
-        let learning = Learning::new(card, network, fresh, stages::lesson(objective, &self.facts));
+        let lesson = stages::lesson(objective, &self.facts);
+        let learning =
+            Learning::new(card, network, fresh, lesson, stages::at_once(card, network, &self.facts));
         if who == Who::Learner {
             self.guard = Some(self.choose_guard(objective));
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::Device;
 
 use super::material::Material;
@@ -233,6 +234,19 @@ fn statistics(material: &Material) -> Vec<[f32; 2]> {
         [mean as f32, variance.sqrt() as f32]
     };
     (0..channels).map(of).collect()
+}
+
+/// Patches that a backward pass may hold: of large transformers not all of a batch, which took 4 to 5 GB, but about 1 GB.
+/// Smaller configurations need less, as their features are fewer: about by the root of their weights.
+pub(super) fn at_once(card: &Card, network: &Network, facts: &Facts) -> usize {
+    let pixels: f64 = match card.id {
+        "tbsn" => 3500.0,
+        "masked-denoising" => 5000.0,
+        _ => return facts.batch,
+    };
+    let narrower = (card.parameters as f64 / network.num_params() as f64).sqrt().max(1.0);
+    let patches = (pixels * narrower / (facts.patch * facts.patch) as f64) as usize;
+    patches.clamp(1, facts.batch)
 }
 
 /// The networks of a run, the learner first.
