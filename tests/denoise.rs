@@ -183,6 +183,7 @@ const GAINS: &[(&str, f64)] = &[
     ("neighbor2neighbor", 8.0),
     ("rednet", 9.0),
     ("hq-ssl", 9.0),
+    ("tbsn", 2.0),
 ];
 
 #[test]

@@ -63,9 +63,10 @@ def figures(net, name, sets, every):
                 for kind in evaluate.UNSEEN]
         return rows + [row("Kodak24", "sigma 15", evaluate.white_noise(net, sets / "Kodak24", 15, every=every))]
     if name in ("tbsn", "distilled-unet") or name.startswith("sasl-"):
-        adapts = ("plain", "pd2") if name == "tbsn" else ("plain",)
-        return [row(folder, f"camera, {adapt}", scores) for folder in ("CC15", "PolyU100")
-                for adapt, scores in evaluate.pairs(net, sets / folder, adapts, every).items() if adapt != "best"]
+        adapts = ("plain", "r3") if name == "tbsn" else ("plain",)
+        return [row(label, f"camera, {adapt}", scores)
+                for folder, part, label in (("CC15", every, "CC15"), ("PolyU100", 5 * every, "PolyU100, every 5th"))
+                for adapt, scores in evaluate.pairs(net, sets / folder, adapts, part).items() if adapt != "best"]
     rows = [row("Kodak24", f"sigma {sigma}", evaluate.white_noise(net, sets / "Kodak24", sigma, every=every))
             for sigma in (15, 25, 50)]
     rows.append(row("CBSD68", "sigma 25", evaluate.white_noise(net, sets / "CBSD68", 25, every=every)))

@@ -15,7 +15,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{Device, Tensor, s};
 
-use super::{Card, Paper};
+use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle, pd_down, pd_up};
@@ -41,13 +41,18 @@ pub const CARD: Card = Card {
     receptive_field: 64,
     tile_pixels: 512 * 512,
     scale: 1,
-    noise: "camera noise",
+    noise: "noise of cameras (sRGB), correlated between pixels",
     adapt: Some(Adapt::R3),
     mac_per_pixel: 4_860_792,
     parameters: 12_746_780,
     objective: "blind-spot-l1",
     presets: super::presets(12_746_780, 392_971),
-    weights: None,
+    weights: Some(Bundled {
+        file: "tbsn.safetensors",
+        bytes: 661_380,
+        sha256: "e48b9434e6ef0bb903dfb9dff39c72119928f0a190d8f79fb93c52276a7e5850",
+        licence: "MIT OR Apache-2.0",
+    }),
     default: false,
 };
 
