@@ -15,7 +15,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Card, Paper};
+use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv3x3, leaky_relu_01};
@@ -46,7 +46,12 @@ pub const X2: Card = Card {
     parameters: 5_821_571,
     objective: "contrastive-super-resolution",
     presets: super::presets(5_821_571, 1_519_875),
-    weights: None,
+    weights: Some(Bundled {
+        file: "dasr-x2.safetensors",
+        bytes: 1_130_550,
+        sha256: "7a7300abc6520672a09b3f659a0f569b4b272581b778d645924387eb2648195c",
+        licence: "MIT OR Apache-2.0",
+    }),
     default: false,
 };
 
