@@ -64,6 +64,7 @@ pub const X3: Card = Card {
     mac_per_pixel: 2_796_314,
     parameters: 6_006_211,
     presets: super::presets(6_006_211, 1_566_115),
+    weights: None,
     ..X2
 };
 
@@ -76,6 +77,7 @@ pub const X4: Card = Card {
     mac_per_pixel: 3_213_977,
     parameters: 5_969_283,
     presets: super::presets(5_969_283, 1_556_867),
+    weights: None,
     ..X2
 };
 
