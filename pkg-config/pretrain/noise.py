@@ -189,7 +189,9 @@ def camera(clean, rnd, generator, low=1.0, high=30.0):
         for _ in range(2):  # find the sensor gain that gives the wanted noise level after the curve
             change = curve.to_display(linear + gain * noise) - toned
             gain *= target / max(change.square().mean().sqrt().item(), 1e-4)
-        change = _process(curve.to_display(linear + gain * noise) - toned, rnd)
+        # The odd part: a bent curve would shift the mean, but the truth of real photos, a mean of many shots, shifts with it.
+        change = (curve.to_display(linear + gain * noise) - curve.to_display(linear - gain * noise)) / 2
+        change = _process(change, rnd)
         noisy = display + change * (target / change.std().clamp(min=1e-4))
     noisy = (noisy.clamp(0, 1) * 255).round().to(torch.uint8)
     if rnd.random() < 0.75:

@@ -44,8 +44,8 @@ pub const CARD: Card = Card {
     presets: super::presets(1_079_808, 311_040),
     weights: Some(Bundled {
         file: "unet.safetensors",
-        bytes: 2_162_568,
-        sha256: "c8ee726a5721039c9e0afe59b3e918fa282287b4a45e8ff4414b6d96c0f3d3e2",
+        bytes: 2_162_408,
+        sha256: "5dc6211cf8404e5a1ee95367b5ca9d687e4f76672f1c86adbfc76da99fbfb04f",
         licence: "MIT OR Apache-2.0",
     }),
     default: true,
