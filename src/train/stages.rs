@@ -62,7 +62,7 @@ impl Defaults {
 
 /// Part of its score by which a trained network must be beaten, as the estimated risk has an error of its own: measured on
 /// public camera photos, where lesser gains were losses as often as not.
-const MARGIN: f32 = 0.03;
+const MARGIN: f32 = 0.05;
 /// The same where JPEG has erased noise. The estimate then takes too little for noise, and promised gains of up to 0.26 for
 /// what lost 0.5 dB.
 const ERASED_MARGIN: f32 = 0.5;

@@ -3,7 +3,8 @@ import { file, photo, read, type TestFile } from "./files";
 import { expect, test } from "./page";
 
 const checkpoint = (path: string, name: string): TestFile => file(name, read(`../fixtures/${path}`));
-const rednet = checkpoint("rednet/rednet20_tiny_stride1_c3/weights.safetensors", "red.safetensors");
+/** Of a network that the package has no weights for. */
+const nvlabs = checkpoint("noise2noise/nvlabs_autoencoder_tiny/weights.safetensors", "n2n.safetensors");
 const dasr = checkpoint("dasr/tiny_x4_19x17_odd/weights.safetensors", "dasr.safetensors");
 const stranger = checkpoint("pth/plain.pt", "plain.pt");
 
@@ -12,9 +13,9 @@ test("a network without weights asks for a file, recognises it and denoises", as
   await app.model.selectOption("sasl-lan");
   await expect(app.hint).toHaveText(/^Choose a weights file for SASL LAN/);
   await expect(app.denoiseButton).toBeDisabled();
-  await app.chooseWeights(rednet);
-  await expect(app.model).toHaveValue("rednet");
-  await expect(app.weights).toHaveText("red.safetensors");
+  await app.chooseWeights(nvlabs);
+  await expect(app.model).toHaveValue("noise2noise-nvlabs");
+  await expect(app.weights).toHaveText("n2n.safetensors");
   await expect(app.hint).toBeEmpty();
   await app.denoise();
   const { picture } = await app.download();
@@ -22,8 +23,8 @@ test("a network without weights asks for a file, recognises it and denoises", as
   // What was given once is there when one comes back.
   await app.model.selectOption("noise2noise");
   await expect(app.weights).toContainText("Shipped");
-  await app.model.selectOption("rednet");
-  await expect(app.weights).toHaveText("red.safetensors");
+  await app.model.selectOption("noise2noise-nvlabs");
+  await expect(app.weights).toHaveText("n2n.safetensors");
 });
 
 test("dropped weights of a network that enlarges give a larger photo", async ({ app, page }) => {
