@@ -27,6 +27,14 @@ test("a pasted picture is denoised", async ({ app, page, context }) => {
   await app.denoise();
 });
 
+test("a long file name does not widen the panel", async ({ app, page }) => {
+  await app.show(photo(16, 16, `${"long".repeat(40)}.png`));
+  const [wide, seen] = await page
+    .getByRole("complementary", { name: "Denoising" })
+    .evaluate((panel) => [panel.scrollWidth, panel.clientWidth]);
+  expect(wide).toBe(seen);
+});
+
 for (const [width, height] of [
   [1, 1],
   [7, 5],
