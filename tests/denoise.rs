@@ -19,8 +19,11 @@ fn repository(path: &str) -> std::path::PathBuf {
 }
 
 fn network(weights: &str) -> (Network, &'static Card) {
+    load(weights, models::card("noise2noise").unwrap())
+}
+
+fn load(weights: &str, card: &'static Card) -> (Network, &'static Card) {
     let state = StateDict::from_safetensors(&std::fs::read(repository(weights)).unwrap()).unwrap();
-    let card = models::card("noise2noise").unwrap();
     let device = block_on(Backend::Flex.open()).unwrap();
     (Network::load(card.id, &state, &device).unwrap(), card)
 }
@@ -70,11 +73,8 @@ fn tiles_give_what_one_piece_gives() {
 
 #[test]
 fn tiles_agree_however_the_network_is_run() {
-    let state = std::fs::read(repository("tests/fixtures/unet/tiny/weights.safetensors")).unwrap();
-    let state = StateDict::from_safetensors(&state).unwrap();
-    let card = models::card("unet").unwrap();
-    let device = block_on(Backend::Flex.open()).unwrap();
-    let network = Network::load(card.id, &state, &device).unwrap();
+    let weights = "tests/fixtures/unet/tiny/weights.safetensors";
+    let (network, card) = load(weights, models::card("unet").unwrap());
     let photo = texture(901, 83);
     let plain = denoise_as(Adapt::PLAIN, (network.clone(), card), &photo, 1 << 20).0.float32();
     let detail = Some(0.01);
@@ -196,11 +196,8 @@ fn every_network_denoises_with_its_shipped_weights() {
     for card in models::CARDS {
         let Some(weights) = card.weights.filter(|_| card.scale == 1) else { continue };
         let (_, gain) = GAINS.iter().find(|(id, _)| *id == card.id).expect("a gain for each that is shipped");
-        let bytes = std::fs::read(repository("pkg-config/weights").join(weights.file)).unwrap();
-        let state = StateDict::from_safetensors(&bytes).unwrap();
-        let device = block_on(Backend::Flex.open()).unwrap();
-        let network = Network::load(card.id, &state, &device).unwrap();
-        let (denoised, _) = denoise((network, card), &noisy, 1 << 20);
+        let network = load(&format!("pkg-config/weights/{}", weights.file), card);
+        let (denoised, _) = denoise(network, &noisy, 1 << 20);
         let after = psnr(&denoised, &clean).unwrap();
         assert!(after > before + gain, "{}: {before} -> {after}", card.id);
     }

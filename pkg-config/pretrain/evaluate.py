@@ -85,7 +85,7 @@ def run(net, image, adapt="plain", sigma=None):
 def white_noise(net, folder, sigma, gray=False, limit=None, every=1):
     """Mean PSNR and SSIM; picture i of the sorted list has the noise of seed i, clipped and rounded to 8 bit."""
     scores = []
-    for index, path in list(enumerate(data.list_images(folder)[:limit]))[::every]:
+    for index, path in _numbered(folder, every, limit):
         clean = data.load_rgb(path).float() / 255
         channels = 1 if gray else 3
         shape = (*clean.shape[1:], channels)
@@ -96,6 +96,11 @@ def white_noise(net, folder, sigma, gray=False, limit=None, every=1):
             output = output.mean(0, keepdim=True)
         scores.append(_score(noisy, noise.quantise(output), clean[:channels]))
     return _mean(scores)
+
+
+def _numbered(folder, every, limit=None):
+    """Pictures with their numbers, which are the seeds of their noise."""
+    return list(enumerate(data.list_images(folder)[:limit]))[::every]
 
 
 def _score(plain, output, clean):
@@ -110,7 +115,7 @@ def enlarged(net, folder, sigma, every=1):
     """For networks that enlarge: pictures blurred (1.2 pixels), shrunk, noisy; `psnr_noisy` is bicubic enlargement's."""
     scores = []
     kernel = degradation.gaussian_kernel([1.2, 1.2], 0)[None]
-    for index, path in list(enumerate(data.list_images(folder)))[::every]:
+    for index, path in _numbered(folder, every):
         clean = data.load_rgb(path)
         clean = clean[:, :clean.shape[1] // net.scale * net.scale, :clean.shape[2] // net.scale * net.scale].float()
         generator = torch.Generator().manual_seed(index)
@@ -126,7 +131,7 @@ UNSEEN = ("speckle", "poisson", "salt-and-pepper", "mixture")
 def unseen_noise(net, folder, kind, every=1):
     """As `white_noise`, for other noise; the noisy pictures' PSNR too."""
     scores = []
-    for index, path in list(enumerate(data.list_images(folder)))[::every]:
+    for index, path in _numbered(folder, every):
         clean = data.load_rgb(path).float() / 255
         noisy = noise.unseen(clean, kind, np.random.default_rng(index))
         scores.append(_score(noisy, run(net, noisy), clean))

@@ -3,9 +3,8 @@
 //! JPEG rounds the DCT coefficients of 8x8 blocks to multiples of a step, weak ones to zero. So noise survives where
 //! there is detail to carry it and vanishes where the photo is flat: flat parts then tell too little of it.
 
+use super::dct::{AREA, SIDE, dct};
 use crate::photo::Planar;
-
-use super::estimate::{AREA, SIDE, dct_basis};
 
 /// Blocks that are looked at for each place of the grid, at most.
 const BLOCKS: usize = 1 << 10;
@@ -37,7 +36,8 @@ fn zeros_on_grid(image: &Planar, left: usize, top: usize) -> f32 {
     let (mut zeros, mut all) = (0, 0);
     for block in (0..columns * rows).step_by(step) {
         let luma = luma(image, left + block % columns * SIDE, top + block / columns * SIDE);
-        for coefficient in fine_coefficients(&luma) {
+        let coefficients = dct(&luma).into_iter().enumerate();
+        for (_, coefficient) in coefficients.filter(|(i, _)| i % SIDE + i / SIDE >= FINE) {
             zeros += usize::from(coefficient.abs() < ZERO);
             all += 1;
         }
@@ -52,18 +52,6 @@ fn luma(image: &Planar, x: usize, y: usize) -> [f32; AREA] {
     std::array::from_fn(|i| {
         let at = (y + i / SIDE) * image.width + x + i % SIDE;
         weights.iter().enumerate().map(|(c, weight)| weight * image.data[c * area + at]).sum()
-    })
-}
-
-fn fine_coefficients(block: &[f32; AREA]) -> impl Iterator<Item = f32> {
-    let basis = dct_basis();
-    let rows: [f32; AREA] = std::array::from_fn(|i| {
-        let (u, y) = (i % SIDE, i / SIDE);
-        (0..SIDE).map(|x| basis[u * SIDE + x] * block[y * SIDE + x]).sum()
-    });
-    (0..AREA).filter(|i| i % SIDE + i / SIDE >= FINE).map(move |i| {
-        let (u, v) = (i % SIDE, i / SIDE);
-        (0..SIDE).map(|y| basis[v * SIDE + y] * rows[y * SIDE + u]).sum()
     })
 }
 

@@ -11,12 +11,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dct::{AREA, SIDE, dct};
 use crate::photo::{Photo, Planar};
 
-/// Side of a block, pixels.
-pub(super) const SIDE: usize = 8;
-/// Pixels of a block.
-pub(super) const AREA: usize = SIDE * SIDE;
 /// Blocks that are looked at, at most. Those of larger photos are further apart.
 const MAX_BLOCKS: usize = 1 << 16;
 /// Groups of like brightness, of equally many blocks.
@@ -361,17 +358,9 @@ fn band_sizes() -> [f32; 3] {
 
 /// Mean energy of a block's DCT coefficients, by band.
 fn band_variances(block: &[f32; AREA]) -> [f32; 3] {
-    let basis = dct_basis();
-    let mut rows = [0.0; AREA];
-    for (i, row) in rows.iter_mut().enumerate() {
-        let (u, y) = (i % SIDE, i / SIDE);
-        *row = (0..SIDE).map(|x| basis[u * SIDE + x] * block[y * SIDE + x]).sum();
-    }
     let mut energies = [0.0; 3];
-    for i in 0..AREA {
-        let (u, v) = (i % SIDE, i / SIDE);
-        let Some(band) = band(u, v) else { continue };
-        let coefficient: f32 = (0..SIDE).map(|y| basis[v * SIDE + y] * rows[y * SIDE + u]).sum();
+    for (i, coefficient) in dct(block).into_iter().enumerate() {
+        let Some(band) = band(i % SIDE, i / SIDE) else { continue };
         energies[band] += coefficient.powi(2);
     }
     let sizes = band_sizes();
@@ -380,19 +369,6 @@ fn band_variances(block: &[f32; AREA]) -> [f32; 3] {
         let below = (1.0 - 2.0 / (9.0 * sizes[band])).powi(3);
         energies[band] / sizes[band] / below
     })
-}
-
-/// The orthonormal DCT-II: row `u`, column `x`.
-pub(super) fn dct_basis() -> &'static [f32; AREA] {
-    static BASIS: std::sync::LazyLock<[f32; AREA]> = std::sync::LazyLock::new(|| {
-        std::array::from_fn(|i| {
-            let (u, x) = ((i / SIDE) as f32, (i % SIDE) as f32);
-            let norm: f32 = if u == 0.0 { 1.0 } else { 2.0 };
-            (norm / SIDE as f32).sqrt()
-                * (std::f32::consts::PI * (2.0 * x + 1.0) * u / (2 * SIDE) as f32).cos()
-        })
-    });
-    &BASIS
 }
 
 /// Mean products of a block's pixels and those 0 to 3 to the right or below, less the block's mean.

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod compression;
+mod dct;
 mod estimate;
 mod field;
 mod synthetic;

@@ -73,8 +73,7 @@ export class Chart {
       points: { show: scale === "score", size: 5 },
     });
     // There is no half a step.
-    const incrs = [1, 2, 5].flatMap((unit) => [unit, 10 * unit, 100 * unit, 1000 * unit, 10_000 * unit]);
-    incrs.sort((a, b) => a - b);
+    const incrs = [1, 10, 100, 1000, 10_000].flatMap((power) => [power, 2 * power, 5 * power]);
     const stroke = () => getComputedStyle(this.#element).color;
     const axis = { incrs, stroke, grid: { show: false }, size: 26 };
     return {
