@@ -184,6 +184,10 @@ const GAINS: &[(&str, f64)] = &[
     ("rednet", 9.0),
     ("hq-ssl", 9.0),
     ("tbsn", 2.0),
+    ("distilled-unet", 7.0),
+    ("masked-denoising", 5.0),
+    ("sasl-unet", 3.0),
+    ("sasl-lan", 3.0),
 ];
 
 #[test]

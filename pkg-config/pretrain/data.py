@@ -1,11 +1,13 @@
 """Training pictures in memory, and the batches made of them."""
 
+import math
 import multiprocessing
 import random
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 import noise
@@ -48,11 +50,21 @@ class Pictures:
         return image[:, y:y + size, x:x + size]
 
 
+def _enlarged_crop(pictures, rnd, size, most):
+    """A crop, three times in four enlarged by up to `most`: photos at a camera's full size are soft, pictures that were
+    shrunk for the web are not."""
+    if most == 1 or rnd.random() < 0.25:
+        return pictures.crop(rnd, size)
+    clean = pictures.crop(rnd, math.ceil(size / math.exp(rnd.uniform(0, math.log(most)))))
+    large = F.interpolate(clean[None].float(), (size, size), mode="bicubic", align_corners=False)[0]
+    return large.clamp(0, 255).round().to(torch.uint8)
+
+
 def camera_tile(pictures, recipe, seed):
     """A camera photo and the clean tile it shows, [2,3,T,T] uint8, from a seed alone."""
     rnd = random.Random(seed)
     generator = torch.Generator().manual_seed(rnd.getrandbits(62))
-    clean = pictures.crop(rnd, recipe["tile"])
+    clean = _enlarged_crop(pictures, rnd, recipe["tile"], recipe.get("camera_zoom", 1))
     return torch.stack([noise.camera(clean, rnd, generator, recipe["camera_low"], recipe["camera_high"]), clean])
 
 

@@ -3,10 +3,12 @@
     python export.py weights RUN/last.pt OUT.safetensors [--figures FIGURES.json]
     python export.py pack RUN/stable.pt FOLDER
     python export.py unpack FOLDER RUN/stable.pt
+    python export.py grow RUN/last.pt RECIPE.toml GROWN.pt
 """
 
 import argparse
 import json
+import tomllib
 from pathlib import Path
 
 import torch
@@ -16,6 +18,7 @@ from safetensors.torch import load_file, save_file
 import nets
 import optim
 
+HERE = Path(__file__).resolve().parent  # recipes name the weights of teachers relative to it
 LICENCE = "MIT OR Apache-2.0"
 DATA = "BSDS500 without val (400 pictures), 25 photos (public domain or Creative Commons)"
 
@@ -81,14 +84,27 @@ def unpack(folder, checkpoint):
                 "recipe": recipe}, checkpoint)
 
 
+def grow(checkpoint, recipe, grown):
+    """A checkpoint with the residual blocks that a recipe has more; they start as the identity, the optimisers anew."""
+    state = torch.load(checkpoint, weights_only=True)
+    state["recipe"] = recipe = tomllib.loads(recipe.read_text())
+    torch.manual_seed(recipe["seed"])
+    net = nets.build(recipe["network"], recipe["config"])
+    first = {k: torch.zeros_like(v) if k.endswith("conv2.weight") else v for k, v in net.state_dict().items()}
+    for part in ("net", "ema"):
+        state[part] = first | state[part]
+    state["optimisers"] = [o.state_dict() for o in optim.build(net, recipe["train"])]
+    torch.save(state, grown)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
-    for function, source, target in ((weights, "checkpoint", "out"), (pack, "checkpoint", "folder"),
-                                     (unpack, "folder", "checkpoint")):
+    for function, *paths in ((weights, "checkpoint", "out"), (pack, "checkpoint", "folder"),
+                             (unpack, "folder", "checkpoint"), (grow, "checkpoint", "recipe", "grown")):
         kind = kinds.add_parser(function.__name__, help=function.__doc__)
-        kind.add_argument(source, type=Path)
-        kind.add_argument(target, type=Path)
+        for path in paths:
+            kind.add_argument(path, type=Path)
         kind.set_defaults(function=function)
         if function is weights:
             kind.add_argument("--figures", type=Path, help="JSON to put into the metadata")

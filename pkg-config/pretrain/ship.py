@@ -79,7 +79,7 @@ def card(name, net, rows, every):
         meta = f.metadata()
     minutes = float(meta["hours"]) * 60
     count = sum(p.numel() for p in net.parameters())
-    part = "" if every == 1 else f", every {every}th picture"
+    part = "" if every == 1 else f", one picture in {every}"
     lines = [f"# {name}.safetensors", "",
              f"{count:,} weights in f16; configuration `{json.dumps(net.config)}`.", "",
              "- Data: BSDS500 without `val` (400 JPEG pictures; Berkeley's terms: for non-commercial research and education) and",

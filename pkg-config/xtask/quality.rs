@@ -4,10 +4,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::tools::{self, root};
@@ -22,8 +23,8 @@ pub struct Args {
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     networks: Vec<String>,
     /// Only every n-th photo of each set
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    every: usize,
+    #[arg(long, value_name = "N", default_value = "1")]
+    every: NonZeroUsize,
     /// A built `unnoise`, instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -79,7 +80,6 @@ struct Measure<'a> {
 
 /// Measures, and writes the table into the README.
 pub fn run(args: &Args) -> Result<()> {
-    ensure!(args.every > 0, "--every begins at 1");
     let measure = Measure { args, binary: binary(args)?, cache: tools::target().join("quality") };
     fs::create_dir_all(&measure.cache)?;
     let cards: Vec<Value> =
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> Result<()> {
         text += "\nNetworks that enlarge twice, beside bicubic enlargement, on photos that were blurred (1.2 pixels) and shrunk:\n\n";
         text += &measure.table("bicubic", &ENLARGED, &enlarging)?;
     }
-    write_into(&root().join("README.md"), &format!("{}{text}", heading(args.every)))
+    write_into(&root().join("README.md"), &format!("{}{text}", heading(args.every.get())))
 }
 
 /// The program to measure with.

@@ -10,7 +10,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
 use super::hq_ssl::BlindUNet;
-use super::{Card, Paper};
+use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::Result;
 use crate::nn::{FiveLevel, FiveLevelConfig, conv1x1};
@@ -40,7 +40,12 @@ pub const CARD: Card = Card {
     parameters: 1_083_747,
     objective: "distillation",
     presets: super::presets(1_083_747, 121_635),
-    weights: None,
+    weights: Some(Bundled {
+        file: "distilled-unet.safetensors",
+        bytes: 247_606,
+        sha256: "cfed66d3a55032ec4e46b388a8a34d29442cc5d32acfe61382d72a45bb2e0c69",
+        licence: "MIT OR Apache-2.0",
+    }),
     default: false,
 };
 

@@ -15,7 +15,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Card, Paper};
+use super::{Bundled, Card, Paper};
 use crate::adapt::{bernoulli, mean};
 use crate::error::{Error, Kind, Result};
 use crate::nn::conv3x3;
@@ -48,7 +48,12 @@ pub const CARD: Card = Card {
     parameters: 824_118,
     objective: "masked",
     presets: super::presets(824_118, 31_923),
-    weights: None,
+    weights: Some(Bundled {
+        file: "masked-denoising.safetensors",
+        bytes: 69_246,
+        sha256: "988b347ca7082ce6a710327eea03ca2186f580a6f3b747b4d6b934ff80763e1d",
+        licence: "MIT OR Apache-2.0",
+    }),
     default: false,
 };
 

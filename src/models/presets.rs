@@ -75,7 +75,10 @@ fn small_network(card: &Card, device: &Device) -> Network {
     let student = distilled_unet::UNetConfig::new().with_features(16);
     let blind = hq_ssl::BlindUNetConfig::new().with_features(16);
     match card.id {
-        "unet" => Network::UNet(unet::UNetConfig::new().with_widths(vec![32, 48, 64]).init(device)),
+        "unet" => {
+            let config = unet::UNetConfig::new().with_widths(vec![32, 48, 64]);
+            Network::UNet(config.with_enc_blocks(vec![1, 1]).with_dec_blocks(vec![1, 1]).init(device))
+        }
         "noise2noise" => {
             let config = noise2noise::UNetConfig::new().with_encoder(16).with_decoder(32);
             Network::Noise2Noise(config.with_head([24, 16]).init(device))

@@ -13,7 +13,7 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 
 use super::hq_ssl::{BlindUNet, BlindUNetConfig};
-use super::{Card, Paper};
+use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv1x1, conv3x3};
@@ -47,7 +47,12 @@ pub const UNET: Card = Card {
     parameters: 1_083_747,
     objective: "sasl",
     presets: super::presets(1_083_747, 121_635),
-    weights: None,
+    weights: Some(Bundled {
+        file: "sasl-unet.safetensors",
+        bytes: 247_630,
+        sha256: "61312d3f855898cc706d44a3e79c91a4f86941d2a8d856359355d9d547610613",
+        licence: "MIT OR Apache-2.0",
+    }),
     default: false,
 };
 
@@ -93,7 +98,12 @@ pub const LAN: Card = Card {
     parameters: 94_939,
     objective: "sasl",
     presets: super::presets(94_939, 17_353),
-    weights: None,
+    weights: Some(Bundled {
+        file: "sasl-lan.safetensors",
+        bytes: 38_754,
+        sha256: "15b69af4a79f83e24ddd726e0cb5e187a60e9a96b4ebb32deb905d92f11a453b",
+        licence: "MIT OR Apache-2.0",
+    }),
     default: false,
 };
 

@@ -33,19 +33,19 @@ pub const CARD: Card = Card {
     channels: 3,
     range: [0.0, 1.0],
     size_multiple: 8,
-    receptive_field: 67,
+    receptive_field: 75,
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian of any strength, and that of cameras",
     adapt: None,
-    mac_per_pixel: 72_528,
-    parameters: 1_079_808,
+    mac_per_pixel: 109_392,
+    parameters: 1_227_264,
     objective: "supervised",
-    presets: super::presets(1_079_808, 311_040),
+    presets: super::presets(1_227_264, 311_040),
     weights: Some(Bundled {
         file: "unet.safetensors",
-        bytes: 2_162_408,
-        sha256: "5dc6211cf8404e5a1ee95367b5ca9d687e4f76672f1c86adbfc76da99fbfb04f",
+        bytes: 2_457_704,
+        sha256: "599ddbaee05cf6b17f48c425e53e831e00b76220fb2511d3c46d54f3016129e0",
         licence: "MIT OR Apache-2.0",
     }),
     default: true,
@@ -61,13 +61,13 @@ pub struct UNetConfig {
     #[config(default = "vec![64, 96, 112]")]
     pub widths: Vec<usize>,
     /// Blocks before each downsampling.
-    #[config(default = "vec![1, 1]")]
+    #[config(default = "vec![2, 1]")]
     pub enc_blocks: Vec<usize>,
     /// Blocks at the lowest level.
     #[config(default = 2)]
     pub mid_blocks: usize,
     /// Blocks after each upsampling, by level.
-    #[config(default = "vec![1, 1]")]
+    #[config(default = "vec![2, 1]")]
     pub dec_blocks: Vec<usize>,
 }
 

@@ -10,8 +10,8 @@ const stranger = checkpoint("pth/plain.pt", "plain.pt");
 
 test("a network without weights asks for a file, recognises it and denoises", async ({ app }) => {
   await app.show(photo(37, 23));
-  await app.model.selectOption("sasl-lan");
-  await expect(app.hint).toHaveText(/^Choose a weights file for SASL LAN/);
+  await app.model.selectOption("dasr-x3");
+  await expect(app.hint).toHaveText(/^Choose a weights file for DASR, 3x/);
   await expect(app.denoiseButton).toBeDisabled();
   await app.chooseWeights(nvlabs);
   await expect(app.model).toHaveValue("noise2noise-nvlabs");

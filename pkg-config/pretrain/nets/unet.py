@@ -6,8 +6,6 @@ from torch import nn
 
 from .base import Network
 
-DEFAULT = {"widths": [64, 96, 128], "enc_blocks": [1, 1], "mid_blocks": 2, "dec_blocks": [1, 1]}
-
 
 class Block(nn.Module):
     """x + conv2(relu(conv1(x))), both 3x3, zero padding 1, no bias."""

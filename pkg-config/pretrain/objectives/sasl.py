@@ -1,14 +1,11 @@
 """SASL's second and third stage (Li et al., CVPR 2023); its first is `blind-spot-l1`. All in 0..255."""
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 import export
 
-HERE = Path(__file__).resolve().parent.parent
 WINDOW, FLAT, TEXTURE = 7, 1.0, 5.0
 
 
@@ -28,7 +25,7 @@ class LocalTexture(nn.Module):
 
     def __init__(self, flat):
         super().__init__()
-        self.flat = export.load(HERE / flat)
+        self.flat = export.load(export.HERE / flat)
 
     def forward(self, net, noisy, clean, progress):
         with torch.no_grad():
@@ -41,7 +38,7 @@ class SpatiallyAdaptive(nn.Module):
 
     def __init__(self, flat, local):
         super().__init__()
-        self.flat, self.local = export.load(HERE / flat), export.load(HERE / local)
+        self.flat, self.local = export.load(export.HERE / flat), export.load(export.HERE / local)
 
     def forward(self, net, noisy, clean, progress):
         noisy = 255 * noisy
