@@ -180,7 +180,12 @@ fn bindgen(wasm: &Path, out: &Path, profile: Profile) -> Result<()> {
         .omit_default_module_path(true)
         .remove_name_section(profile == Profile::Publish)
         .remove_producers_section(true)
-        .generate(out)
+        .generate(out)?;
+    // Its comments tell of the compiler's insides, and are a twentieth of all JavaScript.
+    let glue = out.join("unnoise.js");
+    let text = fs::read_to_string(&glue)?;
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    Ok(fs::write(&glue, code.join("\n") + "\n")?)
 }
 
 /// `package.json`, with the version of the crate.
@@ -198,13 +203,12 @@ fn shipped(pkg: &Path) -> Result<()> {
         import init, { cards, objectives } from './wasm/cpu/unnoise.js';
         import { readFileSync, writeFileSync } from 'node:fs';
         await init({ module_or_path: readFileSync('wasm/cpu/unnoise_bg.wasm') });
-        const json = JSON.stringify(cards(), null, 2);
         const urls = cards().filter(({ weights }) => weights).map(({ weights: { file } }) =>
             `  ${JSON.stringify(file)}: () => new URL('../weights/${file}', import.meta.url),\\n`);
-        writeFileSync('models.json', `${json}\\n`);
+        writeFileSync('models.json', `${JSON.stringify(cards(), null, 2)}\\n`);
         writeFileSync('dist/shipped.js',
-            `export const cards = ${json};\\n` +
-            `export const objectiveCards = ${JSON.stringify(objectives(), null, 2)};\\n` +
+            `export const cards = ${JSON.stringify(cards())};\\n` +
+            `export const objectiveCards = ${JSON.stringify(objectives())};\\n` +
             `export const weightsUrls = {\\n${urls.join('')}};\\n`);";
     tools::run(Command::new("node").args(["--input-type=module", "--eval", SCRIPT]).current_dir(pkg))
 }
