@@ -113,12 +113,16 @@ fn binary(args: &Args) -> Result<PathBuf> {
 }
 
 fn heading(every: usize) -> String {
-    let part = if every == 1 { String::new() } else { format!(" (every {every}th photo of each set)") };
+    let (part, peer) = if every == 1 {
+        let peer = " For comparison, FFDNet (855k weights), told the true sigma: its figures were measured apart, on the same photos.";
+        (String::new(), peer)
+    } else {
+        (format!(" (one photo in {every} of each set)"), "")
+    };
     format!(
         "PSNR in dB / SSIM{part}: white Gaussian noise of the given sigma of 255, clipped and rounded to 8 bits, on clean \
          photos, or noisy photos of cameras with their truth. Networks run as `adapt: auto` chooses, on the CPU, with the \
-         weights of the package. HQ-SSL is told sigma; all others are blind. For comparison, FFDNet (855k weights), told the true sigma: \
-         its figures were measured apart, on all photos of the same sets.\n\n"
+         weights of the package. HQ-SSL is told sigma; all others are blind.{peer}\n\n"
     )
 }
 
@@ -144,7 +148,8 @@ impl Measure<'_> {
         }
         writeln!(text, "{first}")?;
         text += &rows;
-        if columns.iter().any(|column| column.ffdnet.is_some()) {
+        // On a part of the photos its figures would mislead.
+        if self.args.every.get() == 1 && columns.iter().any(|column| column.ffdnet.is_some()) {
             let cells: Vec<&str> = columns.iter().map(|column| column.ffdnet.unwrap_or("")).collect();
             writeln!(text, "| FFDNet, told sigma | {} |", cells.join(" | "))?;
         }
