@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 import nets
 import optim
 
-HERE = Path(__file__).resolve().parent  # recipes name the weights of teachers relative to it
+HERE = Path(__file__).resolve().parent
 LICENCE = "MIT OR Apache-2.0"
 DATA = "BSDS500 without val (400 pictures), 25 photos (public domain or Creative Commons)"
 
@@ -40,6 +40,11 @@ def load(path):
     net = nets.build(meta["model"], json.loads(meta["config"]))
     net.load_state_dict({name.removeprefix(net.prefix): value for name, value in weights.items()})
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def teacher(path):
+    """The network of an exported file that a recipe names, relative to this folder."""
+    return load(HERE / path)
 
 
 def weights(checkpoint, out, figures):

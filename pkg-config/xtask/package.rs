@@ -203,11 +203,12 @@ fn shipped(pkg: &Path) -> Result<()> {
         import init, { cards, objectives } from './wasm/cpu/unnoise.js';
         import { readFileSync, writeFileSync } from 'node:fs';
         await init({ module_or_path: readFileSync('wasm/cpu/unnoise_bg.wasm') });
-        const urls = cards().filter(({ weights }) => weights).map(({ weights: { file } }) =>
+        const models = cards();
+        const urls = models.filter(({ weights }) => weights).map(({ weights: { file } }) =>
             `  ${JSON.stringify(file)}: () => new URL('../weights/${file}', import.meta.url),\\n`);
-        writeFileSync('models.json', `${JSON.stringify(cards(), null, 2)}\\n`);
+        writeFileSync('models.json', `${JSON.stringify(models, null, 2)}\\n`);
         writeFileSync('dist/shipped.js',
-            `export const cards = ${JSON.stringify(cards())};\\n` +
+            `export const cards = ${JSON.stringify(models)};\\n` +
             `export const objectiveCards = ${JSON.stringify(objectives())};\\n` +
             `export const weightsUrls = {\\n${urls.join('')}};\\n`);";
     tools::run(Command::new("node").args(["--input-type=module", "--eval", SCRIPT]).current_dir(pkg))

@@ -1,5 +1,7 @@
 """What another network makes of the noisy picture as the target."""
 
+from collections import deque
+
 import torch
 from torch import nn
 
@@ -17,17 +19,17 @@ class Distillation(nn.Module):
 
     def __init__(self, teacher, fresh, bank):
         super().__init__()
-        self.teacher = export.load(export.HERE / teacher)
-        self.fresh, self.size, self.bank = fresh, bank, []
+        self.teacher = export.teacher(teacher)
+        self.fresh, self.bank = fresh, deque(maxlen=bank)
 
     @torch.no_grad()
     def label(self, noisy):
         target = torch.stack([evaluate.pixel_shuffle_downsampling(self.teacher, image) for image in noisy])
-        return list(zip(noisy, self.teacher.denoise(target)))
+        return zip(noisy.clone(), self.teacher.denoise(target))  # a view would keep the whole batch alive
 
     def forward(self, net, noisy, clean, progress):
         first = len(noisy) if not self.bank else self.fresh
-        self.bank = (self.bank + self.label(noisy[:first]))[-self.size:]
+        self.bank.extend(self.label(noisy[:first]))
         drawn = [self.bank[i] for i in torch.randint(len(self.bank), (len(noisy),))]
         noisy, target = (torch.stack(x).contiguous(memory_format=torch.channels_last) for x in zip(*drawn))
         return (net.denoise(noisy) - target).abs().mean()

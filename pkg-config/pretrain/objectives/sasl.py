@@ -25,7 +25,7 @@ class LocalTexture(nn.Module):
 
     def __init__(self, flat):
         super().__init__()
-        self.flat = export.load(export.HERE / flat)
+        self.flat = export.teacher(flat)
 
     def forward(self, net, noisy, clean, progress):
         with torch.no_grad():
@@ -38,7 +38,7 @@ class SpatiallyAdaptive(nn.Module):
 
     def __init__(self, flat, local):
         super().__init__()
-        self.flat, self.local = export.load(export.HERE / flat), export.load(export.HERE / local)
+        self.flat, self.local = export.teacher(flat), export.teacher(local)
 
     def forward(self, net, noisy, clean, progress):
         noisy = 255 * noisy
