@@ -67,7 +67,8 @@ impl Mode {
         weights.metadata.get(NOTE).map_or(Ok(Mode::Auto), |name| name.parse())
     }
 
-    /// What is run on a photo of so many pixels with this noise. By itself, PD is chosen only for noise that is correlated.
+    /// What is run on a photo of so many pixels with this noise. By itself, PD is chosen only for noise that is correlated,
+    /// and for networks that gain by it.
     ///
     /// # Errors
     /// [`Kind::Option`] when a network that enlarges is asked for anything but plain.
@@ -125,7 +126,7 @@ impl Adapt {
 
     /// What is best, by the public halves of CC15 and PolyU100, for noise of this level and correlation.
     fn for_noise(noise: &NoiseEstimate, pixels: usize) -> Self {
-        if !noise.is_correlated() || noise.sigma < NO_NOISE {
+        if !noise.correlated || noise.sigma < NO_NOISE {
             return Self::PLAIN;
         }
         let [.., far] = noise.correlation.chroma.unwrap_or(noise.correlation.luma);
@@ -368,10 +369,9 @@ mod tests {
 
     #[test]
     fn the_card_and_the_noise_choose() {
-        let noise = |luma, chroma, sigma| NoiseEstimate {
-            sigma,
-            channels: vec![],
-            correlation: crate::noise::Correlation { luma, chroma: Some(chroma) },
+        let noise = |luma, chroma, sigma| {
+            let correlation = crate::noise::Correlation { luma, chroma: Some(chroma) };
+            NoiseEstimate { sigma, channels: vec![], correlated: correlation.is_high(), correlation }
         };
         let of_size = |id: &str, noise, pixels| {
             Mode::Auto.choose(crate::models::card(id).unwrap(), &noise, pixels).unwrap()
@@ -384,6 +384,7 @@ mod tests {
         assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
         assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+r3+detail");
         assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
+        assert_eq!(choose("noise2noise", camera.clone()), Adapt::PLAIN);
         assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);
         let dasr = crate::models::card("dasr-x2").unwrap();
         assert_eq!(Mode::Fixed(Adapt::R3).choose(dasr, &camera, 1).unwrap_err().kind(), Kind::Option);

@@ -113,14 +113,14 @@ fn the_noise_of_the_photo_decides_how_the_network_is_run() {
     };
     let samples = clean.float32().iter().enumerate().map(|(i, v)| v + spread(i)).collect();
     let camera = Photo::new(width, height, 3, false, Samples::F32(samples)).unwrap().to_8bit();
-    let (network, card) = network(TINY);
+    let (network, card) = load("tests/fixtures/unet/tiny/weights.safetensors", models::card("unet").unwrap());
     let job = |photo: &Photo, adapt| {
         let options = Options { adapt, ..Options::default() };
         let device = block_on(Backend::Flex.open()).unwrap();
         Job::new(network.clone(), card, device, Arc::new(photo.clone()), options).unwrap()
     };
     let auto = job(&camera, Mode::Auto);
-    assert!(auto.adapt().pd > 1 && auto.noise().is_correlated(), "{}", auto.adapt());
+    assert!(auto.adapt().pd > 1 && auto.noise().correlated, "{}", auto.adapt());
     assert_eq!(job(&white, Mode::Auto).adapt(), Adapt::PLAIN);
     assert_eq!(job(&camera, Mode::Fixed(Adapt::PLAIN)).adapt(), Adapt::PLAIN);
 }

@@ -166,7 +166,8 @@ export interface CreateOptions {
 /**
  * How a network is run. `plain`: as it is. `pd2` to `pd5`: on images of every second to fifth pixel (pixel-shuffle
  * downsampling), between which the noise of cameras is independent. `r3`: as `pd2`, then random replacement, which
- * brings detail back and takes ten times as long as `plain`. `auto`: as the noise of the photo wants it.
+ * brings detail back and takes ten times as long as `plain`. `auto`: as the network was published, but `unet` and
+ * `rednet` as the noise of the photo wants it.
  */
 export type AdaptMode = "auto" | "plain" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
 
@@ -181,6 +182,8 @@ export interface NoiseEstimate {
     /** By brightness (`level`, 0 to 1), darkest first. */
     readonly levels: readonly { readonly level: number; readonly sigma: number }[];
   }[];
+  /** Whether it spreads over neighbouring pixels, as that of cameras does. */
+  readonly correlated: boolean;
   /** Autocorrelation at 1, 2 and 3 pixels: 0 for white noise, up to 1 for blotches. */
   readonly correlation: {
     readonly luma: readonly [number, number, number];

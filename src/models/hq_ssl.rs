@@ -13,6 +13,7 @@ use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 
 use super::{Bundled, Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
 use crate::objectives::blind_spot_nll::{self, Normal, gaussian_noise, poisson_noise};
@@ -38,7 +39,7 @@ pub const CARD: Card = Card {
     tile_pixels: 704 * 704,
     scale: 1,
     noise: "white Gaussian noise of known strength, sigma 5 to 55 of 255",
-    adapt: None,
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 1_249_605,
     parameters: 1_269_129,
     objective: "blind-spot-nll",

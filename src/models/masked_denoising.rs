@@ -16,7 +16,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Bundled, Card, Paper};
-use crate::adapt::{bernoulli, mean};
+use crate::adapt::{Adapt, bernoulli, mean};
 use crate::error::{Error, Kind, Result};
 use crate::nn::conv3x3;
 use crate::nn::padding::{crop, reflect_to_multiple};
@@ -43,7 +43,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian, sigma 15 of 255; generalises to others",
-    adapt: None,
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 959_445,
     parameters: 824_118,
     objective: "masked",

@@ -87,7 +87,8 @@ pub struct Card {
     pub scale: usize,
     /// What noise its bundled weights know.
     pub noise: &'static str,
-    /// What [`crate::adapt::Mode::Auto`] is for it; `None` where the noise of the photo decides.
+    /// What [`crate::adapt::Mode::Auto`] is for it: as it was published; `None` where the noise of the photo decides, for
+    /// networks whose weights gain by that on photos of cameras.
     pub adapt: Option<Adapt>,
     /// Multiply-accumulates per pixel.
     pub mac_per_pixel: u64,

@@ -8,6 +8,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
 use super::{Bundled, Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::Result;
 use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
 use crate::photo::tiles::Demands;
@@ -32,7 +33,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian noise, sigma 5 to 55 of 255, blind",
-    adapt: None,
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 297_074,
     parameters: 1_259_475,
     objective: "neighbor2neighbor",

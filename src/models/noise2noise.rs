@@ -12,6 +12,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::{Bundled, Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{conv3x3, deconv3x3_x2, leaky_relu_01, max_pool_2x2};
 use crate::weights::{self, StateDict};
@@ -35,7 +36,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian, sigma 0 to 50 of 255",
-    adapt: None,
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 201_505,
     parameters: 700_611,
     objective: "noise2noise",

@@ -10,6 +10,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
 use super::Card;
+use crate::adapt::Adapt;
 use crate::error::Result;
 use crate::nn::{FiveLevel, FiveLevelConfig, conv3x3};
 use crate::weights::{self, StateDict};
@@ -28,7 +29,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
-    adapt: None,
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 173_945,
     parameters: 991_203,
     objective: "noise2noise",

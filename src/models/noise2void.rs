@@ -17,6 +17,7 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
 
 use super::{Bundled, Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{max_pool_2x2, upsample_bilinear_x2};
 use crate::photo::tiles::Demands;
@@ -41,7 +42,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian noise, sigma 5 to 55 of 255, blind",
-    adapt: None,
+    adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 83_904,
     parameters: 334_371,
     objective: "noise2void",

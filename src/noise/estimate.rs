@@ -41,6 +41,8 @@ pub struct NoiseEstimate {
     pub sigma: f32,
     /// Each colour channel by itself.
     pub channels: Vec<ChannelNoise>,
+    /// Whether the noise spreads over neighbouring pixels, as that of cameras does. Without noise it means nothing.
+    pub correlated: bool,
     /// Correlation between pixels.
     pub correlation: Correlation,
 }
@@ -75,6 +77,13 @@ pub struct Correlation {
     pub chroma: Option<[f32; 3]>,
 }
 
+impl Correlation {
+    /// Whether that is more than white noise or texture has.
+    pub(crate) fn is_high(&self) -> bool {
+        self.luma[0] > CORRELATED && self.chroma.is_none_or(|chroma| chroma[0] > CORRELATED)
+    }
+}
+
 impl NoiseEstimate {
     /// Estimates the noise of a planar image of 1 or 3 channels in `[0, 1]`. Images with no 8x8 block of unclipped
     /// pixels are taken for free of noise.
@@ -89,12 +98,6 @@ impl NoiseEstimate {
         let (width, n) = (photo.width(), photo.samples_per_pixel());
         let sample = |c: usize, x: usize, y: usize| photo.samples().get((y * width + x) * n + c);
         estimate(&View { width, height: photo.height(), channels: photo.colors(), sample })
-    }
-
-    /// Whether the noise spreads over neighbouring pixels, as that of cameras does. Without noise it means nothing.
-    pub fn is_correlated(&self) -> bool {
-        let Correlation { luma, chroma } = &self.correlation;
-        luma[0] > CORRELATED && chroma.is_none_or(|chroma| chroma[0] > CORRELATED)
     }
 
     /// Deviation in `channel` at a brightness: between the points of the noise level function linear, beyond them
@@ -197,7 +200,8 @@ fn estimate<F: Fn(usize, usize, usize) -> f32>(view: &View<F>) -> NoiseEstimate 
     let colored = coloredness(&weighted, view.channels);
     let channels: Vec<_> = (0..view.channels).map(|c| channel_noise(&weighted, c, colored, share)).collect();
     let sigma = channels.iter().map(|c| c.sigma.powi(2)).sum::<f32>() / view.channels as f32;
-    NoiseEstimate { sigma: sigma.sqrt(), channels, correlation: correlation(&weighted, view.channels) }
+    let correlation = correlation(&weighted, view.channels);
+    NoiseEstimate { sigma: sigma.sqrt(), channels, correlated: correlation.is_high(), correlation }
 }
 
 /// How far the low frequencies are noise too: 0 for white noise, 1 where the spectrum falls as that of a camera does.
@@ -450,7 +454,7 @@ mod tests {
             let estimate = NoiseEstimate::of_photo(&add_white_gaussian(&clean, sigma, 1));
             let got = estimate.sigma * 255.0;
             assert!((got / sigma - 1.0).abs() < 0.1, "{sigma}: {got}");
-            assert!(!estimate.is_correlated(), "{:?}", estimate.correlation);
+            assert!(!estimate.correlated, "{:?}", estimate.correlation);
             assert_eq!(estimate.channels.len(), 3);
         }
     }
@@ -474,7 +478,7 @@ mod tests {
             let estimate = NoiseEstimate::of(&with_noise(&clean, 3, |_| sigma / 255.0));
             let got = estimate.sigma * 255.0;
             assert!((got / sigma - 1.0).abs() < 0.25, "{sigma}: {got}");
-            assert!(estimate.is_correlated());
+            assert!(estimate.correlated);
             let [one, two, three] = estimate.correlation.chroma.unwrap();
             assert!(one > two && two > three, "{one} {two} {three}");
         }

@@ -34,8 +34,8 @@ mod tests {
     fn the_noise_of_gray_photos_is_gray_and_follows_brightness() {
         let levels = [(0.0, 0.02), (1.0, 0.1)].map(|(level, sigma)| LevelNoise { level, sigma });
         let channel = ChannelNoise { sigma: 0.05, levels: levels.to_vec() };
-        let estimate =
-            NoiseEstimate { sigma: 0.05, channels: vec![channel], correlation: Correlation::default() };
+        let (channels, correlation) = (vec![channel], Correlation::default());
+        let estimate = NoiseEstimate { sigma: 0.05, channels, correlated: false, correlation };
         let data = (0..3 * 100 * 100).map(|i| if i % 100 < 50 { 0.1 } else { 0.9 }).collect();
         let picture = Planar { channels: 3, height: 100, width: 100, data };
         let field = white_field(&estimate, &picture, &mut ChaCha8Rng::seed_from_u64(4));

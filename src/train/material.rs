@@ -134,7 +134,7 @@ impl Material {
     pub fn sample_noise(&mut self, estimate: &NoiseEstimate, seed: u64) {
         let pairs: Vec<(&Planar, &Planar)> =
             self.scenes.iter().filter_map(|scene| Some((&scene.shots[0], scene.first.as_ref()?))).collect();
-        let blocks = if estimate.is_correlated() { NoiseBlocks::of(&pairs) } else { None };
+        let blocks = if estimate.correlated { NoiseBlocks::of(&pairs) } else { None };
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut field = |first: &Planar| match &blocks {
             Some(blocks) => blocks.field(first, &mut rng),

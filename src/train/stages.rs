@@ -162,7 +162,7 @@ impl Facts {
         }
         let judged = (JUDGED.div_ceil(multiple) * multiple).min(most);
         let patch = (wanted.div_ceil(multiple) * multiple).min(most);
-        let pd = if noise.is_correlated() { CORRELATED_PD } else { 1 };
+        let pd = if noise.correlated { CORRELATED_PD } else { 1 };
         let untuned = options.adapt.choose(card, &noise, shots[0].width() * shots[0].height())?;
         Ok(Self {
             untuned,
@@ -183,7 +183,7 @@ impl Facts {
     /// by pixel-shuffle downsampling, and the learner brings detail back by refinement.
     pub(super) fn look(&self, who: Who, options: &Options) -> (Run, Adapt) {
         let refinements = if who == Who::Learner { REFINEMENTS } else { 0 };
-        let adapt = if self.noise.is_correlated() {
+        let adapt = if self.noise.correlated {
             Adapt { pd: CORRELATED_PD, refinements, detail: None }
         } else {
             Adapt::PLAIN

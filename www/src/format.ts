@@ -29,14 +29,15 @@ export function resultName(name: string): string {
 }
 
 /** The noise of a photo, and how the network was run on it. */
-export function noise({ sigma }: NoiseEstimate, adapt: string): string {
+export function noise({ sigma, correlated }: NoiseEstimate, adapt: string): string {
+  const grain = correlated ? ", spread over neighbouring pixels" : "";
   const [pd, ...steps] = adapt.split("+");
   const words = [
     pd === "plain" ? "denoised as it is" : `denoised ${pd?.replace("pd", "") ?? ""} pixels apart`,
   ];
   if (steps.includes("r3")) words.push("refined (R3)");
   if (steps.includes("detail")) words.push("detail kept");
-  return `Noise: about ${(255 * sigma).toFixed(1)} of 255; ${words.join(", ")}.`;
+  return `Noise: about ${(255 * sigma).toFixed(1)} of 255${grain}; ${words.join(", ")}.`;
 }
 
 /** `IMG_1.jpg` and `unet` as `IMG_1-unet.safetensors`. */
