@@ -6,6 +6,9 @@
 //! Real-World Images via Asymmetric PD and Blind-Spot Network", CVPR 2022) brings back the detail that this costs.
 //! Cheaper, and better on photos with fine detail, is to keep the plain result where the two differ by more than noise
 //! can explain.
+//!
+//! Any network gains a little as the mean of its results for the turned and mirrored photo (self-ensemble; Timofte, Rothe,
+//! Van Gool, "Seven Ways to Improve Example-Based Single Image Super Resolution", CVPR 2016).
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind, Result};
 use crate::models::Card;
 use crate::nn::padding::{crop, reflect_to_multiple};
+use crate::nn::rotate_180;
 pub use crate::nn::shuffle::{pd_down, pd_phase, pd_up};
 use crate::noise::NoiseEstimate;
 use crate::photo::tiles::Demands;
@@ -35,9 +39,9 @@ const WINDOW: usize = 7;
 const NO_NOISE: f32 = 0.2 / 255.0;
 /// Correlation 3 pixels apart from which phases 2 apart are not independent enough: PD 3 is taken.
 const WIDE: f32 = 0.23;
-/// Passes of R3 that [`Mode::Auto`] affords: more gain hundredths of a decibel.
+/// Passes of R3, and else turns, that [`Mode::Auto`] affords: more gain hundredths of a decibel.
 const FEW_PASSES: usize = 2;
-/// Photos of at most so many pixels get them: on larger ones, cut into tiles, each pass costs several runs of the network.
+/// Photos of at most so many pixels get them: larger ones take long as it is.
 const SMALL_PHOTO: usize = 1 << 20;
 /// Smallest difference that is taken for detail: estimates of weak noise are not to be relied on.
 const SMALLEST_DETAIL: f32 = 0.01;
@@ -57,7 +61,7 @@ pub enum Mode {
 
 impl Mode {
     /// The names of all modes.
-    pub const NAMES: [&str; 7] = ["auto", "plain", "pd2", "pd3", "pd4", "pd5", "r3"];
+    pub const NAMES: [&str; 9] = ["auto", "plain", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
 
     /// What weights say of themselves, in their note `adapt`: tuned ones want to be run as they were tuned.
     ///
@@ -87,12 +91,15 @@ impl Mode {
 impl FromStr for Mode {
     type Err = Error;
 
-    /// One of [`Mode::NAMES`]; `r3` is PD 2 and R3, as published.
+    /// One of [`Mode::NAMES`]; `x2` and `x8` are the mean of so many turns, `r3` is PD 2 and R3, as published.
     fn from_str(name: &str) -> Result<Self> {
+        let turns = |turns| Ok(Mode::Fixed(Adapt { turns, ..Adapt::PLAIN }));
         let pd = |pd| Ok(Mode::Fixed(Adapt { pd, ..Adapt::PLAIN }));
         match name {
             "auto" => Ok(Mode::Auto),
-            "plain" => pd(1),
+            "plain" => turns(1),
+            "x2" => turns(2),
+            "x8" => turns(TURNS),
             "pd2" => pd(2),
             "pd3" => pd(3),
             "pd4" => pd(4),
@@ -116,23 +123,28 @@ pub struct Adapt {
     /// Where the plain result differs from this one by more than this (root mean square of a window, `[0, 1]` units), it
     /// is detail, and the plain result is kept.
     pub detail: Option<f32>,
+    /// Turns and mirrorings of the photo that are averaged, 1 to 8. R3 averages anyway: its passes take turns.
+    pub turns: usize,
 }
 
 impl Adapt {
     /// The network as it is.
-    pub const PLAIN: Self = Self { pd: 1, refinements: 0, detail: None };
+    pub const PLAIN: Self = Self { pd: 1, refinements: 0, detail: None, turns: 1 };
     /// PD 2 and R3, as published for networks with a blind spot.
-    pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, detail: None };
+    pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, ..Self::PLAIN };
 
     /// What is best, by the public halves of CC15 and PolyU100, for noise of this level and correlation.
     fn for_noise(noise: &NoiseEstimate, pixels: usize) -> Self {
-        if !noise.correlated || noise.sigma < NO_NOISE {
+        if noise.sigma < NO_NOISE {
             return Self::PLAIN;
+        }
+        let (refinements, turns) = if pixels <= SMALL_PHOTO { (FEW_PASSES, FEW_PASSES) } else { (0, 1) };
+        if !noise.correlated {
+            return Self { turns, ..Self::PLAIN };
         }
         let [.., far] = noise.correlation.chroma.unwrap_or(noise.correlation.luma);
         let detail = noise.sigma.hypot(SMALLEST_DETAIL);
-        let refinements = if pixels <= SMALL_PHOTO { FEW_PASSES } else { 0 };
-        Self { pd: if far > WIDE { 3 } else { 2 }, refinements, detail: Some(detail) }
+        Self { pd: if far > WIDE { 3 } else { 2 }, refinements, detail: Some(detail), turns }
     }
 
     /// What tiles need, for a network with these demands: phases see further, and every pass after the first one sees
@@ -156,14 +168,19 @@ impl Adapt {
         seed: u64,
         forward: impl Fn(Tensor<4>) -> Tensor<4>,
     ) -> Tensor<4> {
-        let [_, _, height, width] = x.dims();
-        let plain = |x| crop(forward(reflect_to_multiple(x, multiple)), height, width);
-        let mut result = pd(x.clone(), self.pd, multiple, &forward);
-        if self.refinements > 0 {
+        let plain = |x: Tensor<4>| {
+            let [_, _, height, width] = x.dims();
+            crop(forward(reflect_to_multiple(x, multiple)), height, width)
+        };
+        let result = if self.refinements > 0 {
+            let first = pd(x.clone(), self.pd, multiple, &forward);
             let (shape, device) = (x.dims(), x.device());
             let masks = (0..self.refinements).map(|pass| replaced(shape, at, pass, seed, &device));
-            result = refine(x.clone(), result, masks, plain);
-        }
+            refine(x.clone(), first, masks, |pass, x| in_turn(pass % self.turns, x, &plain))
+        } else {
+            let turned = |x: Tensor<4>| mean((0..self.turns).map(|turn| in_turn(turn, x.clone(), &forward)));
+            pd(x.clone(), self.pd, multiple, turned)
+        };
         match self.detail {
             Some(detail) => keep_detail(plain(x), result, detail),
             None => result,
@@ -178,14 +195,17 @@ impl Default for Adapt {
 }
 
 impl fmt::Display for Adapt {
-    /// `plain`, or for example `pd2`, `pd2+r3`, `pd3+detail`.
+    /// `plain`, or for example `x2`, `pd2`, `pd2+r3`, `pd3+r3+detail+x2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::PLAIN {
-            return f.write_str("plain");
-        }
-        write!(f, "pd{}", self.pd)?;
-        f.write_str(if self.refinements > 0 { "+r3" } else { "" })?;
-        f.write_str(if self.detail.is_some() { "+detail" } else { "" })
+        let shares = [
+            (self.pd > 1, format!("pd{}", self.pd)),
+            (self.refinements > 0, "r3".to_string()),
+            (self.detail.is_some(), "detail".to_string()),
+            (self.turns > 1, format!("x{}", self.turns)),
+        ];
+        let names: Vec<_> = shares.into_iter().filter_map(|(there, name)| there.then_some(name)).collect();
+        f.write_str(if names.is_empty() { "plain" } else { "" })?;
+        f.write_str(&names.join("+"))
     }
 }
 
@@ -209,7 +229,7 @@ pub fn pd(
 }
 
 /// R3: where a mask is 1, the noisy value stands in for the first result; all these mixtures are denoised at full
-/// resolution and averaged. There must be at least one mask.
+/// resolution by `forward`, which is told the number of the pass, and averaged. There must be at least one mask.
 ///
 /// # Shapes
 /// - `noisy`, `first`, each of `masks`, output: `[N, C, H, W]`
@@ -217,10 +237,23 @@ pub fn refine(
     noisy: Tensor<4>,
     first: Tensor<4>,
     masks: impl IntoIterator<Item = Tensor<4>>,
-    forward: impl Fn(Tensor<4>) -> Tensor<4>,
+    forward: impl Fn(usize, Tensor<4>) -> Tensor<4>,
 ) -> Tensor<4> {
     let mixture = |mask: Tensor<4>| noisy.clone() * mask.clone() + first.clone() * (mask.neg() + 1.0);
-    mean(masks.into_iter().map(|mask| forward(mixture(mask))))
+    mean(masks.into_iter().enumerate().map(|(pass, mask)| forward(pass, mixture(mask))))
+}
+
+/// How many ways there are to turn and mirror a picture.
+const TURNS: usize = 8;
+
+/// What `forward` makes of `x` turned or mirrored in the given way, turned back; 0 leaves it as it is.
+fn in_turn(turn: usize, x: Tensor<4>, forward: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+    // Each of the three is its own inverse. Half turns come first: they differ most.
+    let (upside_down, on_its_side, mirrored) = (turn & 1 > 0, turn & 2 > 0, turn & 4 > 0);
+    let mirror = |x: Tensor<4>| if mirrored { x.flip([3]) } else { x };
+    let lay = |x: Tensor<4>| if on_its_side { x.swap_dims(2, 3) } else { x };
+    let rotate = |x: Tensor<4>| if upside_down { rotate_180(x) } else { x };
+    mirror(lay(rotate(forward(rotate(lay(mirror(x)))))))
 }
 
 /// `other`, and `plain` where the two differ by more than `detail`: by root mean squares of windows over all channels,
@@ -311,6 +344,34 @@ mod tests {
     }
 
     #[test]
+    fn all_turns_treat_a_picture_as_they_treat_the_turned_one() {
+        // Looks to the right and, less, downwards.
+        let lopsided = |x: Tensor<4>| {
+            let [_, _, height, width] = x.dims();
+            let left = x.clone().slice([0..1, 0..3, 0..height, 0..1]);
+            let right = Tensor::cat(vec![x.clone().slice([0..1, 0..3, 0..height, 1..width]), left], 3);
+            let top = x.clone().slice([0..1, 0..3, 0..1, 0..width]);
+            let below = Tensor::cat(vec![x.clone().slice([0..1, 0..3, 1..height, 0..width]), top], 2);
+            x + right * 0.5 + below * 0.25
+        };
+        let run = |x: Tensor<4>, turns| Adapt { turns, ..Adapt::PLAIN }.apply(x, [0; 2], 4, 0, lopsided);
+        let worst = |a: Tensor<4>, b: Tensor<4>| {
+            let (a, b) = (values(a), values(b));
+            a.iter().zip(&b).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()))
+        };
+        let x = image([1, 3, 8, 12]);
+        for turn in 0..TURNS {
+            assert_eq!(values(in_turn(turn, x.clone(), |x| x)), values(x.clone()), "turn {turn}");
+            let turned = in_turn(turn, x.clone(), |x| run(x, TURNS));
+            assert!(worst(turned, run(x.clone(), TURNS)) < 1e-5, "turn {turn}");
+        }
+        let half = in_turn(1, x.clone(), |x| run(x, 2));
+        assert!(worst(half, run(x.clone(), 2)) < 1e-5);
+        assert!(worst(in_turn(1, x.clone(), |x| run(x, 1)), run(x.clone(), 1)) > 0.1);
+        assert!(worst(in_turn(2, x.clone(), |x| run(x, 2)), run(x, 2)) > 0.1);
+    }
+
+    #[test]
     fn a_phase_is_an_element_of_the_batch() {
         let x = image([2, 3, 6, 9]);
         let phase = values(pd_phase(x.clone(), 3, 1, 2));
@@ -363,6 +424,10 @@ mod tests {
                 Mode::Fixed(adapt) => assert!(adapt.to_string().ends_with(name), "{adapt}"),
             }
         }
+        for turns in [1, 2, 8] {
+            let adapt = Adapt { turns, ..Adapt::PLAIN };
+            assert_eq!(adapt.to_string().parse::<Mode>().unwrap(), Mode::Fixed(adapt));
+        }
         assert_eq!("pd6".parse::<Mode>().unwrap_err().kind(), Kind::Option);
         assert_eq!(Adapt { detail: Some(0.1), ..Adapt::R3 }.to_string(), "pd2+r3+detail");
     }
@@ -380,9 +445,11 @@ mod tests {
         let camera = noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.02);
         assert_eq!(choose("unet", noise([-0.1, 0.0, 0.0], [0.0; 3], 0.1)), Adapt::PLAIN);
         assert_eq!(choose("unet", noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.0)), Adapt::PLAIN);
+        let white = of_size("unet", noise([-0.1, 0.0, 0.0], [0.0; 3], 0.1), SMALL_PHOTO);
+        assert_eq!(white.to_string(), "x2");
         assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
         assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
-        assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+r3+detail");
+        assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+r3+detail+x2");
         assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
         assert_eq!(choose("noise2noise", camera.clone()), Adapt::PLAIN);
         assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);

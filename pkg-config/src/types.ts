@@ -72,6 +72,8 @@ export interface ModelCard {
     readonly refinements: number;
     /** Difference from the plain result from which that is kept, 0 to 1; `null` for never. */
     readonly detail: number | null;
+    /** Turns and mirrorings of the photo that are averaged. */
+    readonly turns: number;
   } | null;
   /** Multiply-accumulates per pixel. */
   readonly macPerPixel: number;
@@ -164,12 +166,13 @@ export interface CreateOptions {
 }
 
 /**
- * How a network is run. `plain`: as it is. `pd2` to `pd5`: on images of every second to fifth pixel (pixel-shuffle
+ * How a network is run. `plain`: as it is. `x2`, `x8`: the mean of its results for the photo in so many turns and
+ * mirrorings, for 0.1 to 0.2 dB and so many times the time. `pd2` to `pd5`: on images of every second to fifth pixel (pixel-shuffle
  * downsampling), between which the noise of cameras is independent. `r3`: as `pd2`, then random replacement, which
  * brings detail back and takes ten times as long as `plain`. `auto`: as the network was published, but `unet` and
  * `rednet` as the noise of the photo wants it.
  */
-export type AdaptMode = "auto" | "plain" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
+export type AdaptMode = "auto" | "plain" | "x2" | "x8" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
 
 /** The noise of a photo, estimated from the photo alone. Standard deviations are on the scale 0 to 1. */
 export interface NoiseEstimate {
@@ -247,8 +250,8 @@ export interface EngineInfo {
 /** What ran to make a result. */
 export interface RunInfo extends EngineInfo {
   /**
-   * How the network was run: `plain`, or `pd2` to `pd5`, followed by `+r3` for random replacement and `+detail` where
-   * the plain result was kept for what is too strong to be noise.
+   * How the network was run: `plain`, or `pd2` to `pd5`, `r3` for random replacement, `detail` where the plain result
+   * was kept for what is too strong to be noise, and `x2` or `x8` for turns, joined by `+`.
    */
   readonly adapt: string;
   /** The noise of the photo. */

@@ -22,7 +22,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use web_time::Instant;
 
-use crate::adapt::{Adapt, Mode};
+use crate::adapt::Mode;
 use crate::denoise::{self, Job};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run};
@@ -156,7 +156,7 @@ impl Trainer {
             (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. }), _)
                 if learning.done() > 0 =>
             {
-                (learning.average(), Mode::Fixed(Adapt::PLAIN))
+                (learning.average(), Mode::Fixed(self.facts.tuned()))
             }
             (.., best) => (best.as_ref().unwrap_or(&self.networks[0].1).clone(), self.best_mode()),
         }
@@ -164,7 +164,7 @@ impl Trainer {
 
     /// How the best network so far is to be run: one that has learned the photo's noise needs nothing around it.
     fn best_mode(&self) -> Mode {
-        if self.best.is_some() { Mode::Fixed(Adapt::PLAIN) } else { self.options.adapt }
+        if self.best.is_some() { Mode::Fixed(self.facts.tuned()) } else { self.options.adapt }
     }
 
     /// Judges the network as it is, so that [`Trainer::finish`] knows of it: for a run that is stopped early.

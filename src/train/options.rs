@@ -146,7 +146,8 @@ pub struct Tuned {
     pub network: Network,
     /// Whether it is the tuned one.
     pub kept: bool,
-    /// How it is to be run: a tuned network has learned the photo's noise as it is, and is run plain.
+    /// How it is to be run: a tuned network has learned the photo's noise as it is, and is run plain, or as the mean of
+    /// turns.
     pub adapt: Mode,
     /// Where the run ended.
     pub progress: Progress,
@@ -175,7 +176,10 @@ impl Tuned {
             ("seed", self.seed.to_string()),
             ("steps", steps.to_string()),
         ];
-        let adapt = self.kept.then(|| (adapt::NOTE, "plain".to_string()));
+        let adapt = match self.adapt {
+            Mode::Fixed(adapt) if self.kept => Some((adapt::NOTE, adapt.to_string())),
+            _ => None,
+        };
         notes.into_iter().chain(adapt).map(|(key, value)| (key.to_string(), value)).collect()
     }
 }

@@ -184,7 +184,7 @@ impl Facts {
     pub(super) fn look(&self, who: Who, options: &Options) -> (Run, Adapt) {
         let refinements = if who == Who::Learner { REFINEMENTS } else { 0 };
         let adapt = if self.noise.correlated {
-            Adapt { pd: CORRELATED_PD, refinements, detail: None }
+            Adapt { pd: CORRELATED_PD, refinements, ..Adapt::PLAIN }
         } else {
             Adapt::PLAIN
         };
@@ -196,9 +196,13 @@ impl Facts {
         Run { adapt: self.untuned, ..self.tuned_run(options) }
     }
 
-    /// How a tuned network is run: it has learned the photo's noise as it is, so nothing has to be done around it.
+    /// How a tuned network is run: it has learned the photo's noise as it is, so nothing is done around it but turns.
+    pub(super) fn tuned(&self) -> Adapt {
+        Adapt { turns: self.untuned.turns, ..Adapt::PLAIN }
+    }
+
     pub(super) fn tuned_run(&self, options: &Options) -> Run {
-        Run { adapt: Adapt::PLAIN, sigma: Some(self.noise.sigma), ..options.run }
+        Run { adapt: self.tuned(), sigma: Some(self.noise.sigma), ..options.run }
     }
 }
 

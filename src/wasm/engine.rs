@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// Plans a run over a photo; nothing is computed yet. Options: `tile` (input pixels per tile, at
-    /// most), `strength` (0 to 1), `seed`, `adapt` (`auto`, `plain`, `pd2` to `pd5`, `r3`).
+    /// most), `strength` (0 to 1), `seed`, `adapt` (`auto`, `plain`, `x2`, `x8`, `pd2` to `pd5`, `r3`).
     ///
     /// # Errors
     /// `option`; `model` when no network is loaded.
@@ -175,7 +175,7 @@ impl Job {
         self.inner.plan().overlap
     }
 
-    /// How the network is run: `plain`, `pd2`, `pd2+r3`, `pd2+detail` and the like.
+    /// How the network is run: `plain`, `x2`, `pd2`, `pd2+r3`, `pd2+detail` and the like.
     #[wasm_bindgen(getter)]
     pub fn adapt(&self) -> String {
         self.inner.adapt().to_string()

@@ -26,7 +26,7 @@ test("correlated noise is seen and taken apart, unless the user says otherwise",
   await app.show(blotchy(96));
   await app.denoise();
   await expect(app.noise).toHaveText(
-    /^Noise: about \d+\.\d of 255, spread over neighbouring pixels; denoised [23] pixels apart, refined \(R3\), detail kept\.$/,
+    /^Noise: about \d+\.\d of 255, spread over neighbouring pixels; denoised [23] pixels apart, refined \(R3\), detail kept, mean of 2 turns\.$/,
   );
   const apart = (await app.download()).picture;
 
@@ -39,5 +39,11 @@ test("correlated noise is seen and taken apart, unless the user says otherwise",
 test("white noise is left as it is", async ({ app }) => {
   await app.show(photo(96, 96));
   await app.denoise();
-  await expect(app.noise).toHaveText(/^Noise: about \d+\.\d of 255; denoised as it is\.$/);
+  await expect(app.noise).toHaveText(/^Noise: about \d+\.\d of 255; denoised as it is, mean of 2 turns\.$/);
+  const twice = (await app.download()).picture;
+
+  await app.adapt.selectOption("x8");
+  await app.denoise();
+  await expect(app.noise).toHaveText(/; denoised as it is, mean of 8 turns\.$/);
+  expect(worstDifference(twice, (await app.download()).picture)).toBeGreaterThan(0);
 });

@@ -31,12 +31,13 @@ export function resultName(name: string): string {
 /** The noise of a photo, and how the network was run on it. */
 export function noise({ sigma, correlated }: NoiseEstimate, adapt: string): string {
   const grain = correlated ? ", spread over neighbouring pixels" : "";
-  const [pd, ...steps] = adapt.split("+");
-  const words = [
-    pd === "plain" ? "denoised as it is" : `denoised ${pd?.replace("pd", "") ?? ""} pixels apart`,
-  ];
+  const steps = adapt.split("+");
+  const number = (step: string) => steps.find((name) => name.startsWith(step))?.slice(step.length);
+  const [apart, turns] = [number("pd"), number("x")];
+  const words = [apart === undefined ? "denoised as it is" : `denoised ${apart} pixels apart`];
   if (steps.includes("r3")) words.push("refined (R3)");
   if (steps.includes("detail")) words.push("detail kept");
+  if (turns !== undefined) words.push(`mean of ${turns} turns`);
   return `Noise: about ${(255 * sigma).toFixed(1)} of 255${grain}; ${words.join(", ")}.`;
 }
 
