@@ -8,7 +8,6 @@
 
 import argparse
 import json
-import tomllib
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 import nets
 import optim
+from recipe import load_recipe
 
 HERE = Path(__file__).resolve().parent
 LICENCE = "MIT OR Apache-2.0"
@@ -92,7 +92,7 @@ def unpack(folder, checkpoint):
 def grow(checkpoint, recipe, grown):
     """A checkpoint with the residual blocks that a recipe has more; they start as the identity, the optimisers anew."""
     state = torch.load(checkpoint, weights_only=True)
-    state["recipe"] = recipe = tomllib.loads(recipe.read_text())
+    state["recipe"] = recipe = load_recipe(recipe)
     torch.manual_seed(recipe["seed"])
     net = nets.build(recipe["network"], recipe["config"])
     first = {k: torch.zeros_like(v) if k.endswith("conv2.weight") else v for k, v in net.state_dict().items()}

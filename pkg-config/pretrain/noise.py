@@ -195,6 +195,6 @@ def camera(clean, rnd, generator, low=1.0, high=30.0):
         noisy = display + change * (target / change.std().clamp(min=1e-4))
     noisy = (noisy.clamp(0, 1) * 255).round().to(torch.uint8)
     if rnd.random() < 0.75:
-        low_quality = 70 if rnd.random() < 0.3 else 90
-        noisy = jpeg(noisy, rnd.randint(low_quality, 100), rnd.choice((0, 2)))
+        low, high = (65, 90) if rnd.random() < 0.5 else (90, 100)  # sent or shown on the web; as the camera wrote it
+        noisy = jpeg(noisy, rnd.randint(low, high), rnd.choice((0, 2)))
     return noisy

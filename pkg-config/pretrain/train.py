@@ -12,7 +12,6 @@ import random
 import signal
 import socket
 import time
-import tomllib
 from pathlib import Path
 
 import torch
@@ -25,6 +24,7 @@ import nets
 import noise
 import objectives
 import optim
+from recipe import load_recipe
 
 
 def parse(arguments=None):
@@ -45,15 +45,6 @@ def parse(arguments=None):
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE",
                         help="override one entry of the recipe, value in JSON")
     return parser.parse_args(arguments)
-
-
-def load_recipe(path, overrides):
-    recipe = tomllib.loads(path.read_text())
-    for override in overrides:
-        key, value = override.split("=", 1)
-        section, name = key.split(".")
-        recipe[section][name] = json.loads(value)
-    return recipe
 
 
 def rate(progress, step, recipe):

@@ -1,4 +1,4 @@
-"""Trains recipes one after another, each for the processor time it names, and exports their weights.
+"""Trains recipes one after another, each for the steps or the processor time it names, and exports their weights.
 
     python train_all.py --data DIR --out RUNS [--weights DIR] NAME...
 
@@ -15,6 +15,7 @@ import torch
 import data
 import export
 import train
+from recipe import load_recipe
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,7 +26,7 @@ def parse():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="a folder of checkpoints for each NAME in here")
     parser.add_argument("--weights", type=Path, default=HERE.parent / "weights")
-    parser.add_argument("--scale-minutes", type=float, default=1, help="times as much time as the recipes say")
+    parser.add_argument("--scale", type=float, default=1, help="times as long as the recipes say")
     return parser.parse_args()
 
 
@@ -38,7 +39,7 @@ def main():
     torch.set_num_threads(1)
     pictures = {}
     for name in args.names:
-        recipe = train.load_recipe(HERE / f"recipes/{name}.toml", [])
+        recipe = load_recipe(HERE / f"recipes/{name}.toml")
         folders, log = recipe["data"]["folders"], HERE / f"logs/{name}.jsonl"
         key = json.dumps(folders)
         if not is_complete(log):
@@ -46,8 +47,11 @@ def main():
                 pictures[key] = data.Pictures(args.data, folders)
             run = args.out / name
             run.mkdir(parents=True, exist_ok=True)
-            options = ["--data", str(args.data), "--out", str(run), "--log", str(log), "--cpu-time",
-                       "--minutes", str(recipe["minutes"] * args.scale_minutes)]
+            options = ["--data", str(args.data), "--out", str(run), "--log", str(log), "--cpu-time"]
+            if "steps" in recipe:
+                options += ["--steps", str(round(recipe["steps"] * args.scale))]
+            else:
+                options += ["--minutes", str(recipe["minutes"] * args.scale)]
             if (run / "last.pt").exists():
                 options += ["--resume", str(run / "last.pt")]
             options = train.parse([str(HERE / f"recipes/{name}.toml"), *options])
