@@ -3,9 +3,9 @@
 //! Networks for white noise fail on photos of cameras, whose noise spreads over neighbouring pixels. Pixel-shuffle
 //! downsampling (PD; Zhou et al., "When AWGN-based Denoiser Meets Real Noises", AAAI 2020) takes pixels apart until
 //! their noise is independent; random-replacing refinement (R3; Lee et al., "AP-BSN: Self-Supervised Denoising for
-//! Real-World Images via Asymmetric PD and Blind-Spot Network", CVPR 2022) brings back the detail that this costs.
-//! Cheaper, and better on photos with fine detail, is to keep the plain result where the two differ by more than noise
-//! can explain.
+//! Real-World Images via Asymmetric PD and Blind-Spot Network", CVPR 2022) brings back the detail that this costs. For
+//! networks without a blind spot it is better to put no noise back: to run the network on its result. Beside that, the
+//! plain result is kept where the two differ by more than noise can explain.
 //!
 //! Any network gains a little as the mean of its results for the turned and mirrored photo (self-ensemble; Timofte, Rothe,
 //! Van Gool, "Seven Ways to Improve Example-Based Single Image Super Resolution", CVPR 2016).
@@ -118,8 +118,10 @@ impl FromStr for Mode {
 pub struct Adapt {
     /// PD factor; 1 leaves the pixels together. Camera photos: 2 for networks trained on phases 5 apart.
     pub pd: usize,
-    /// Passes of R3; 0 does without.
+    /// Passes of R3 over the result of PD; 0 does without.
     pub refinements: usize,
+    /// Share of the values in which they see the photo and not that result, 0 to 1.
+    pub replaced: f64,
     /// Where the plain result differs from this one by more than this (root mean square of a window, `[0, 1]` units), it
     /// is detail, and the plain result is kept.
     pub detail: Option<f32>,
@@ -129,7 +131,7 @@ pub struct Adapt {
 
 impl Adapt {
     /// The network as it is.
-    pub const PLAIN: Self = Self { pd: 1, refinements: 0, detail: None, turns: 1 };
+    pub const PLAIN: Self = Self { pd: 1, refinements: 0, replaced: R3_RATE, detail: None, turns: 1 };
     /// PD 2 and R3, as published for networks with a blind spot.
     pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, ..Self::PLAIN };
 
@@ -144,7 +146,7 @@ impl Adapt {
         }
         let [.., far] = noise.correlation.chroma.unwrap_or(noise.correlation.luma);
         let detail = noise.sigma.hypot(SMALLEST_DETAIL);
-        Self { pd: if far > WIDE { 3 } else { 2 }, refinements, detail: Some(detail), turns }
+        Self { pd: if far > WIDE { 3 } else { 2 }, refinements, replaced: 0.0, detail: Some(detail), turns }
     }
 
     /// What tiles need, for a network with these demands: phases see further, and every pass after the first one sees
@@ -175,7 +177,8 @@ impl Adapt {
         let result = if self.refinements > 0 {
             let first = pd(x.clone(), self.pd, multiple, &forward);
             let (shape, device) = (x.dims(), x.device());
-            let masks = (0..self.refinements).map(|pass| replaced(shape, at, pass, seed, &device));
+            let masks =
+                (0..self.refinements).map(|pass| replaced(self.replaced, shape, at, pass, seed, &device));
             refine(x.clone(), first, masks, |pass, x| in_turn(pass % self.turns, x, &plain))
         } else {
             let turned = |x: Tensor<4>| mean((0..self.turns).map(|turn| in_turn(turn, x.clone(), &forward)));
@@ -195,11 +198,11 @@ impl Default for Adapt {
 }
 
 impl fmt::Display for Adapt {
-    /// `plain`, or for example `x2`, `pd2`, `pd2+r3`, `pd3+r3+detail+x2`.
+    /// `plain`, or for example `x2`, `pd2`, `pd2+r3`, `pd3+again+detail+x2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shares = [
             (self.pd > 1, format!("pd{}", self.pd)),
-            (self.refinements > 0, "r3".to_string()),
+            (self.refinements > 0, if self.replaced > 0.0 { "r3" } else { "again" }.to_string()),
             (self.detail.is_some(), "detail".to_string()),
             (self.turns > 1, format!("x{}", self.turns)),
         ];
@@ -269,10 +272,17 @@ fn keep_detail(plain: Tensor<4>, other: Tensor<4>, detail: f32) -> Tensor<4> {
     other + difference * weight
 }
 
-/// The mask of a pass of R3: 1 with probability [`R3_RATE`], else 0, by seed, pass and place in the photo.
-fn replaced(shape: [usize; 4], at: [usize; 2], pass: usize, seed: u64, device: &Device) -> Tensor<4> {
+/// The mask of a pass of R3: 1 with probability `rate`, else 0, by seed, pass and place in the photo.
+fn replaced(
+    rate: f64,
+    shape: [usize; 4],
+    at: [usize; 2],
+    pass: usize,
+    seed: u64,
+    device: &Device,
+) -> Tensor<4> {
     let [n, channels, height, width] = shape;
-    let threshold = (R3_RATE * 2f64.powi(64)) as u64;
+    let threshold = (rate * 2f64.powi(64)) as u64;
     let mut values = Vec::with_capacity(n * channels * height * width);
     for plane in 0..n * channels {
         let layer = scatter(scatter(seed) ^ (pass as u64) << 32 ^ plane as u64);
@@ -398,10 +408,10 @@ mod tests {
     #[test]
     fn what_is_put_back_depends_on_the_place_in_the_photo_alone() {
         let device = Device::flex();
-        let whole = replaced([1, 3, 40, 50], [0; 2], 2, 7, &device);
-        let part = replaced([1, 3, 16, 24], [17, 9], 2, 7, &device);
+        let whole = replaced(R3_RATE, [1, 3, 40, 50], [0; 2], 2, 7, &device);
+        let part = replaced(R3_RATE, [1, 3, 16, 24], [17, 9], 2, 7, &device);
         assert_eq!(values(whole.clone().slice([0..1, 0..3, 9..25, 17..41])), values(part));
-        assert_ne!(values(whole), values(replaced([1, 3, 40, 50], [0; 2], 1, 7, &device)));
+        assert_ne!(values(whole), values(replaced(R3_RATE, [1, 3, 40, 50], [0; 2], 1, 7, &device)));
     }
 
     #[test]
@@ -449,7 +459,7 @@ mod tests {
         assert_eq!(white.to_string(), "x2");
         assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
         assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
-        assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+r3+detail+x2");
+        assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+again+detail+x2");
         assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
         assert_eq!(choose("noise2noise", camera.clone()), Adapt::PLAIN);
         assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);

@@ -70,6 +70,8 @@ export interface ModelCard {
     readonly pd: number;
     /** Passes of random replacement. */
     readonly refinements: number;
+    /** Share of the values in which they see the photo and not the result so far, 0 to 1. */
+    readonly replaced: number;
     /** Difference from the plain result from which that is kept, 0 to 1; `null` for never. */
     readonly detail: number | null;
     /** Turns and mirrorings of the photo that are averaged. */
@@ -250,8 +252,9 @@ export interface EngineInfo {
 /** What ran to make a result. */
 export interface RunInfo extends EngineInfo {
   /**
-   * How the network was run: `plain`, or `pd2` to `pd5`, `r3` for random replacement, `detail` where the plain result
-   * was kept for what is too strong to be noise, and `x2` or `x8` for turns, joined by `+`.
+   * How the network was run: `plain`, or `pd2` to `pd5`, `r3` for random replacement, `again` where the network was run
+   * on its result, `detail` where the plain result was kept for what is too strong to be noise, and `x2` or `x8` for
+   * turns, joined by `+`.
    */
   readonly adapt: string;
   /** The noise of the photo. */

@@ -26,7 +26,7 @@ test("correlated noise is seen and taken apart, unless the user says otherwise",
   await app.show(blotchy(96));
   await app.denoise();
   await expect(app.noise).toHaveText(
-    /^Noise: about \d+\.\d of 255, spread over neighbouring pixels; denoised [23] pixels apart, refined \(R3\), detail kept, mean of 2 turns\.$/,
+    /^Noise: about \d+\.\d of 255, spread over neighbouring pixels; denoised [23] pixels apart, then once more, detail kept, mean of 2 turns\.$/,
   );
   const apart = (await app.download()).picture;
 
