@@ -48,12 +48,7 @@ pub const CARD: Card = Card {
     parameters: 824_118,
     objective: "masked",
     presets: super::presets(824_118, 31_923),
-    weights: Some(Bundled {
-        file: "masked-denoising.safetensors",
-        bytes: 69_246,
-        sha256: "988b347ca7082ce6a710327eea03ca2186f580a6f3b747b4d6b934ff80763e1d",
-        licence: "MIT OR Apache-2.0",
-    }),
+    weights: Some(Bundled { file: "masked-denoising.safetensors", bytes: 69_246, sha256: "98dddc01cf032b3a8ce05b9deadb4cd8de22da4b5e204f91a521a059e00019f8", licence: "MIT OR Apache-2.0" }),
     default: false,
 };
 
