@@ -45,7 +45,7 @@ pub const CARD: Card = Card {
     weights: Some(Bundled {
         file: "unet.safetensors",
         bytes: 2_457_704,
-        sha256: "599ddbaee05cf6b17f48c425e53e831e00b76220fb2511d3c46d54f3016129e0",
+        sha256: "8656bc1e14adf2851172433ceec10789c7b4690657be65ffa62d242d472ef9eb",
         licence: "MIT OR Apache-2.0",
     }),
     default: true,
