@@ -48,7 +48,12 @@ pub const CARD: Card = Card {
     parameters: 824_118,
     objective: "masked",
     presets: super::presets(824_118, 31_923),
-    weights: Some(Bundled { file: "masked-denoising.safetensors", bytes: 69_246, sha256: "98dddc01cf032b3a8ce05b9deadb4cd8de22da4b5e204f91a521a059e00019f8", licence: "MIT OR Apache-2.0" }),
+    weights: Some(Bundled {
+        file: "masked-denoising.safetensors",
+        bytes: 69_246,
+        sha256: "98dddc01cf032b3a8ce05b9deadb4cd8de22da4b5e204f91a521a059e00019f8",
+        licence: "MIT OR Apache-2.0",
+    }),
     default: false,
 };
 

@@ -16,9 +16,10 @@ use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Kind, Result};
 
+pub use blind::rotate_180;
 pub use blind::{Turn, conv3x3_upwards, in_four_directions, max_pool_2x2_upwards};
 #[cfg(feature = "parity")]
-pub use blind::{rotate_90, rotate_180, rotate_270};
+pub use blind::{rotate_90, rotate_270};
 pub use five_level::{FiveLevel, FiveLevelConfig};
 pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_bilinear_x2, upsample_nearest_x2};
 
