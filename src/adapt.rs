@@ -179,7 +179,7 @@ impl Adapt {
             let (shape, device) = (x.dims(), x.device());
             let masks =
                 (0..self.refinements).map(|pass| replaced(self.replaced, shape, at, pass, seed, &device));
-            refine(x.clone(), first, masks, |pass, x| in_turn(pass % self.turns, x, &plain))
+            refine(x.clone(), first, masks, |pass, x| in_turn(pass % self.turns, x, plain))
         } else {
             let turned = |x: Tensor<4>| mean((0..self.turns).map(|turn| in_turn(turn, x.clone(), &forward)));
             pd(x.clone(), self.pd, multiple, turned)
