@@ -39,8 +39,8 @@ const WINDOW: usize = 7;
 const NO_NOISE: f32 = 0.2 / 255.0;
 /// Correlation 3 pixels apart from which phases 2 apart are not independent enough: PD 3 is taken.
 const WIDE: f32 = 0.23;
-/// Passes of R3, and else turns, that [`Mode::Auto`] affords: more gain hundredths of a decibel.
-const FEW_PASSES: usize = 2;
+/// Turns that [`Mode::Auto`] affords: more gain hundredths of a decibel.
+const FEW_TURNS: usize = 2;
 /// Photos of at most so many pixels get them: larger ones take long as it is.
 const SMALL_PHOTO: usize = 1 << 20;
 /// Smallest difference that is taken for detail: estimates of weak noise are not to be relied on.
@@ -120,18 +120,18 @@ pub struct Adapt {
     pub pd: usize,
     /// Passes of R3 over the result of PD; 0 does without.
     pub refinements: usize,
-    /// Share of the values in which they see the photo and not that result, 0 to 1.
-    pub replaced: f64,
+    /// Whether the network is run once more, on the result so far.
+    pub again: bool,
     /// Where the plain result differs from this one by more than this (root mean square of a window, `[0, 1]` units), it
     /// is detail, and the plain result is kept.
     pub detail: Option<f32>,
-    /// Turns and mirrorings of the photo that are averaged, 1 to 8. R3 averages anyway: its passes take turns.
+    /// Turns and mirrorings that are averaged, 1 to 8: those of the run again, else of the run on phases.
     pub turns: usize,
 }
 
 impl Adapt {
     /// The network as it is.
-    pub const PLAIN: Self = Self { pd: 1, refinements: 0, replaced: R3_RATE, detail: None, turns: 1 };
+    pub const PLAIN: Self = Self { pd: 1, refinements: 0, again: false, detail: None, turns: 1 };
     /// PD 2 and R3, as published for networks with a blind spot.
     pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, ..Self::PLAIN };
 
@@ -140,13 +140,14 @@ impl Adapt {
         if noise.sigma < NO_NOISE {
             return Self::PLAIN;
         }
-        let (refinements, turns) = if pixels <= SMALL_PHOTO { (FEW_PASSES, FEW_PASSES) } else { (0, 1) };
+        let again = pixels <= SMALL_PHOTO;
+        let turns = if again { FEW_TURNS } else { 1 };
         if !noise.correlated {
             return Self { turns, ..Self::PLAIN };
         }
         let [.., far] = noise.correlation.chroma.unwrap_or(noise.correlation.luma);
         let detail = noise.sigma.hypot(SMALLEST_DETAIL);
-        Self { pd: if far > WIDE { 3 } else { 2 }, refinements, replaced: 0.0, detail: Some(detail), turns }
+        Self { pd: if far > WIDE { 3 } else { 2 }, again, detail: Some(detail), turns, ..Self::PLAIN }
     }
 
     /// What tiles need, for a network with these demands: phases see further, and every pass after the first one sees
@@ -154,9 +155,9 @@ impl Adapt {
     #[must_use]
     pub fn demands(&self, network: Demands) -> Demands {
         let Demands { size_multiple, radius } = network;
-        let refined = if self.refinements > 0 { radius } else { 0 };
+        let after = usize::from(self.refinements > 0) + usize::from(self.again);
         let window = if self.detail.is_some() { WINDOW / 2 } else { 0 };
-        Demands { size_multiple: size_multiple * self.pd, radius: radius * self.pd + refined + window }
+        Demands { size_multiple: size_multiple * self.pd, radius: radius * (self.pd + after) + window }
     }
 
     /// Runs `forward` (same size out as in, both sides multiples of `multiple`) on `x`, `[N, C, H, W]`, which begins at
@@ -174,16 +175,16 @@ impl Adapt {
             let [_, _, height, width] = x.dims();
             crop(forward(reflect_to_multiple(x, multiple)), height, width)
         };
-        let result = if self.refinements > 0 {
-            let first = pd(x.clone(), self.pd, multiple, &forward);
+        let turns = if self.again { 1 } else { self.turns };
+        let mut result = pd(x.clone(), self.pd, multiple, |x| in_turns(turns, x, &forward));
+        if self.refinements > 0 {
             let (shape, device) = (x.dims(), x.device());
-            let masks =
-                (0..self.refinements).map(|pass| replaced(self.replaced, shape, at, pass, seed, &device));
-            refine(x.clone(), first, masks, |pass, x| in_turn(pass % self.turns, x, plain))
-        } else {
-            let turned = |x: Tensor<4>| mean((0..self.turns).map(|turn| in_turn(turn, x.clone(), &forward)));
-            pd(x.clone(), self.pd, multiple, turned)
-        };
+            let masks = (0..self.refinements).map(|pass| replaced(shape, at, pass, seed, &device));
+            result = refine(x.clone(), result, masks, plain);
+        }
+        if self.again {
+            result = in_turns(self.turns, result, plain);
+        }
         match self.detail {
             Some(detail) => keep_detail(plain(x), result, detail),
             None => result,
@@ -202,7 +203,8 @@ impl fmt::Display for Adapt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shares = [
             (self.pd > 1, format!("pd{}", self.pd)),
-            (self.refinements > 0, if self.replaced > 0.0 { "r3" } else { "again" }.to_string()),
+            (self.refinements > 0, "r3".to_string()),
+            (self.again, "again".to_string()),
             (self.detail.is_some(), "detail".to_string()),
             (self.turns > 1, format!("x{}", self.turns)),
         ];
@@ -232,7 +234,7 @@ pub fn pd(
 }
 
 /// R3: where a mask is 1, the noisy value stands in for the first result; all these mixtures are denoised at full
-/// resolution by `forward`, which is told the number of the pass, and averaged. There must be at least one mask.
+/// resolution and averaged. There must be at least one mask.
 ///
 /// # Shapes
 /// - `noisy`, `first`, each of `masks`, output: `[N, C, H, W]`
@@ -240,14 +242,19 @@ pub fn refine(
     noisy: Tensor<4>,
     first: Tensor<4>,
     masks: impl IntoIterator<Item = Tensor<4>>,
-    forward: impl Fn(usize, Tensor<4>) -> Tensor<4>,
+    forward: impl Fn(Tensor<4>) -> Tensor<4>,
 ) -> Tensor<4> {
     let mixture = |mask: Tensor<4>| noisy.clone() * mask.clone() + first.clone() * (mask.neg() + 1.0);
-    mean(masks.into_iter().enumerate().map(|(pass, mask)| forward(pass, mixture(mask))))
+    mean(masks.into_iter().map(|mask| forward(mixture(mask))))
 }
 
 /// How many ways there are to turn and mirror a picture.
 const TURNS: usize = 8;
+
+/// The mean of what `forward` makes of `x` in the first so many turns.
+fn in_turns(turns: usize, x: Tensor<4>, forward: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+    mean((0..turns).map(|turn| in_turn(turn, x.clone(), &forward)))
+}
 
 /// What `forward` makes of `x` turned or mirrored in the given way, turned back; 0 leaves it as it is.
 fn in_turn(turn: usize, x: Tensor<4>, forward: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
@@ -272,17 +279,10 @@ fn keep_detail(plain: Tensor<4>, other: Tensor<4>, detail: f32) -> Tensor<4> {
     other + difference * weight
 }
 
-/// The mask of a pass of R3: 1 with probability `rate`, else 0, by seed, pass and place in the photo.
-fn replaced(
-    rate: f64,
-    shape: [usize; 4],
-    at: [usize; 2],
-    pass: usize,
-    seed: u64,
-    device: &Device,
-) -> Tensor<4> {
+/// The mask of a pass of R3: 1 with probability [`R3_RATE`], else 0, by seed, pass and place in the photo.
+fn replaced(shape: [usize; 4], at: [usize; 2], pass: usize, seed: u64, device: &Device) -> Tensor<4> {
     let [n, channels, height, width] = shape;
-    let threshold = (rate * 2f64.powi(64)) as u64;
+    let threshold = (R3_RATE * 2f64.powi(64)) as u64;
     let mut values = Vec::with_capacity(n * channels * height * width);
     for plane in 0..n * channels {
         let layer = scatter(scatter(seed) ^ (pass as u64) << 32 ^ plane as u64);
@@ -408,10 +408,10 @@ mod tests {
     #[test]
     fn what_is_put_back_depends_on_the_place_in_the_photo_alone() {
         let device = Device::flex();
-        let whole = replaced(R3_RATE, [1, 3, 40, 50], [0; 2], 2, 7, &device);
-        let part = replaced(R3_RATE, [1, 3, 16, 24], [17, 9], 2, 7, &device);
+        let whole = replaced([1, 3, 40, 50], [0; 2], 2, 7, &device);
+        let part = replaced([1, 3, 16, 24], [17, 9], 2, 7, &device);
         assert_eq!(values(whole.clone().slice([0..1, 0..3, 9..25, 17..41])), values(part));
-        assert_ne!(values(whole), values(replaced(R3_RATE, [1, 3, 40, 50], [0; 2], 1, 7, &device)));
+        assert_ne!(values(whole), values(replaced([1, 3, 40, 50], [0; 2], 1, 7, &device)));
     }
 
     #[test]

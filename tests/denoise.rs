@@ -81,7 +81,8 @@ fn tiles_agree_however_the_network_is_run() {
     for adapt in [
         Adapt { pd: 2, ..Adapt::PLAIN },
         Adapt { refinements: 2, ..Adapt::R3 },
-        Adapt { pd: 3, refinements: 3, replaced: 0.0, detail, turns: 3 },
+        Adapt { pd: 3, refinements: 1, detail, ..Adapt::PLAIN },
+        Adapt { pd: 3, again: true, detail, turns: 3, ..Adapt::PLAIN },
         Adapt { turns: 8, ..Adapt::PLAIN },
     ] {
         let run = |tile_pixels| denoise_as(adapt, (network.clone(), card), &photo, tile_pixels);

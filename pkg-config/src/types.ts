@@ -70,8 +70,8 @@ export interface ModelCard {
     readonly pd: number;
     /** Passes of random replacement. */
     readonly refinements: number;
-    /** Share of the values in which they see the photo and not the result so far, 0 to 1. */
-    readonly replaced: number;
+    /** Whether the network is run once more, on the result so far. */
+    readonly again: boolean;
     /** Difference from the plain result from which that is kept, 0 to 1; `null` for never. */
     readonly detail: number | null;
     /** Turns and mirrorings of the photo that are averaged. */

@@ -79,7 +79,7 @@ async fn wrapper(case: &Case, network: &Tbsn, device: &Device) -> Result<Vec<Che
     let masks: Tensor<5> = case.tensor("r3_masks", device)?;
     let count = masks.dims()[0];
     let masks = (0..count).map(|i| masks.clone().slice_dim(0, i..i + 1).squeeze_dim::<4>(0));
-    let refined = refine(noisy, first.clone(), masks, |_, x| forward(x));
+    let refined = refine(noisy, first.clone(), masks, forward);
     Ok(vec![case.compare("pd2_output", first).await?, case.compare("r3_output", refined).await?])
 }
 

@@ -201,6 +201,7 @@ impl Facts {
         Adapt { turns: self.untuned.turns, ..Adapt::PLAIN }
     }
 
+    /// What a tuned network is told.
     pub(super) fn tuned_run(&self, options: &Options) -> Run {
         Run { adapt: self.tuned(), sigma: Some(self.noise.sigma), ..options.run }
     }
