@@ -64,6 +64,8 @@ export interface ModelCard {
   readonly scale: number;
   /** What noise its weights know. */
   readonly noise: string;
+  /** Whether they know noise that spreads over neighbouring pixels, as that of cameras does. */
+  readonly correlated: boolean;
   /** What `adapt: "auto"` does with it; `null` where the photo's noise decides. */
   readonly adapt: {
     /** Factor of the pixel-shuffle downsampling; 1 is none. */

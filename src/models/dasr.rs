@@ -41,6 +41,7 @@ pub const X2: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 2,
     noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
+    correlated: false,
     adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 2_603_309,
     parameters: 5_821_571,

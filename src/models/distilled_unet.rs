@@ -35,6 +35,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
+    correlated: true,
     adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 266_393,
     parameters: 1_083_747,

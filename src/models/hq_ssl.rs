@@ -39,6 +39,7 @@ pub const CARD: Card = Card {
     tile_pixels: 704 * 704,
     scale: 1,
     noise: "white Gaussian noise of known strength, sigma 5 to 55 of 255",
+    correlated: false,
     adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 1_249_605,
     parameters: 1_269_129,

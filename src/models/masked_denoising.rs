@@ -43,6 +43,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian, sigma 15 of 255; generalises to others",
+    correlated: false,
     adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 959_445,
     parameters: 824_118,

@@ -87,6 +87,8 @@ pub struct Card {
     pub scale: usize,
     /// What noise its bundled weights know.
     pub noise: &'static str,
+    /// Whether they know noise that spreads over neighbouring pixels, as that of cameras does.
+    pub correlated: bool,
     /// What [`crate::adapt::Mode::Auto`] is for it: as it was published; `None` where the noise of the photo decides, for
     /// networks whose weights gain by that on photos of cameras.
     pub adapt: Option<Adapt>,

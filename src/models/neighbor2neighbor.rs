@@ -33,6 +33,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian noise, sigma 5 to 55 of 255, blind",
+    correlated: false,
     adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 297_074,
     parameters: 1_259_475,

@@ -36,6 +36,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian, sigma 0 to 50 of 255",
+    correlated: false,
     adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 201_505,
     parameters: 700_611,

@@ -29,6 +29,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
+    correlated: false,
     adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 173_945,
     parameters: 991_203,

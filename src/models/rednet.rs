@@ -38,6 +38,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian noise up to sigma 55 of 255, blind",
+    correlated: false,
     adapt: None,
     mac_per_pixel: 258_912,
     parameters: 1_037_507,

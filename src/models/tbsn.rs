@@ -42,6 +42,7 @@ pub const CARD: Card = Card {
     tile_pixels: 512 * 512,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
+    correlated: true,
     adapt: Some(Adapt::R3),
     mac_per_pixel: 4_860_792,
     parameters: 12_746_780,

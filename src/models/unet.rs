@@ -37,6 +37,7 @@ pub const CARD: Card = Card {
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian of any strength, and that of cameras",
+    correlated: true,
     adapt: None,
     mac_per_pixel: 109_392,
     parameters: 1_227_264,

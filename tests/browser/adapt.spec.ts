@@ -47,3 +47,15 @@ test("white noise is left as it is", async ({ app }) => {
   await expect(app.noise).toHaveText(/; denoised as it is, mean of 8 turns\.$/);
   expect(worstDifference(twice, (await app.download()).picture)).toBeGreaterThan(0);
 });
+
+test("networks that do not know the noise of cameras say which one does", async ({ app }) => {
+  const advice = " Noise2Noise knows white noise only; unnoise U-Net knows that of cameras.";
+  await app.model.selectOption("noise2noise");
+  await app.show(blotchy(96));
+  await app.denoise();
+  await expect(app.noise).toContainText(advice);
+
+  await app.show(photo(96, 96));
+  await app.denoise();
+  await expect(app.noise).not.toContainText(advice);
+});

@@ -103,7 +103,8 @@ export class App {
       run.signal.throwIfAborted();
       const result = await this.#pump(denoiser, photo, { adapt, signal: run.signal });
       this.#engines.keep(denoiser, result);
-      this.#panel.showResult(result);
+      const own = this.#engines.choice.weights !== undefined;
+      this.#panel.showResult(result, own ? "" : format.advice(result.info.noise, this.#card, cardOf(undefined)));
       this.#panel.showEngine(denoiser.info());
       this.#stage.compare();
     });

@@ -1,4 +1,4 @@
-import type { NoiseEstimate } from "unnoise";
+import type { ModelCard, NoiseEstimate } from "unnoise";
 
 /** `1403814` as `1.4 MB`. */
 export function bytes(count: number): string {
@@ -40,6 +40,12 @@ export function noise({ sigma, correlated }: NoiseEstimate, adapt: string): stri
   if (steps.includes("detail")) words.push("detail kept");
   if (turns !== undefined) words.push(`mean of ${turns} turns`);
   return `Noise: about ${(255 * sigma).toFixed(1)} of 255${grain}; ${words.join(", ")}.`;
+}
+
+/** Which network to take instead, where the noise is of a kind that the shipped weights of this one do not know. */
+export function advice({ correlated }: NoiseEstimate, card: ModelCard, best: ModelCard): string {
+  const known = card.correlated || card.scale > 1 || !card.weights;
+  return correlated && !known ? ` ${card.title} knows white noise only; ${best.title} knows that of cameras.` : "";
 }
 
 /** `IMG_1.jpg` and `unet` as `IMG_1-unet.safetensors`. */

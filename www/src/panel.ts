@@ -90,8 +90,8 @@ export class Panel {
     this.setStatus(done === total ? "Finishing…" : `Tile ${done + 1} of ${total}${left}`);
   }
 
-  /** Shows what a run took, and the controls of its result. */
-  showResult({ info, scale, width, height }: DenoiseResult): void {
+  /** Shows what a run took, the controls of its result, and what to do better. */
+  showResult({ info, scale, width, height }: DenoiseResult, advice: string): void {
     this.#result.hidden = false;
     // An enlarged result cannot be mixed with the photo.
     byId("strength-field", HTMLElement).hidden = scale > 1;
@@ -101,7 +101,7 @@ export class Panel {
     const rate = format.seconds(info.secondsPerMegapixel);
     const device = DEVICE_NAMES[info.device] ?? info.device;
     const size = scale > 1 ? ` · enlarged to ${width} × ${height}` : "";
-    byId("noise-about", HTMLElement).textContent = format.noise(info.noise, info.adapt);
+    byId("noise-about", HTMLElement).textContent = format.noise(info.noise, info.adapt) + advice;
     this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel${size}`);
   }
 
