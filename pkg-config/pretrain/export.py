@@ -52,8 +52,11 @@ def weights(checkpoint, out, figures):
     state = torch.load(checkpoint, weights_only=True)
     recipe = state["recipe"]
     net = nets.build(recipe["network"], recipe["config"])
-    named = {net.prefix + name: value for name, value in state["ema"].items()}
-    save(out, recipe["network"], recipe["config"], named, **net.notes, licence=LICENCE, data=DATA, recipe=recipe,
+    config, peak = recipe["config"], recipe.get("export", {}).get("peak", net.peak)
+    if peak != net.peak:
+        config = config | {"peak": peak}
+    named = {net.prefix + name: value for name, value in net.for_peak(state["ema"], peak).items()}
+    save(out, recipe["network"], config, named, **net.notes, licence=LICENCE, data=DATA, recipe=recipe,
          seed=recipe["seed"], steps=state["step"], hours=round(state["seconds"] / 3600, 2),
          figures=json.loads(figures.read_text()) if figures else {})
 

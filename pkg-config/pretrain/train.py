@@ -56,7 +56,7 @@ def rate(progress, step, recipe):
 class Validation:
     """Fixed noisy crops of the held-out training pictures: white noise of some levels, and the camera."""
 
-    def __init__(self, root, recipe):
+    def __init__(self, root, recipe, scale):
         pictures = data.Pictures(root, recipe["folders"], held_out=True)
         rnd, generator = random.Random(0), torch.Generator().manual_seed(0)
         clean = torch.stack([pictures.crop(rnd, recipe["tile"]) for _ in range(12)]).float() / 255
@@ -66,7 +66,7 @@ class Validation:
             self.sets["camera"] = (tiles[:, 0], tiles[:, 1], None)
         if "validate_blur" in recipe:
             kernels = degradation.gaussian_kernel([recipe["validate_blur"]] * 2, 0).expand(len(clean), -1, -1)
-            small = degradation.degrade(255 * clean, kernels, 2, recipe["validate_noise"], generator) / 255
+            small = degradation.degrade(255 * clean, kernels, scale, recipe["validate_noise"], generator) / 255
             self.sets["enlarged"] = (small, clean, None)
         self.adapt = recipe.get("validate_adapt", "plain")
 
@@ -133,7 +133,7 @@ def train(rank, args, recipe, pictures, port):
 
     share = recipe["data"] | {"batch": recipe["data"]["batch"] // group.size}
     batches = data.Batches(pictures, share, f"{recipe['seed']}/{rank}", step)
-    validate = Validation(args.data, recipe["data"]) if rank == 0 else None
+    validate = Validation(args.data, recipe["data"], net.scale) if rank == 0 else None
     log_path = args.log or args.out / "log.jsonl"
     clock = time.process_time if args.cpu_time else time.monotonic
     start = clock()

@@ -5,6 +5,8 @@ from . import (dasr, distilled_unet, hq_ssl, masked_denoising, neighbor2neighbor
 
 BUILDERS = {
     "dasr-x2": dasr.Dasr,
+    "dasr-x3": dasr.Dasr,
+    "dasr-x4": dasr.Dasr,
     "distilled-unet": distilled_unet.UNet,
     "hq-ssl": hq_ssl.HqSsl,
     "masked-denoising": masked_denoising.SwinIr,

@@ -12,6 +12,7 @@ class Network(nn.Module):
     config: dict
     multiple = 1
     scale = 1  # size of the output over that of the input
+    peak = 1  # the largest value of a colour that `forward` takes and gives
     outer = ()
     prefix = ""  # of the keys in official files
 
@@ -21,11 +22,16 @@ class Network(nn.Module):
 
     def enter(self, x):
         """Images in 0..1 to what `forward` takes."""
-        return x
+        return x * self.peak
 
     def leave(self, y):
         """What `forward` gives to images in 0..1."""
-        return y
+        return y / self.peak
+
+    def for_peak(self, weights, peak):
+        """Weights of this network, changed so that it takes and gives values up to `peak`: as ReLUs pass a factor on,
+        the biases alone have to grow. (At 255, their own steps of the optimiser would be next to nothing.)"""
+        return {name: value * (peak / self.peak) if name.endswith("bias") else value for name, value in weights.items()}
 
     def denoise(self, x, sigma=None):
         """Images in 0..1 to the denoised ones, as the package runs the network. `sigma` (0..1) is the noise's standard

@@ -1,4 +1,5 @@
-"""`sasl-bnn` and `sasl-lan`: the two teachers of SASL (Li et al., CVPR 2023). Its student is `distilled_unet.UNet`."""
+"""`sasl-bnn` and `sasl-lan`: the two teachers of SASL (Li et al., CVPR 2023). Its student is `distilled_unet.UNet`. All
+take values in 0..255; they learn in 0..1 and are exported for 255."""
 
 import torch.nn.functional as F
 from torch import nn
@@ -8,21 +9,16 @@ from .hq_ssl import BlindUNet
 
 
 class Bnn(BlindUNet):
-    """RGB in 0..255 to its mean as told by all but a square of `blindspot` pixels around each."""
+    """RGB in 0..`peak` to its mean as told by all but a square of `blindspot` pixels around each."""
 
-    def __init__(self, features, blindspot=9):
+    def __init__(self, features, blindspot=9, peak=255):
         super().__init__(features, 3, 3, (blindspot + 1) // 2)
-        self.config = {"features": features, "blindspot": blindspot}
+        self.config = {"features": features, "blindspot": blindspot, "peak": peak}
+        self.peak = peak
 
     @property
     def notes(self):
         return {"blindspot": self.config["blindspot"]}
-
-    def enter(self, x):
-        return x * 255
-
-    def leave(self, y):
-        return y / 255
 
 
 class Block(nn.Module):
@@ -50,11 +46,13 @@ class Body(nn.Module):
 
 
 class Lan(Network):
-    """RGB in 0..255 to the same; each pixel from `2 * neighbours + 1` squared of them."""
+    """RGB in 0..`peak` to the same; each pixel from `2 * neighbours + 1` squared of them."""
 
-    def __init__(self, features, neighbours, blocks, channels=3):
+    def __init__(self, features, neighbours, blocks, channels=3, peak=255):
         super().__init__()
-        self.config = {"features": features, "neighbours": neighbours, "blocks": blocks, "channels": channels}
+        self.config = {"features": features, "neighbours": neighbours, "blocks": blocks, "channels": channels,
+                       "peak": peak}
+        self.peak = peak
         layers = [nn.Conv2d(channels, features, 1), nn.ReLU()]
         for _ in range(neighbours):
             layers += [nn.Conv2d(features, features, 3, padding=1), nn.ReLU()]
@@ -65,8 +63,9 @@ class Lan(Network):
     def forward(self, x):
         return exact(self.conv[-1], self.conv[:-1](x))
 
-    def enter(self, x):
-        return x * 255
+    def for_peak(self, weights, peak):
+        def gate(name, value):  # behind it a sigmoid, which passes no factor on
+            return value * (self.peak / peak) if name.endswith("conv_du.0.weight") else value
 
-    def leave(self, y):
-        return y / 255
+        return {name: gate(name, weights[name]) if ".conv_du." in name else value
+                for name, value in super().for_peak(weights, peak).items()}

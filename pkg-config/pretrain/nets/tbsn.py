@@ -147,6 +147,7 @@ class Tbsn(Network):
     """RGB in 0..255 to the same."""
 
     multiple = 32
+    peak = 255
 
     def __init__(self, dim, blocks, refinement, channel_heads=(1, 2, 4), spatial_heads=(2, 2, 3), dim_head=16, channels=3):
         super().__init__()
@@ -181,9 +182,3 @@ class Tbsn(Network):
         h = self.decoder_level2(self.reduce_chan_level2(h))
         h = torch.cat([patch_shuffle(self.up2_1["body"](h)), skip1], 1)
         return exact(self.output, self.refinement(self.decoder_level1(h)))
-
-    def enter(self, x):
-        return x * 255
-
-    def leave(self, y):
-        return y / 255

@@ -1,4 +1,4 @@
-"""SASL's second and third stage (Li et al., CVPR 2023); its first is `blind-spot-l1`. All in 0..255."""
+"""SASL's second and third stage (Li et al., CVPR 2023); its first is `blind-spot-l1`."""
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +10,8 @@ WINDOW, FLAT, TEXTURE = 7, 1.0, 5.0
 
 
 def texture(x):
-    """[N,1,H,W]: how much a pixel is texture, by the deviation of the mean colour in a window around it: below a half
-    where flat, above where not, else a half."""
+    """[N,1,H,W] of [N,3,H,W] in 0..255: how much a pixel is texture, by the deviation of the mean colour in a window
+    around it: below a half where flat, above where not, else a half."""
     gray = x.mean(1, keepdim=True).double()
     around = F.pad(gray, (WINDOW // 2,) * 4, mode="reflect")
     mean, square = F.avg_pool2d(around, WINDOW, 1), F.avg_pool2d(around ** 2, WINDOW, 1)
@@ -29,8 +29,8 @@ class LocalTexture(nn.Module):
 
     def forward(self, net, noisy, clean, progress):
         with torch.no_grad():
-            target = self.flat(255 * noisy)
-        return (net(255 * noisy) - target).abs().mean()
+            target = self.flat.denoise(noisy)
+        return (net.denoise(noisy) - target).abs().mean()
 
 
 class SpatiallyAdaptive(nn.Module):
@@ -41,9 +41,8 @@ class SpatiallyAdaptive(nn.Module):
         self.flat, self.local = export.teacher(flat), export.teacher(local)
 
     def forward(self, net, noisy, clean, progress):
-        noisy = 255 * noisy
         with torch.no_grad():
-            flat, local = self.flat(noisy), self.local(noisy)
-            share = texture(flat)
-        output = net(noisy)
+            flat, local = self.flat.denoise(noisy), self.local.denoise(noisy)
+            share = texture(255 * flat)
+        output = net.denoise(noisy)
         return ((1 - share) * (flat - output)).abs().mean() + (share * (local - output)).abs().mean()
