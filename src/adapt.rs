@@ -7,6 +7,9 @@
 //! networks without a blind spot it is better to put no noise back: to run the network on its result. Beside that, the
 //! plain result is kept where the two differ by more than noise can explain.
 //!
+//! Networks for cameras that learned little take texture for noise. What they take away is noise and texture; where, in a
+//! window, it is more than the noise, the share of the noise in it is the best share to take (Wiener).
+//!
 //! Any network gains a little as the mean of its results for the turned and mirrored photo (self-ensemble; Timofte, Rothe,
 //! Van Gool, "Seven Ways to Improve Example-Based Single Image Super Resolution", CVPR 2016).
 
@@ -33,7 +36,7 @@ use crate::weights::StateDict;
 pub const R3_RATE: f64 = 0.16;
 /// Passes of R3, as published.
 pub const R3_PASSES: usize = 8;
-/// Side of the window in which the plain result and the one by PD are compared, pixels.
+/// Side of the window in which results are compared with each other or with the photo, pixels.
 const WINDOW: usize = 7;
 /// Deviation below which [`Mode::Auto`] takes a photo for free of noise.
 const NO_NOISE: f32 = 0.2 / 255.0;
@@ -55,15 +58,18 @@ pub enum Mode {
     /// As the photo's noise wants it, or as the network's card does.
     #[default]
     Auto,
+    /// Plain, but taking away no more than the photo's noise explains.
+    Wiener,
     /// This way.
     Fixed(Adapt),
 }
 
 impl Mode {
     /// The names of all modes.
-    pub const NAMES: [&str; 9] = ["auto", "plain", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
+    pub const NAMES: [&str; 10] = ["auto", "plain", "wiener", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
 
-    /// What weights say of themselves, in their note `adapt`: tuned ones want to be run as they were tuned.
+    /// What weights say of themselves, in their note `adapt`: tuned ones want to be run as they were tuned, and some
+    /// of those in the package take too much unless they are held back.
     ///
     /// # Errors
     /// [`Kind::Option`] when the note is none of [`Mode::NAMES`].
@@ -79,10 +85,12 @@ impl Mode {
     pub fn choose(self, card: &Card, noise: &NoiseEstimate, pixels: usize) -> Result<Adapt> {
         match self {
             Mode::Auto => Ok(card.adapt.unwrap_or_else(|| Adapt::for_noise(noise, pixels))),
-            Mode::Fixed(adapt) if adapt != Adapt::PLAIN && card.scale > 1 => {
-                let message = format!("`{}` enlarges, and so is run plain, not as {adapt}", card.id);
+            Mode::Fixed(adapt) if adapt == Adapt::PLAIN => Ok(adapt),
+            Mode::Fixed(_) | Mode::Wiener if card.scale > 1 => {
+                let message = format!("`{}` enlarges, and so can only be run plain", card.id);
                 Err(Error::new(Kind::Option, message))
             }
+            Mode::Wiener => Ok(Adapt::wiener(noise)),
             Mode::Fixed(adapt) => Ok(adapt),
         }
     }
@@ -98,6 +106,7 @@ impl FromStr for Mode {
         match name {
             "auto" => Ok(Mode::Auto),
             "plain" => turns(1),
+            "wiener" => Ok(Mode::Wiener),
             "x2" => turns(2),
             "x8" => turns(TURNS),
             "pd2" => pd(2),
@@ -125,15 +134,24 @@ pub struct Adapt {
     /// Where the plain result differs from this one by more than this (root mean square of a window, `[0, 1]` units), it
     /// is detail, and the plain result is kept.
     pub detail: Option<f32>,
+    /// Deviation of the noise (`[0, 1]` units): where what is taken away is more than that (root mean square of a window),
+    /// only the noise's share of it is.
+    pub wiener: Option<f32>,
     /// Turns and mirrorings that are averaged, 1 to 8: those of the run again, else of the run on phases.
     pub turns: usize,
 }
 
 impl Adapt {
     /// The network as it is.
-    pub const PLAIN: Self = Self { pd: 1, refinements: 0, again: false, detail: None, turns: 1 };
+    pub const PLAIN: Self =
+        Self { pd: 1, refinements: 0, again: false, detail: None, wiener: None, turns: 1 };
     /// PD 2 and R3, as published for networks with a blind spot.
     pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, ..Self::PLAIN };
+
+    /// Plain, held back; without noise there is nothing to hold it back by.
+    fn wiener(noise: &NoiseEstimate) -> Self {
+        Self { wiener: (noise.sigma >= NO_NOISE).then_some(noise.sigma), ..Self::PLAIN }
+    }
 
     /// What is best, by the public halves of CC15 and PolyU100, for noise of this level and correlation.
     fn for_noise(noise: &NoiseEstimate, pixels: usize) -> Self {
@@ -156,7 +174,7 @@ impl Adapt {
     pub fn demands(&self, network: Demands) -> Demands {
         let Demands { size_multiple, radius } = network;
         let after = usize::from(self.refinements > 0) + usize::from(self.again);
-        let window = if self.detail.is_some() { WINDOW / 2 } else { 0 };
+        let window = if self.detail.or(self.wiener).is_some() { WINDOW / 2 } else { 0 };
         Demands { size_multiple: size_multiple * self.pd, radius: radius * (self.pd + after) + window }
     }
 
@@ -185,8 +203,11 @@ impl Adapt {
         if self.again {
             result = in_turns(self.turns, result, plain);
         }
-        match self.detail {
-            Some(detail) => keep_detail(plain(x), result, detail),
+        if let Some(detail) = self.detail {
+            result = keep_detail(plain(x.clone()), result, detail);
+        }
+        match self.wiener {
+            Some(sigma) => hold_back(x, result, sigma),
             None => result,
         }
     }
@@ -206,6 +227,7 @@ impl fmt::Display for Adapt {
             (self.refinements > 0, "r3".to_string()),
             (self.again, "again".to_string()),
             (self.detail.is_some(), "detail".to_string()),
+            (self.wiener.is_some(), "wiener".to_string()),
             (self.turns > 1, format!("x{}", self.turns)),
         ];
         let names: Vec<_> = shares.into_iter().filter_map(|(there, name)| there.then_some(name)).collect();
@@ -270,13 +292,25 @@ fn in_turn(turn: usize, x: Tensor<4>, forward: impl Fn(Tensor<4>) -> Tensor<4>) 
 /// from `detail` on gradually.
 fn keep_detail(plain: Tensor<4>, other: Tensor<4>, detail: f32) -> Tensor<4> {
     let difference = plain - other.clone();
+    let weight = (energy(difference.clone()) / (detail * detail) - 1.0).clamp(0.0, 1.0);
+    other + difference * weight
+}
+
+/// `noisy` without what `denoised` lacks; where that is more than noise of deviation `sigma`, without the noise's share of
+/// it: of noise and texture that do not depend on each other, the share whose mean square error is the least.
+fn hold_back(noisy: Tensor<4>, denoised: Tensor<4>, sigma: f32) -> Tensor<4> {
+    let taken = noisy.clone() - denoised;
+    let energy = energy(taken.clone()).clamp_min(sigma * sigma);
+    noisy - taken * energy.recip() * (sigma * sigma)
+}
+
+/// Mean square of the window around each pixel, over all channels: `[N, C, H, W]` to `[N, 1, H, W]`.
+fn energy(x: Tensor<4>) -> Tensor<4> {
     let window = AvgPoolOptions::new([WINDOW; 2])
         .with_stride([1; 2])
         .with_padding([WINDOW / 2; 2])
         .with_count_include_pad(false);
-    let energy = avg_pool2d(difference.clone().square().mean_dim(1), window);
-    let weight = (energy / (detail * detail) - 1.0).clamp(0.0, 1.0);
-    other + difference * weight
+    avg_pool2d(x.square().mean_dim(1), window)
 }
 
 /// The mask of a pass of R3: 1 with probability [`R3_RATE`], else 0, by seed, pass and place in the photo.
@@ -427,10 +461,27 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_taken_than_noise_explains() {
+        let device = Device::flex();
+        let noisy = Tensor::<4>::ones([1, 3, 20, 40], &device);
+        // A tenth is taken on the left, a half on the right.
+        let network = |x: Tensor<4>| {
+            let right = x.clone().slice([0..1, 0..3, 0..20, 20..40]) - 0.4;
+            (x - 0.1).slice_assign([0..1, 0..3, 0..20, 20..40], right - 0.1)
+        };
+        let adapt = Adapt { wiener: Some(0.25), ..Adapt::PLAIN };
+        let got = values(adapt.apply(noisy, [0; 2], 4, 0, network));
+        let at = |x: usize| got[10 * 40 + x];
+        assert!((at(0) - 0.9).abs() < 1e-6, "{}", at(0));
+        assert!((at(39) - (1.0 - 0.5 * 0.25)).abs() < 1e-6, "{}", at(39));
+    }
+
+    #[test]
     fn modes_are_read_by_name_and_adapts_have_names() {
         for name in Mode::NAMES {
             match name.parse().unwrap() {
                 Mode::Auto => assert_eq!(name, "auto"),
+                Mode::Wiener => assert_eq!(name, "wiener"),
                 Mode::Fixed(adapt) => assert!(adapt.to_string().ends_with(name), "{adapt}"),
             }
         }

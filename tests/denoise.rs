@@ -84,6 +84,7 @@ fn tiles_agree_however_the_network_is_run() {
         Adapt { pd: 3, refinements: 1, detail, ..Adapt::PLAIN },
         Adapt { pd: 3, again: true, detail, turns: 3, ..Adapt::PLAIN },
         Adapt { turns: 8, ..Adapt::PLAIN },
+        Adapt { wiener: Some(0.01), ..Adapt::PLAIN },
     ] {
         let run = |tile_pixels| denoise_as(adapt, (network.clone(), card), &photo, tile_pixels);
         let ((whole, one), (tiled, many)) = (run(1 << 20), run(640 * 96));
@@ -181,6 +182,7 @@ fn shipped_weights_are_those_on_the_cards() {
 const GAINS: &[(&str, f64)] = &[
     ("unet", 9.5),
     ("noise2noise", 9.0),
+    ("noise2noise-nvlabs", 9.0),
     ("noise2void", 7.0),
     ("neighbor2neighbor", 8.0),
     ("rednet", 9.0),

@@ -56,7 +56,8 @@ def weights(checkpoint, out, figures):
     if peak != net.peak:
         config = config | {"peak": peak}
     named = {net.prefix + name: value for name, value in net.for_peak(state["ema"], peak).items()}
-    save(out, recipe["network"], config, named, **net.notes, licence=LICENCE, data=DATA, recipe=recipe,
+    notes = net.notes | {k: v for k, v in recipe.get("export", {}).items() if k == "adapt"}
+    save(out, recipe["network"], config, named, **notes, licence=LICENCE, data=DATA, recipe=recipe,
          seed=recipe["seed"], steps=state["step"], hours=round(state["seconds"] / 3600, 2),
          figures=json.loads(figures.read_text()) if figures else {})
 

@@ -28,7 +28,6 @@ LOOKS = "\n## What it looks like\n"
 PLACES = {
     "dasr-x2": ("dasr/shipped", "dasr"),
     "dasr-x3": ("dasr/x3_shipped", "dasr"),
-    "dasr-x4": ("dasr/x4_shipped", "dasr"),
     "distilled-unet": ("tbsn/distill_unet_shipped", "distilled_unet"),
     "hq-ssl": ("laine19/shipped", "hq_ssl"),
     "masked-denoising": ("masked_denoising/shipped", "masked_denoising"),

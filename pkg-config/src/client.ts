@@ -23,7 +23,7 @@ import type {
   WasmSource,
 } from "./types.js";
 
-const ADAPTS: readonly string[] = ["auto", "plain", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
+const ADAPTS: readonly string[] = ["auto", "plain", "wiener", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
 const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
 
 /** A worker with its engine running. */

@@ -76,6 +76,8 @@ export interface ModelCard {
     readonly again: boolean;
     /** Difference from the plain result from which that is kept, 0 to 1; `null` for never. */
     readonly detail: number | null;
+    /** Deviation of the noise, 0 to 1, more than which is not taken away; `null` for no limit. */
+    readonly wiener: number | null;
     /** Turns and mirrorings of the photo that are averaged. */
     readonly turns: number;
   } | null;
@@ -170,13 +172,14 @@ export interface CreateOptions {
 }
 
 /**
- * How a network is run. `plain`: as it is. `x2`, `x8`: the mean of its results for the photo in so many turns and
+ * How a network is run. `plain`: as it is. `wiener`: plain, but taking away no more than the noise of the photo explains,
+ * which keeps texture that the network would blur. `x2`, `x8`: the mean of its results for the photo in so many turns and
  * mirrorings, for 0.1 to 0.2 dB and so many times the time. `pd2` to `pd5`: on images of every second to fifth pixel (pixel-shuffle
  * downsampling), between which the noise of cameras is independent. `r3`: as `pd2`, then random replacement, which
- * brings detail back and takes ten times as long as `plain`. `auto`: as the network was published, but `unet` and
- * `rednet` as the noise of the photo wants it.
+ * brings detail back and takes ten times as long as `plain`. `auto`: as the weights say of themselves (`wiener` for some
+ * that ship), else as the network was published, but `unet` and `rednet` as the noise of the photo wants it.
  */
-export type AdaptMode = "auto" | "plain" | "x2" | "x8" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
+export type AdaptMode = "auto" | "plain" | "wiener" | "x2" | "x8" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
 
 /** The noise of a photo, estimated from the photo alone. Standard deviations are on the scale 0 to 1. */
 export interface NoiseEstimate {
@@ -255,7 +258,8 @@ export interface EngineInfo {
 export interface RunInfo extends EngineInfo {
   /**
    * How the network was run: `plain`, or `pd2` to `pd5`, `r3` for random replacement, `again` where the network was run
-   * on its result, `detail` where the plain result was kept for what is too strong to be noise, and `x2` or `x8` for
+   * on its result, `detail` where the plain result was kept for what is too strong to be noise, `wiener` where no more was
+   * taken than noise explains, and `x2` or `x8` for
    * turns, joined by `+`.
    */
   readonly adapt: string;

@@ -65,7 +65,12 @@ pub const X3: Card = Card {
     mac_per_pixel: 2_796_314,
     parameters: 6_006_211,
     presets: super::presets(6_006_211, 1_566_115),
-    weights: None,
+    weights: Some(Bundled {
+        file: "dasr-x3.safetensors",
+        bytes: 1_223_030,
+        sha256: "6d30a84dcf6ec4dbea4c2d3f114457aebbf3b1e7568c917deae25031f2270968",
+        licence: "MIT OR Apache-2.0",
+    }),
     ..X2
 };
 

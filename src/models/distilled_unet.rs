@@ -43,8 +43,8 @@ pub const CARD: Card = Card {
     presets: super::presets(1_083_747, 121_635),
     weights: Some(Bundled {
         file: "distilled-unet.safetensors",
-        bytes: 247_606,
-        sha256: "cfed66d3a55032ec4e46b388a8a34d29442cc5d32acfe61382d72a45bb2e0c69",
+        bytes: 247_654,
+        sha256: "c5076d4f07086fa0d531d51d599fe1d3cef99d79935e156023045e29b9539984",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::Card;
+use super::{Bundled, Card};
 use crate::adapt::Adapt;
 use crate::error::Result;
 use crate::nn::{FiveLevel, FiveLevelConfig, conv3x3};
@@ -19,7 +19,7 @@ use crate::weights::{self, StateDict};
 pub const CARD: Card = Card {
     id: "noise2noise-nvlabs",
     title: "Noise2Noise (NVlabs)",
-    summary: "The U-Net of the Noise2Noise article itself, for weights of that form.",
+    summary: "The U-Net of the Noise2Noise article itself; ours learned from pairs of noisy photos, of any strength.",
     paper: super::noise2noise::CARD.paper,
     repository: "https://github.com/NVlabs/noise2noise",
     channels: 3,
@@ -28,14 +28,19 @@ pub const CARD: Card = Card {
     receptive_field: 158,
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
-    noise: "whatever the weights you bring were trained on; published for white Gaussian and Poisson noise",
+    noise: "white Gaussian noise up to sigma 55 of 255, blind",
     correlated: false,
     adapt: Some(Adapt::PLAIN),
     mac_per_pixel: 173_945,
     parameters: 991_203,
     objective: "noise2noise",
     presets: super::presets(991_203, 113_667),
-    weights: None,
+    weights: Some(Bundled {
+        file: "noise2noise-nvlabs.safetensors",
+        bytes: 502_182,
+        sha256: "1c6614a6b10e116b42932573bcd67f27072521f99a7cfb397efa61163d027d1a",
+        licence: "MIT OR Apache-2.0",
+    }),
     default: false,
 };
 

@@ -50,8 +50,8 @@ pub const UNET: Card = Card {
     presets: super::presets(1_083_747, 121_635),
     weights: Some(Bundled {
         file: "sasl-unet.safetensors",
-        bytes: 247_630,
-        sha256: "61312d3f855898cc706d44a3e79c91a4f86941d2a8d856359355d9d547610613",
+        bytes: 247_702,
+        sha256: "818e938ddba34d1df8a970dd7d9dc7e7193627497fc46097901a53bf08248fc7",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,
@@ -103,8 +103,8 @@ pub const LAN: Card = Card {
     presets: super::presets(94_939, 17_353),
     weights: Some(Bundled {
         file: "sasl-lan.safetensors",
-        bytes: 38_754,
-        sha256: "15b69af4a79f83e24ddd726e0cb5e187a60e9a96b4ebb32deb905d92f11a453b",
+        bytes: 38_850,
+        sha256: "557537fa82be91b79cfeb470c6cbe5cf236ca2ac2a847ce1a56648ab93fd5ed4",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

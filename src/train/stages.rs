@@ -198,7 +198,7 @@ impl Facts {
 
     /// How a tuned network is run: it has learned the photo's noise as it is, so nothing is done around it but turns.
     pub(super) fn tuned(&self) -> Adapt {
-        Adapt { turns: self.untuned.turns, ..Adapt::PLAIN }
+        Adapt { wiener: self.untuned.wiener, turns: self.untuned.turns, ..Adapt::PLAIN }
     }
 
     /// What a tuned network is told.

@@ -7,7 +7,7 @@ import { expect, test } from "./page";
 import { worstDifference } from "./pixels";
 
 /** A network that the package has no weights for. */
-const UNTRAINED = "noise2noise-nvlabs";
+const UNTRAINED = "sasl-bnn";
 
 /** Has the page measure how long it is deaf: the longest time between two turns of a loop of timers, in two seconds. */
 function deafness(page: Page): Promise<number> {

@@ -3,15 +3,16 @@ import { file, photo, read, type TestFile } from "./files";
 import { expect, test } from "./page";
 
 const checkpoint = (path: string, name: string): TestFile => file(name, read(`../fixtures/${path}`));
-/** Of a network that the package has no weights for. */
 const nvlabs = checkpoint("noise2noise/nvlabs_autoencoder_tiny/weights.safetensors", "n2n.safetensors");
+/** Of a network that the package has no weights for. */
+const bnn = checkpoint("sasl/bnn_tiny_bs1/weights.safetensors", "bnn.safetensors");
 const dasr = checkpoint("dasr/tiny_x4_19x17_odd/weights.safetensors", "dasr.safetensors");
 const stranger = checkpoint("pth/plain.pt", "plain.pt");
 
 test("a network without weights asks for a file, recognises it and denoises", async ({ app }) => {
   await app.show(photo(37, 23));
-  await app.model.selectOption("dasr-x3");
-  await expect(app.hint).toHaveText(/^Choose a weights file for DASR, 3x/);
+  await app.model.selectOption("sasl-bnn");
+  await expect(app.hint).toHaveText(/^Choose a weights file for SASL BNN/);
   await expect(app.denoiseButton).toBeDisabled();
   await app.chooseWeights(nvlabs);
   await expect(app.model).toHaveValue("noise2noise-nvlabs");
@@ -21,10 +22,14 @@ test("a network without weights asks for a file, recognises it and denoises", as
   const { picture } = await app.download();
   expect([picture.width, picture.height]).toEqual([37, 23]);
   // What was given once is there when one comes back.
+  await app.model.selectOption("sasl-bnn");
+  await app.chooseWeights(bnn);
+  await expect(app.model).toHaveValue("sasl-bnn");
+  await expect(app.weights).toHaveText("bnn.safetensors");
   await app.model.selectOption("noise2noise");
   await expect(app.weights).toContainText("Shipped");
-  await app.model.selectOption("noise2noise-nvlabs");
-  await expect(app.weights).toHaveText("n2n.safetensors");
+  await app.model.selectOption("sasl-bnn");
+  await expect(app.weights).toHaveText("bnn.safetensors");
 });
 
 test("dropped weights of a network that enlarges give a larger photo", async ({ app, page }) => {

@@ -38,6 +38,7 @@ export function noise({ sigma, correlated }: NoiseEstimate, adapt: string): stri
   if (steps.includes("r3")) words.push("refined (R3)");
   if (steps.includes("again")) words.push("then once more");
   if (steps.includes("detail")) words.push("detail kept");
+  if (steps.includes("wiener")) words.push("no more taken than the noise");
   if (turns !== undefined) words.push(`mean of ${turns} turns`);
   return `Noise: about ${(255 * sigma).toFixed(1)} of 255${grain}; ${words.join(", ")}.`;
 }

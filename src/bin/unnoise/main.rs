@@ -59,7 +59,7 @@ struct Engine {
     /// Input pixels per tile, at most
     #[arg(long, value_name = "PIXELS")]
     tile: Option<usize>,
-    /// How the network is run: plain, as the mean of two or eight turns of the photo (x2, x8), on pixel-shuffle
+    /// How the network is run: plain, plain but taking no more than the noise (wiener), as the mean of two or eight turns of the photo (x2, x8), on pixel-shuffle
     /// downsampled phases (pd2 to pd5), these with random replacement (r3), or as the noise of the photo wants it (auto)
     #[arg(long, value_name = "MODE", default_value = "auto")]
     adapt: Mode,
