@@ -47,7 +47,7 @@ def samples(args, scale):
         return
     generator = torch.Generator().manual_seed(0)
     for path in data.list_images(args.white)[:args.count]:
-        truth = middle(data.load_rgb(path).float() / 255, args.side)
+        truth = middle(data.load_rgb(path).float() / 255, args.side // scale * scale)
         if scale == 1:
             yield noise.white(truth, args.sigma / 255, generator), truth
             continue
