@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use pollster::block_on;
+use unnoise::adapt::Mode;
 use unnoise::device::Backend;
 use unnoise::metrics::psnr;
 use unnoise::models::{self, CARDS, Card, Network};
@@ -95,6 +96,25 @@ fn every_network_learns_by_every_objective_that_suits_it() {
             );
         }
     }
+}
+
+#[test]
+fn what_was_held_back_before_is_held_back_after() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let card = models::card("sasl-lan").unwrap();
+    let options = Options {
+        adapt: Mode::Wiener,
+        steps: Some(60),
+        batch: Some(2),
+        patch: Some(32),
+        random: true,
+        ..Options::default()
+    };
+    let tuned = train(network(card), card, &[noisy(96, 96, 1)], None, options);
+    assert!(tuned.kept);
+    assert_eq!(tuned.adapt, Mode::Wiener);
+    let file = block_on(tuned.to_safetensors(card, "random", Precision::F16)).unwrap();
+    assert_eq!(Mode::noted(&StateDict::from_safetensors(&file).unwrap()).unwrap(), Mode::Wiener);
 }
 
 #[test]

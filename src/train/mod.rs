@@ -156,7 +156,7 @@ impl Trainer {
             (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. }), _)
                 if learning.done() > 0 =>
             {
-                (learning.average(), Mode::Fixed(self.facts.tuned()))
+                (learning.average(), self.facts.tuned_mode())
             }
             (.., best) => (best.as_ref().unwrap_or(&self.networks[0].1).clone(), self.best_mode()),
         }
@@ -164,7 +164,7 @@ impl Trainer {
 
     /// How the best network so far is to be run: one that has learned the photo's noise needs nothing around it.
     fn best_mode(&self) -> Mode {
-        if self.best.is_some() { Mode::Fixed(self.facts.tuned()) } else { self.options.adapt }
+        if self.best.is_some() { self.facts.tuned_mode() } else { self.options.adapt }
     }
 
     /// Judges the network as it is, so that [`Trainer::finish`] knows of it: for a run that is stopped early.

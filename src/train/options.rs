@@ -177,9 +177,11 @@ impl Tuned {
             ("steps", steps.to_string()),
         ];
         let adapt = match self.adapt {
-            Mode::Fixed(adapt) if self.kept => Some((adapt::NOTE, adapt.to_string())),
+            Mode::Wiener => Some("wiener".to_string()),
+            Mode::Fixed(adapt) if self.kept => Some(adapt.to_string()),
             _ => None,
         };
+        let adapt = adapt.map(|name| (adapt::NOTE, name));
         notes.into_iter().chain(adapt).map(|(key, value)| (key.to_string(), value)).collect()
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 
 use super::material::Material;
 use super::options::Options;
-use crate::adapt::Adapt;
+use crate::adapt::{Adapt, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::models::{self, Card, Network, Run};
 use crate::noise::{NoiseEstimate, is_noise_erased};
@@ -196,9 +196,15 @@ impl Facts {
         Run { adapt: self.untuned, ..self.tuned_run(options) }
     }
 
-    /// How a tuned network is run: it has learned the photo's noise as it is, so nothing is done around it but turns.
+    /// How a tuned network is run: it has learned the photo's noise as it is, so nothing is done around it but turns, or to
+    /// hold it back as the untuned one was.
     pub(super) fn tuned(&self) -> Adapt {
         Adapt { wiener: self.untuned.wiener, turns: self.untuned.turns, ..Adapt::PLAIN }
+    }
+
+    /// The same for any photo.
+    pub(super) fn tuned_mode(&self) -> Mode {
+        if self.untuned.wiener.is_some() { Mode::Wiener } else { Mode::Fixed(self.tuned()) }
     }
 
     /// What a tuned network is told.
