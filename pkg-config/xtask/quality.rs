@@ -95,9 +95,13 @@ pub fn run(args: &Args) -> Result<()> {
     let (enlarging, denoising): (Vec<&Value>, Vec<&Value>) =
         cards.iter().filter(wanted).partition(|card| card["scale"] != 1);
     let mut text = measure.table("noisy", &COLUMNS, &denoising)?;
-    if !enlarging.is_empty() {
-        text += "\nNetworks that enlarge twice, beside bicubic enlargement, on photos that were blurred (1.2 pixels) and shrunk:\n\n";
-        text += &measure.table("bicubic", &ENLARGED, &enlarging)?;
+    for enlarging in enlarging.chunk_by(|a, b| a["scale"] == b["scale"]) {
+        writeln!(
+            text,
+            "\nNetworks that enlarge {} times, beside bicubic enlargement, on photos that were blurred (1.2 pixels) and shrunk:\n",
+            enlarging[0]["scale"]
+        )?;
+        text += &measure.table("bicubic", &ENLARGED, enlarging)?;
     }
     write_into(&root().join("README.md"), &format!("{}{text}", heading(args.every.get())))
 }

@@ -50,8 +50,9 @@ test("white noise is left as it is", async ({ app }) => {
 
 test("networks that do not know the noise of cameras say which one does", async ({ app }) => {
   const advice = " Noise2Noise knows white noise only; unnoise U-Net knows that of cameras.";
-  await app.model.selectOption("noise2noise");
   await app.show(blotchy(96));
+  await app.model.selectOption("noise2noise");
+  await expect(app.model).toBeEnabled();
   await app.denoise();
   await expect(app.noise).toContainText(advice);
 

@@ -35,7 +35,7 @@ function shownPixels(page: Page): Promise<string> {
 
 test("a network without weights learns the photo from scratch", async ({ app, page }) => {
   test.slow();
-  const noisy = photo(96, 80);
+  const noisy = photo(48, 40);
   await app.show(noisy);
   await app.model.selectOption(UNTRAINED);
   await expect(app.denoiseButton).toBeDisabled();
@@ -64,14 +64,14 @@ test("a network without weights learns the photo from scratch", async ({ app, pa
     timeout: 120_000,
   });
   await expect(app.status).toContainText("Done in", { timeout: 60_000 });
-  await expect(app.weights).toHaveText(`96x80-${UNTRAINED}.safetensors`);
+  await expect(app.weights).toHaveText(`48x40-${UNTRAINED}.safetensors`);
   const tuned = (await app.download()).picture;
   expect(worstDifference(tuned, { ...tuned, data: Array.from(tuned.data, () => 0) })).toBeGreaterThan(30);
 
   const begun = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download weights" }).click();
   const download = await begun;
-  expect(download.suggestedFilename()).toBe(`96x80-${UNTRAINED}.safetensors`);
+  expect(download.suggestedFilename()).toBe(`48x40-${UNTRAINED}.safetensors`);
   const weights = await readFile(await download.path());
 
   await app.revertButton.click();

@@ -104,7 +104,10 @@ export class App {
       const result = await this.#pump(denoiser, photo, { adapt, signal: run.signal });
       this.#engines.keep(denoiser, result);
       const own = this.#engines.choice.weights !== undefined;
-      this.#panel.showResult(result, own ? "" : format.advice(result.info.noise, this.#card, cardOf(undefined)));
+      this.#panel.showResult(
+        result,
+        own ? "" : format.advice(result.info.noise, this.#card, cardOf(undefined)),
+      );
       this.#panel.showEngine(denoiser.info());
       this.#stage.compare();
     });

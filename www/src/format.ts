@@ -46,7 +46,9 @@ export function noise({ sigma, correlated }: NoiseEstimate, adapt: string): stri
 /** Which network to take instead, where the noise is of a kind that the shipped weights of this one do not know. */
 export function advice({ correlated }: NoiseEstimate, card: ModelCard, best: ModelCard): string {
   const known = card.correlated || card.scale > 1 || !card.weights;
-  return correlated && !known ? ` ${card.title} knows white noise only; ${best.title} knows that of cameras.` : "";
+  return correlated && !known
+    ? ` ${card.title} knows white noise only; ${best.title} knows that of cameras.`
+    : "";
 }
 
 /** `IMG_1.jpg` and `unet` as `IMG_1-unet.safetensors`. */
