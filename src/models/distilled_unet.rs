@@ -13,7 +13,7 @@ use super::hq_ssl::BlindUNet;
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::Result;
-use crate::nn::{FiveLevel, FiveLevelConfig, conv1x1};
+use crate::nn::{Convolve, FiveLevel, FiveLevelConfig, conv1x1};
 use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
@@ -122,7 +122,7 @@ impl UNet {
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.output_conv.forward(self.body.forward(x))
+        self.output_conv.run(self.body.forward(x))
     }
 
     /// The official key of a parameter at `path` in this module: the body's are those of HQ-SSL.

@@ -15,7 +15,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
+use crate::nn::{Convolve, FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
 use crate::objectives::blind_spot_nll::{self, Normal, gaussian_noise, poisson_noise};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, Array, StateDict};
@@ -135,10 +135,10 @@ impl BlindUNet {
         let features = if self.shift > 0 {
             in_four_directions(x, Turn::CounterClockwise, self.shift, |x| self.body.forward(x))
         } else {
-            self.body.forward(x)
+            vec![self.body.forward(x)]
         };
         let [a, b, c] = &self.output_block;
-        c.forward(self.body.active(b, self.body.active(a, features)))
+        c.run(self.body.active(b, self.body.active_concat(a, features)))
     }
 
     /// The official key of a parameter at `path` in this module.

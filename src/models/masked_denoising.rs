@@ -10,7 +10,7 @@ use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, leaky_relu, softmax};
+use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -18,9 +18,9 @@ use rand_chacha::ChaCha8Rng;
 use super::{Bundled, Card, Paper};
 use crate::adapt::{Adapt, bernoulli, mean};
 use crate::error::{Error, Kind, Result};
-use crate::nn::conv3x3;
 use crate::nn::padding::{crop, reflect_to_multiple};
 use crate::nn::windows::{in_chunks, merge, split};
+use crate::nn::{Convolve, Then, conv3x3};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -253,13 +253,13 @@ impl SwinIr {
         let x = reflect_to_multiple(x, window);
         let mean = if channels == MEAN.len() { MEAN.to_vec() } else { vec![0.0; channels] };
         let mean = Tensor::<4>::from_data(TensorData::new(mean, [1, channels, 1, 1]), &x.device());
-        let x = self.conv_first.forward(x - mean.clone());
+        let x = self.conv_first.run(x - mean.clone());
         let mut tokens = self.patch_embed.forward(x.permute([0, 2, 3, 1]));
         for layer in &self.layers {
             tokens = layer.forward(tokens, keep);
         }
         let x = self.norm.forward(tokens).permute([0, 3, 1, 2]);
-        let x = self.conv_last.forward(self.conv_after_body.forward(x));
+        let x = self.conv_last.run(self.conv_after_body.forward(x));
         crop(x + mean, height, width)
     }
 
@@ -320,8 +320,8 @@ impl Bottleneck {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [first, middle, last] = &self.convs;
-        let x = leaky_relu(first.forward(x), 0.2);
-        last.forward(leaky_relu(middle.forward(x), 0.2))
+        let x = first.then(x, Then::leaky_relu(0.2));
+        last.run(middle.then(x, Then::leaky_relu(0.2)))
     }
 }
 

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::Result;
-use crate::nn::{FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
+use crate::nn::{Convolve, FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -146,10 +146,10 @@ impl UNet {
         let features = if self.blind {
             in_four_directions(x, Turn::Clockwise, 1, |x| self.body.forward(x))
         } else {
-            self.body.forward(x)
+            vec![self.body.forward(x)]
         };
         let [a, b, c] = &self.nin;
-        c.forward(self.body.active(b, self.body.active(a, features)))
+        c.run(self.body.active(b, self.body.active_concat(a, features)))
     }
 
     /// The official key of a parameter at `path` in this module.

@@ -8,13 +8,12 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{conv3x3, deconv3x3_x2, leaky_relu_01, max_pool_2x2};
+use crate::nn::{Convolve, LEAKY_SLOPE, Then, conv3x3, deconv3x3_x2, max_pool_2x2};
 use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
@@ -105,9 +104,10 @@ impl Up {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.convs.iter().fold(x, |x, conv| relu(conv.forward(x)));
-        self.up.forward(x)
+    fn forward(&self, x: Tensor<4>, skip: Tensor<4>) -> Tensor<4> {
+        let [first, second] = &self.convs;
+        let x = first.concat_then(vec![x, skip], Then::relu());
+        self.up.run(second.then(x, Then::relu()))
     }
 }
 
@@ -177,22 +177,22 @@ impl UNet {
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let features = self.block1.iter().fold(x.clone(), |x, conv| relu(conv.forward(x)));
+        let features = self.block1.iter().fold(x.clone(), |x, conv| conv.then(x, Then::relu()));
         let mut pools = vec![max_pool_2x2(features)];
         for _ in 0..4 {
-            let deeper = relu(self.block2.forward(pools[pools.len() - 1].clone()));
+            let deeper = self.block2.then(pools[pools.len() - 1].clone(), Then::relu());
             pools.push(max_pool_2x2(deeper));
         }
         let bottom = pools.pop().expect("five poolings");
-        let mut up = self.block3.up.forward(relu(self.block3.conv.forward(bottom)));
+        let mut up = self.block3.up.run(self.block3.conv.then(bottom, Then::relu()));
         for (level, pool) in pools.into_iter().rev().enumerate() {
             let block = if level == 0 { &self.block4 } else { &self.block5 };
-            up = block.forward(Tensor::cat(vec![up, pool], 1));
+            up = block.forward(up, pool);
         }
         let [first, second, last] = &self.block6;
-        let x = relu(first.forward(Tensor::cat(vec![up, x], 1)));
-        let x = relu(second.forward(x));
-        leaky_relu_01(last.forward(x))
+        let x = first.concat_then(vec![up, x], Then::relu());
+        let x = second.then(x, Then::relu());
+        last.then(x, Then::leaky_relu(LEAKY_SLOPE))
     }
 
     /// The official key of a parameter at `path` in this module.

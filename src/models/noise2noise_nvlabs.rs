@@ -12,7 +12,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Bundled, Card};
 use crate::adapt::Adapt;
 use crate::error::Result;
-use crate::nn::{FiveLevel, FiveLevelConfig, conv3x3};
+use crate::nn::{Convolve, FiveLevel, FiveLevelConfig, conv3x3};
 use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
@@ -115,7 +115,7 @@ impl UNet {
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.last.forward(self.body.forward(x))
+        self.last.run(self.body.forward(x))
     }
 
     /// The official key of a parameter at `path` in this module.

@@ -19,7 +19,7 @@ use burn::tensor::{Device, Tensor};
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{max_pool_2x2, upsample_bilinear_x2};
+use crate::nn::{Convolve, Then, max_pool_2x2, upsample_bilinear_x2};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -137,12 +137,9 @@ impl Block {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let stages = [(&self.conv1, &self.batch_norm1), (&self.conv2, &self.batch_norm2)];
-        stages.into_iter().fold(x, |x, (conv, norm)| {
-            let h = conv.forward(x);
-            relu(match norm {
-                Some(norm) => norm.forward(h),
-                None => h,
-            })
+        stages.into_iter().fold(x, |x, (conv, norm)| match norm {
+            Some(norm) => relu(norm.forward(conv.run(x))),
+            None => conv.then(x, Then::relu()),
         })
     }
 }
@@ -300,8 +297,7 @@ impl UNet {
             }
             h = block.forward(h);
         }
-        let y = self.final_conv.forward(h);
-        if self.residual { x + y } else { y }
+        self.final_conv.then(h, if self.residual { Then::nothing().add(x) } else { Then::nothing() })
     }
 
     /// Denoises a batch with values in `[0, 1]`: standardised by the statistics of the weights, or else, as when

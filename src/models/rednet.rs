@@ -15,7 +15,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{Bundled, Card, Paper};
 use crate::error::{Error, Kind, Result};
-use crate::nn::{conv3x3, deconv3x3_x2};
+use crate::nn::{Convolve, Then, conv3x3, deconv3x3_x2};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -174,23 +174,22 @@ impl RedNet {
         let mut skips = Vec::new();
         let mut h = x.clone();
         for (i, conv) in self.conv_layers.iter().enumerate() {
-            h = relu(conv.forward(h));
+            h = conv.then(h, Then::relu());
             if is_skipped(i + 1, layers) {
                 skips.push(h.clone());
             }
         }
         for (i, deconv) in self.deconv_layers.iter().enumerate() {
-            h = deconv.forward(h);
-            if i + 1 == layers {
-                break;
-            }
-            h = relu(h);
-            if is_skipped(layers - (i + 1), layers) {
-                let skip = skips.pop().expect("a skip for each that is taken");
-                h = relu(h + skip);
-            }
+            let then = if i + 1 == layers {
+                Then::nothing().add(x.clone())
+            } else if is_skipped(layers - (i + 1), layers) {
+                Then::relu().add_relu(skips.pop().expect("a skip for each that is taken"))
+            } else {
+                Then::relu()
+            };
+            h = deconv.then(h, then);
         }
-        h + x
+        h
     }
 
     /// Number of convolutions, and of deconvolutions.

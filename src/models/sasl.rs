@@ -9,14 +9,14 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
 use super::hq_ssl::{BlindUNet, BlindUNetConfig};
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{conv1x1, conv3x3};
+use crate::nn::{Convolve, Then, conv1x1, conv3x3, scale_channels};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -193,10 +193,10 @@ struct Block {
 
 impl Block {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let h = self.conv2.forward(relu(self.conv1.forward(x.clone())));
+        let h = self.conv2.run(self.conv1.then(x.clone(), Then::relu()));
         let average = h.clone().mean_dim(2).mean_dim(3);
-        let attention = sigmoid(self.excite.forward(relu(self.squeeze.forward(average))));
-        x + h * attention
+        let attention = sigmoid(self.excite.run(self.squeeze.then(average, Then::relu())));
+        scale_channels(h, attention, Then::nothing().add(x))
     }
 }
 
@@ -267,10 +267,10 @@ impl Lan {
     /// - `x`: `[N, C, H, W]`, any size
     /// - output: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let h = relu(self.first.forward(x));
-        let h = self.neighbours.iter().fold(h, |h, conv| relu(conv.forward(h)));
+        let h = self.first.then(x, Then::relu());
+        let h = self.neighbours.iter().fold(h, |h, conv| conv.then(h, Then::relu()));
         let refined = self.blocks.iter().fold(h.clone(), |h, block| block.forward(h));
-        self.last.forward(h + self.tail.forward(refined))
+        self.last.run(self.tail.then(refined, Then::nothing().add(h)))
     }
 
     /// The official key of a parameter at `path` in a network with so many 3x3 convolutions.

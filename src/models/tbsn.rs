@@ -20,6 +20,7 @@ use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle, pd_down, pd_up};
 use crate::nn::windows::in_chunks;
+use crate::nn::{Convolve, Then};
 use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
@@ -258,16 +259,16 @@ impl Tbsn {
     /// - output: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let skip1 = run(&self.encoder_level1, self.patch_embed.forward(x));
-        let x = patch_unshuffle(self.down1_2.forward(skip1.clone()));
+        let x = patch_unshuffle(self.down1_2.run(skip1.clone()));
         let skip2 = run(&self.encoder_level2, x);
-        let x = patch_unshuffle(self.down2_3.forward(skip2.clone()));
+        let x = patch_unshuffle(self.down2_3.run(skip2.clone()));
         let x = run(&self.latent, x);
-        let x = patch_shuffle(self.up3_2.forward(x));
-        let x = self.reduce_chan_level2.forward(Tensor::cat(vec![x, skip2], 1));
+        let x = patch_shuffle(self.up3_2.run(x));
+        let x = self.reduce_chan_level2.concat_then(vec![x, skip2], Then::nothing());
         let x = run(&self.decoder_level2, x);
-        let x = patch_shuffle(self.up2_1.forward(x));
+        let x = patch_shuffle(self.up2_1.run(x));
         let x = run(&self.decoder_level1, Tensor::cat(vec![x, skip1], 1));
-        self.output.forward(run(&self.refinement, x))
+        self.output.run(run(&self.refinement, x))
     }
 
     /// The official key of a parameter at `path` in this module.
@@ -332,10 +333,10 @@ impl BlockConfig {
 
 impl Block {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = x.clone() + self.channel_attn.forward(self.norm1.forward(x));
-        let x = x.clone() + self.channel_ffn.forward(self.norm2.forward(x));
-        let x = x.clone() + self.spatial_attn.forward(self.norm3.forward(x));
-        x.clone() + self.spatial_ffn.forward(self.norm4.forward(x))
+        let x = self.channel_attn.forward(self.norm1.forward(x.clone()), Then::nothing().add(x));
+        let x = self.channel_ffn.forward(self.norm2.forward(x.clone()), Then::nothing().add(x));
+        let x = self.spatial_attn.forward(self.norm3.forward(x.clone()), Then::nothing().add(x));
+        self.spatial_ffn.forward(self.norm4.forward(x.clone()), Then::nothing().add(x))
     }
 }
 
@@ -347,9 +348,11 @@ struct BiasFreeNorm {
 
 impl BiasFreeNorm {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let centred = x.clone() - x.clone().mean_dim(1);
-        let deviation = ((centred.clone() * centred).mean_dim(1) + 1e-5).sqrt();
-        x / deviation * self.weight.val().reshape([1, -1, 1, 1])
+        // Channels last, as the convolutions leave them: means run along memory.
+        let x = x.permute([0, 2, 3, 1]);
+        let centred = x.clone() - x.clone().mean_dim(3);
+        let deviation = ((centred.clone() * centred).mean_dim(3) + 1e-5).sqrt();
+        (x / deviation * self.weight.val().reshape([1, 1, 1, -1])).permute([0, 3, 1, 2])
     }
 }
 
@@ -360,8 +363,9 @@ struct FeedForward {
 }
 
 impl FeedForward {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.project_out.forward(gelu(self.project_in.forward(x)))
+    fn forward(&self, x: Tensor<4>, then: Then) -> Tensor<4> {
+        let hidden = self.project_in.run(x).permute([0, 2, 3, 1]);
+        self.project_out.then(gelu(hidden).permute([0, 3, 1, 2]), then)
     }
 }
 
@@ -384,11 +388,11 @@ impl ChannelAttention {
         }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward(&self, x: Tensor<4>, then: Then) -> Tensor<4> {
         let [n, channels, height, width] = x.dims();
         let temperature = self.temperature.val();
         let heads = temperature.dims()[0];
-        let qkv = self.qkv_dwconv.forward(self.qkv.forward(x));
+        let qkv = self.qkv_dwconv.run(self.qkv.run(x));
         let qkv = qkv.reshape([n, 3, heads, channels / heads, height * width]);
         let part = |i: usize| qkv.clone().slice_dim(1, i..i + 1).squeeze_dim::<4>(1);
         let (q, k) = (part(0), part(1));
@@ -397,7 +401,7 @@ impl ChannelAttention {
         let norms = norm(&q).matmul(norm(&k).swap_dims(2, 3));
         let logits = q.matmul(k.swap_dims(2, 3)) / norms * temperature.unsqueeze();
         let attended = softmax(logits, 3).matmul(part(2));
-        self.project_out.forward(attended.reshape([n, channels, height, width]))
+        self.project_out.then(attended.reshape([n, channels, height, width]), then)
     }
 }
 
@@ -432,9 +436,9 @@ impl SpatialAttention {
 
     /// Pixels an even number of rows and columns apart are of one phase of PD 2: attention that is dilated in the
     /// image is ordinary attention within each of the four phases, and nothing has to be masked.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward(&self, x: Tensor<4>, then: Then) -> Tensor<4> {
         let dim_head = self.rel_height.dims()[1];
-        let qkv = pd_down(self.qkv.forward(x), 2);
+        let qkv = pd_down(self.qkv.run(x), 2);
         let [n, channels, rows, columns] = qkv.dims();
         let inner = channels / 3;
         let part = |i: usize| qkv.clone().slice_dim(1, i * inner..(i + 1) * inner);
@@ -449,7 +453,7 @@ impl SpatialAttention {
             .reshape([n * inner / dim_head, rows / SIDE, columns / SIDE, SIDE, SIDE, dim_head])
             .permute([0, 5, 1, 3, 2, 4])
             .reshape([n, inner, rows, columns]);
-        self.project_out.forward(pd_up(attended, 2))
+        self.project_out.then(pd_up(attended, 2), then)
     }
 
     /// # Shapes

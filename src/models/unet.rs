@@ -9,12 +9,11 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::{Bundled, Card, Paper};
 use crate::error::{Error, Kind, Result};
-use crate::nn::{pixel_shuffle, pixel_unshuffle};
+use crate::nn::{Convolve, Then, pixel_shuffle, pixel_unshuffle};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -100,7 +99,8 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        x.clone() + self.conv2.forward(relu(self.conv1.forward(x)))
+        let h = self.conv1.then(x.clone(), Then::relu());
+        self.conv2.then(h, Then::nothing().add(x))
     }
 }
 
@@ -203,18 +203,18 @@ impl UNet {
     /// - `x`: `[N, 3, H, W]`, `H` and `W` multiples of 8 (of `2 * 2^D`)
     /// - output: the same
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let mut h = self.head.forward(pixel_unshuffle(x.clone(), 2));
+        let mut h = self.head.run(pixel_unshuffle(x.clone(), 2));
         let mut skips = Vec::with_capacity(self.down.len());
         for (blocks, down) in self.enc.iter().zip(&self.down) {
             h = run(blocks, h);
             skips.push(h.clone());
-            h = down.forward(h);
+            h = down.run(h);
         }
         h = run(&self.mid, h);
         for ((up, blocks), skip) in self.up.iter().zip(&self.dec).zip(skips).rev() {
-            h = run(blocks, up.forward(h) + skip);
+            h = run(blocks, up.then(h, Then::nothing().add(skip)));
         }
-        x + pixel_shuffle(self.tail.forward(h), 2)
+        x + pixel_shuffle(self.tail.run(h), 2)
     }
 
     /// The key of a parameter at `path` in this module: the names are the same.

@@ -54,14 +54,14 @@ pub enum Turn {
 }
 
 /// Shows `features`, which looks upwards and keeps the size, the picture in all four directions: `[N, C, H, W]` to
-/// `[N, 4F, H, W]`, in the order of rotations by 0, 90, 180 and 270 degrees. `shift` rows are left out
+/// `[N, F, H, W]` for each of the rotations by 0, 90, 180 and 270 degrees, turned back. `shift` rows are left out
 /// between a pixel and what is seen for it: 1 hides the pixel itself.
 pub fn in_four_directions(
     x: Tensor<4>,
     turn: Turn,
     shift: usize,
     features: impl Fn(Tensor<4>) -> Tensor<4>,
-) -> Tensor<4> {
+) -> Vec<Tensor<4>> {
     // Only opposite directions have the same shape and can share a batch; so the picture need not be a square.
     let pair = |a, b| {
         let seen = shift_down(features(Tensor::cat(vec![a, b], 0)), shift);
@@ -75,5 +75,5 @@ pub fn in_four_directions(
         Turn::Clockwise => (right, left),
         Turn::CounterClockwise => (left, right),
     };
-    Tensor::cat(vec![up, second, rotate_180(down), fourth], 1)
+    vec![up, second, rotate_180(down), fourth]
 }

@@ -4,10 +4,11 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d, ConvTranspose2dConfig};
-use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Device, Tensor};
 
-use super::{conv3x3, conv3x3_upwards, max_pool_2x2, max_pool_2x2_upwards, upsample_nearest_x2};
+use super::{
+    Convolve, Then, conv3x3, conv3x3_upwards, max_pool_2x2, max_pool_2x2_upwards, upsample_nearest_x2,
+};
 use crate::error::Result;
 use crate::weights::StateDict;
 
@@ -110,17 +111,23 @@ impl FiveLevel {
         h = self.active(&self.encoder[LEVELS + 1], h);
         for (level, convs) in self.decoder.iter().enumerate() {
             h = match self.up.get(level) {
-                Some(up) => up.forward(h),
+                Some(up) => up.run(h),
                 None => upsample_nearest_x2(h),
             };
             let skip = skips.pop().expect("as many skips as levels");
-            h = convs.iter().fold(Tensor::cat(vec![h, skip], 1), |h, conv| self.active(conv, h));
+            let [first, second] = convs;
+            h = self.active(second, self.active_concat(first, vec![h, skip]));
         }
         h
     }
 
     /// A convolution and the body's activation.
     pub fn active(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
-        leaky_relu(conv.forward(x), self.slope)
+        self.active_concat(conv, vec![x])
+    }
+
+    /// A convolution of several tensors, concatenated along channels, and the body's activation.
+    pub fn active_concat(&self, conv: &Conv2d, x: Vec<Tensor<4>>) -> Tensor<4> {
+        conv.concat_then(x, Then::leaky_relu(self.slope))
     }
 }

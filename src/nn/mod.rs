@@ -1,25 +1,29 @@
 //! Layers that more than one network uses.
 
 mod blind;
+mod conv;
 mod five_level;
+#[allow(deprecated, reason = "upstream prefers flex to ndarray, and so do we; ndarray stays a choice")]
+pub mod kernels;
 pub mod padding;
 mod resample;
 pub mod shuffle;
 pub mod windows;
 
+use burn::backend::Dispatch;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
-use burn::tensor::activation::leaky_relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Kind, Result};
+
+use kernels::Kernels;
 
 pub use blind::rotate_180;
 pub use blind::{Turn, conv3x3_upwards, in_four_directions, max_pool_2x2_upwards};
 #[cfg(feature = "parity")]
 pub use blind::{rotate_90, rotate_270};
+pub use conv::{Convolve, Then, convolve, scale_channels};
 pub use five_level::{FiveLevel, FiveLevelConfig};
 pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_bilinear_x2, upsample_nearest_x2};
 
@@ -46,13 +50,11 @@ pub fn deconv3x3_x2(channels_in: usize, channels_out: usize, device: &Device) ->
 
 /// Maximum over 2x2 cells: `[N, C, H, W]` to `[N, C, H/2, W/2]`.
 pub fn max_pool_2x2(x: Tensor<4>) -> Tensor<4> {
-    max_pool2d(x, MaxPoolOptions::new([2, 2]).with_stride([2, 2]))
+    Tensor::from_dispatch(Dispatch::max_pool(x.into_dispatch()))
 }
 
-/// LeakyReLU with slope 0.1, the one that this literature's U-Nets use.
-pub fn leaky_relu_01(x: Tensor<4>) -> Tensor<4> {
-    leaky_relu(x, 0.1)
-}
+/// Slope of the LeakyReLU that this literature's networks use.
+pub const LEAKY_SLOPE: f64 = 0.1;
 
 /// Lets a network of `channels` work on pictures with more: every plane is then a picture of its own.
 pub fn plane_by_plane(x: Tensor<4>, channels: usize, f: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {

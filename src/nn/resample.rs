@@ -1,6 +1,9 @@
 //! Between resolutions: pixel shuffling and upsampling by two.
 
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
+
+use super::kernels::Kernels;
 
 /// Moves `factor` x `factor` cells into channels, in PyTorch's order (colour, row, column):
 /// `[N, C, H * factor, W * factor]` to `[N, C * factor^2, H, W]`.
@@ -29,8 +32,7 @@ pub fn pixel_shuffle(x: Tensor<4>, factor: usize) -> Tensor<4> {
 
 /// Repeats every pixel in a 2x2 cell: `[N, C, H, W]` to `[N, C, 2H, 2W]`.
 pub fn upsample_nearest_x2(x: Tensor<4>) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
-    x.reshape([n, c, h, 1, w, 1]).expand([n, c, h, 2, w, 2]).reshape([n, c, 2 * h, 2 * w])
+    Tensor::from_dispatch(Dispatch::upsample(x.into_dispatch()))
 }
 
 /// Bilinear interpolation with half-pixel centres (`align_corners=False`): `[N, C, H, W]` to `[N, C, 2H, 2W]`.

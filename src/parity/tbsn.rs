@@ -7,6 +7,7 @@ use super::{Case, Check, check};
 use crate::adapt::{pd, pd_down, pd_phase, pd_up, refine};
 use crate::error::Result;
 use crate::models::tbsn::{ChannelAttention, SpatialAttention, Tbsn};
+use crate::nn::Then;
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle};
 use crate::objectives;
 use crate::weights::{self, StateDict};
@@ -48,7 +49,7 @@ async fn channel_attention(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let heads = state.shape("temperature").map_or(0, |shape| shape[0]);
     let piece = ChannelAttention::init(input.dims()[1], heads, device);
     let piece = weights::load(piece, state, str::to_string)?;
-    Ok(vec![case.compare("output", piece.forward(input)).await?])
+    Ok(vec![case.compare("output", piece.forward(input, Then::nothing())).await?])
 }
 
 async fn spatial_attention(case: &Case, device: &Device) -> Result<Vec<Check>> {
@@ -60,7 +61,7 @@ async fn spatial_attention(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let piece = SpatialAttention::init(input.dims()[1], heads, dim_head, device);
     // The piece has no owner, so its keys would begin with the dot after its name.
     let piece = weights::load(piece, &state, |path| Tbsn::key(path).trim_start_matches('.').to_string())?;
-    let output = case.compare("output", piece.forward(input)).await?;
+    let output = case.compare("output", piece.forward(input, Then::nothing())).await?;
     let want = &case.array("io", "attention_mask")?.data;
     let want: Vec<f32> = want.iter().map(|mask| f32::from(mask.is_finite())).collect();
     // We attend within phases and mask nothing: the same, as long as the mask keeps exactly the even distances.

@@ -1,0 +1,277 @@
+//! Vectors of floats: the few operations that the kernels are written in, for each instruction set.
+
+/// A vector of [`Vector::LANES`] floats.
+///
+/// # Safety
+/// All functions may only be called where the instruction set is there: inside [`Task::run`], called by [`with_simd`].
+pub(crate) trait Vector: Copy {
+    /// Floats in a vector. A multiple of them fits into [`crate::LANES`].
+    const LANES: usize;
+    /// Rows of a product that are computed at once: as many as leave registers for two vectors of weights.
+    const ROWS: usize;
+
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+    /// `self * factor + summand`, rounded once or twice.
+    unsafe fn mul_add(self, factor: Self, summand: Self) -> Self;
+}
+
+/// Something to compute by vectors. `run` is to be `#[inline(always)]`, as is all that it calls: only so is it compiled
+/// for the instruction set.
+pub(crate) trait Task {
+    type Output;
+    unsafe fn run<V: Vector>(self) -> Self::Output;
+}
+
+/// Runs a task with the best vectors of this processor.
+pub(crate) fn with_simd<T: Task>(task: T) -> T::Output {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        // Safety: the processor was just asked.
+        return unsafe { x86::run(task) };
+    }
+    #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+    // Safety: the module could not have been loaded without relaxed SIMD.
+    return unsafe { wasm::run(task) };
+    #[cfg(not(all(target_arch = "wasm32", feature = "relaxed-simd")))]
+    // Safety: what is left is part of the target, so every processor has it.
+    unsafe {
+        task.run::<Baseline>()
+    }
+}
+
+/// Columns of a product that are computed at once: two vectors.
+pub(crate) fn columns() -> usize {
+    struct Columns;
+    impl Task for Columns {
+        type Output = usize;
+        #[inline(always)]
+        unsafe fn run<V: Vector>(self) -> usize {
+            2 * V::LANES
+        }
+    }
+    with_simd(Columns)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{Task, Vector};
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn run<T: Task>(task: T) -> T::Output {
+        unsafe { task.run::<__m256>() }
+    }
+
+    impl Vector for __m256 {
+        const LANES: usize = 8;
+        const ROWS: usize = 6;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            unsafe { _mm256_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { _mm256_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm256_storeu_ps(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            unsafe { _mm256_add_ps(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            unsafe { _mm256_sub_ps(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            unsafe { _mm256_mul_ps(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            unsafe { _mm256_max_ps(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
+            unsafe { _mm256_fmadd_ps(self, factor, summand) }
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use wasm::Baseline;
+#[cfg(target_arch = "wasm32")]
+mod wasm {
+    use core::arch::wasm32::*;
+
+    use super::Vector;
+
+    pub(crate) type Baseline = v128;
+
+    impl Vector for v128 {
+        const LANES: usize = 4;
+        const ROWS: usize = 4;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            f32x4_splat(value)
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { v128_load(from.cast()) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { v128_store(to.cast(), self) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            f32x4_add(self, other)
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            f32x4_sub(self, other)
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            f32x4_mul(self, other)
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            // One instruction on every processor; `f32x4_max` is four for the sake of NaN.
+            f32x4_pmax(other, self)
+        }
+        #[cfg(feature = "relaxed-simd")]
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
+            unsafe { f32x4_relaxed_madd(self, factor, summand) }
+        }
+        #[cfg(not(feature = "relaxed-simd"))]
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
+            f32x4_add(f32x4_mul(self, factor), summand)
+        }
+    }
+
+    #[cfg(feature = "relaxed-simd")]
+    #[target_feature(enable = "relaxed-simd")]
+    pub(super) unsafe fn run<T: super::Task>(task: T) -> T::Output {
+        unsafe { task.run::<Baseline>() }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Baseline;
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use std::arch::aarch64::*;
+
+    use super::Vector;
+
+    pub(crate) type Baseline = float32x4_t;
+
+    impl Vector for float32x4_t {
+        const LANES: usize = 4;
+        // 32 registers.
+        const ROWS: usize = 8;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            unsafe { vdupq_n_f32(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { vld1q_f32(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { vst1q_f32(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            unsafe { vaddq_f32(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            unsafe { vsubq_f32(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            unsafe { vmulq_f32(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            unsafe { vmaxq_f32(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
+            unsafe { vfmaq_f32(summand, self, factor) }
+        }
+    }
+}
+
+#[cfg(not(any(target_arch = "wasm32", target_arch = "aarch64")))]
+pub(crate) use portable::Baseline;
+#[cfg(not(any(target_arch = "wasm32", target_arch = "aarch64")))]
+mod portable {
+    use super::Vector;
+
+    /// Four floats that the compiler makes a vector of where it can (SSE2 on every 64-bit PC).
+    #[derive(Clone, Copy)]
+    pub(crate) struct Baseline([f32; 4]);
+
+    impl Baseline {
+        #[inline(always)]
+        fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+            Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+        }
+    }
+
+    impl Vector for Baseline {
+        const LANES: usize = 4;
+        const ROWS: usize = 4;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            Self([value; 4])
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            self.zip(other, |a, b| a + b)
+        }
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            self.zip(other, |a, b| a - b)
+        }
+        #[inline(always)]
+        unsafe fn mul(self, other: Self) -> Self {
+            self.zip(other, |a, b| a * b)
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            self.zip(other, |a, b| if a > b { a } else { b })
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
+            unsafe { self.mul(factor).add(summand) }
+        }
+    }
+}

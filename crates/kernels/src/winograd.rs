@@ -1,0 +1,371 @@
+//! Winograd's F(4x4, 3x3): cells of 4x4 outputs from 6x6 inputs by 36 products instead of 144.
+//!
+//! A strip of cells is transformed, multiplied and transformed back while it stays in the cache next to the core. Cells
+//! lie on a grid from the output's first pixel, so an output pixel has the same bits in any window that begins a multiple
+//! of four pixels away.
+
+use crate::convolution::{Finish, Geometry, Weights};
+use crate::product::{pack, product};
+use crate::simd::{Vector, columns};
+use crate::view::{View, pitch};
+
+/// Outputs of a cell on a side.
+const CELL: usize = 4;
+/// Inputs of a cell on a side.
+pub(crate) const SEEN: usize = 6;
+/// Products of a cell.
+pub(crate) const POINTS: usize = SEEN * SEEN;
+
+/// The rows of G, which takes a kernel to the transformed domain, for the points 0, 1, -1, 2, -2 and infinity.
+const KERNEL: [[f64; 3]; SEEN] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
+
+/// Whether this algorithm computes such a convolution, and well.
+///
+/// Not where the padding is uneven: what a cell sees and an output pixel does not see cancels only up to rounding, and
+/// the shifted convolutions of blind-spot networks must not see the pixel itself at all.
+pub(crate) fn serves(geometry: &Geometry) -> bool {
+    let Geometry { transposed, kernel, stride, dilation, groups, outputs, padding, .. } = *geometry;
+    let shape = !transposed && kernel == [3, 3] && stride == [1, 1] && dilation == [1, 1] && groups == 1;
+    let [top, bottom, left, right] = padding;
+    shape && top == bottom && left == right && geometry.channels() >= 8 && outputs >= 8
+}
+
+/// Transformed weights: for each of the 36 points a packed matrix.
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    weights: Vec<f32>,
+    padding: [usize; 4],
+    /// Rows of the matrices: the pitches of all inputs.
+    depth: usize,
+    outputs: usize,
+}
+
+/// Cells that are transformed at once: what they need stays in 512 kB.
+fn strip(depth: usize, columns: usize, rows: usize) -> usize {
+    let fitting = (96 * 1024) / (POINTS * (depth + columns));
+    fitting.clamp(12, 48).next_multiple_of(rows)
+}
+
+impl Packed {
+    pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
+        let depth = geometry.inputs.iter().map(|&c| pitch(c)).sum();
+        // The channel that a row of the matrices stands for, if any.
+        let mut channels = Vec::with_capacity(depth);
+        for &count in &geometry.inputs {
+            let before = channels.iter().flatten().count();
+            channels.extend((0..pitch(count)).map(|c| (c < count).then_some(before + c)));
+        }
+        let outputs = geometry.outputs;
+        let mut points = vec![vec![0.0; depth * outputs]; POINTS];
+        for (row, channel) in channels.iter().enumerate() {
+            let Some(channel) = *channel else { continue };
+            for output in 0..outputs {
+                let transformed = transform_kernel(|ky, kx| weights.at(output, channel, [ky, kx]).into());
+                for (point, value) in points.iter_mut().zip(transformed) {
+                    point[row * outputs + output] = value;
+                }
+            }
+        }
+        let packed = points.iter().flat_map(|p| pack(depth, outputs, columns(), |i, j| p[i * outputs + j]));
+        Self { weights: packed.collect(), padding: geometry.padding, depth, outputs }
+    }
+
+    /// # Safety
+    /// Inputs and output have the sizes that the geometry says.
+    #[inline(always)]
+    pub(crate) unsafe fn run<V: Vector>(
+        &self,
+        inputs: &[View],
+        finish: &Finish,
+        [height, width]: [usize; 2],
+        out: &mut [f32],
+    ) {
+        let columns = self.outputs.next_multiple_of(2 * V::LANES);
+        let strip = strip(self.depth, columns, V::ROWS);
+        let grid = Grid { size: [height, width], padding: [self.padding[0], self.padding[2]] };
+        let mut seen = vec![0.0; POINTS * strip * self.depth];
+        let mut sums = vec![0.0; POINTS * strip * columns];
+        let total = grid.cells();
+        for n in 0..inputs[0].batch {
+            for first in (0..total).step_by(strip) {
+                let count = strip.min(total - first);
+                let rows = count.next_multiple_of(V::ROWS);
+                for cell in 0..count {
+                    unsafe { grid.look::<V>(inputs, (n, first + cell), &mut seen, [cell, rows, self.depth]) };
+                }
+                for point in 0..POINTS {
+                    unsafe {
+                        let seen = seen.as_ptr().add(point * rows * self.depth);
+                        let weights = self.weights.as_ptr().add(point * self.depth * columns);
+                        let sums = sums.as_mut_ptr().add(point * rows * columns);
+                        product::<V>(seen, weights, sums, [rows, self.depth, columns]);
+                    }
+                }
+                for cell in 0..count {
+                    let sums = &sums[cell * columns..];
+                    let place = (n, first + cell);
+                    unsafe { grid.write::<V>(sums, rows * columns, finish, place, self.outputs, out) };
+                }
+            }
+        }
+    }
+}
+
+/// G w G^T of one kernel.
+fn transform_kernel(weight: impl Fn(usize, usize) -> f64) -> [f32; POINTS] {
+    let half = KERNEL
+        .map(|g| [0, 1, 2].map(|kx| g[0] * weight(0, kx) + g[1] * weight(1, kx) + g[2] * weight(2, kx)));
+    std::array::from_fn(|point| {
+        let (row, g) = (half[point / SEEN], KERNEL[point % SEEN]);
+        (row[0] * g[0] + row[1] * g[1] + row[2] * g[2]) as f32
+    })
+}
+
+/// G^T u G of one transformed kernel: the adjoint of [`transform_kernel`], for gradients.
+pub(crate) fn transform_back_kernel(point: impl Fn(usize, usize) -> f64) -> [f32; 9] {
+    let g = &KERNEL;
+    std::array::from_fn(|tap| {
+        let (ky, kx) = (tap / 3, tap % 3);
+        let row = |i: usize| (0..SEEN).map(|j| point(i, j) * g[j][kx]).sum::<f64>();
+        (0..SEEN).map(|i| g[i][ky] * row(i)).sum::<f64>() as f32
+    })
+}
+
+/// The cells of an output.
+#[derive(Clone, Copy)]
+pub(crate) struct Grid {
+    /// Rows and columns of the output.
+    pub(crate) size: [usize; 2],
+    /// Zeros above and to the left of the input.
+    pub(crate) padding: [usize; 2],
+}
+
+impl Grid {
+    pub(crate) fn cells(&self) -> usize {
+        self.size[0].div_ceil(CELL) * self.size[1].div_ceil(CELL)
+    }
+
+    /// First output row and column of a cell.
+    #[inline(always)]
+    fn corner(&self, cell: usize) -> [usize; 2] {
+        let across = self.size[1].div_ceil(CELL);
+        [cell / across * CELL, cell % across * CELL]
+    }
+
+    /// Writes B^T d B of what a cell sees into `seen[point][cell][channel]`.
+    ///
+    /// # Safety
+    /// `seen` holds 36 matrices of `rows * depth`.
+    #[inline(always)]
+    pub(crate) unsafe fn look<V: Vector>(
+        &self,
+        inputs: &[View],
+        (n, index): (usize, usize),
+        seen: &mut [f32],
+        [cell, rows, depth]: [usize; 3],
+    ) {
+        let corner = self.corner(index);
+        let [y, x] = [0, 1].map(|i| corner[i] as isize - self.padding[i] as isize);
+        let mut to = unsafe { seen.as_mut_ptr().add(cell * depth) };
+        for input in inputs {
+            let inside = y >= 0
+                && x >= 0
+                && y + SEEN as isize <= input.height as isize
+                && x + SEEN as isize <= input.width as isize;
+            let image = unsafe { input.data.as_ptr().add(n * input.image()) };
+            let (pitch, line) = (input.pitch() as isize, (input.width * input.pitch()) as isize);
+            for c in (0..input.pitch()).step_by(V::LANES) {
+                unsafe {
+                    let at = image.offset(y * line + x * pitch + c as isize);
+                    let cell = if inside {
+                        transform_input(|i, j| V::load(at.offset(i as isize * line + j as isize * pitch)))
+                    } else {
+                        transform_input(|i, j| {
+                            let (i, j) = (i as isize, j as isize);
+                            let there = (0..input.height as isize).contains(&(y + i))
+                                && (0..input.width as isize).contains(&(x + j));
+                            if there { V::load(at.offset(i * line + j * pitch)) } else { V::splat(0.0) }
+                        })
+                    };
+                    for (point, value) in cell.iter().flatten().enumerate() {
+                        value.store(to.add(point * rows * depth));
+                    }
+                    to = to.add(V::LANES);
+                }
+            }
+        }
+    }
+
+    /// Writes A^T m A of a cell's sums into the output, `m` lying `step` floats from one point to the next.
+    ///
+    /// # Safety
+    /// The sums hold all points and channels; the output is of the grid's size.
+    #[inline(always)]
+    unsafe fn write<V: Vector>(
+        &self,
+        sums: &[f32],
+        step: usize,
+        finish: &Finish,
+        (n, index): (usize, usize),
+        outputs: usize,
+        out: &mut [f32],
+    ) {
+        let [y, x] = self.corner(index);
+        let [height, width] = self.size;
+        let (rows, across) = (CELL.min(height - y), CELL.min(width - x));
+        for c in (0..pitch(outputs)).step_by(V::LANES) {
+            unsafe {
+                let from = sums.as_ptr().add(c);
+                let cell = transform_output(|i, j| V::load(from.add((i * SEEN + j) * step)));
+                for (i, row) in cell.iter().enumerate().take(rows) {
+                    for (j, &value) in row.iter().enumerate().take(across) {
+                        let at = ((n * height + y + i) * width + x + j) * pitch(outputs) + c;
+                        finish.apply(value, c, at).store(out.as_mut_ptr().add(at));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes A g A^T of a gradient of the output into `seen[point][cell][channel]`: the adjoint of what is done to sums.
+    ///
+    /// # Safety
+    /// `seen` holds 36 matrices of `rows * depth`.
+    #[inline(always)]
+    pub(crate) unsafe fn look_at_gradient<V: Vector>(
+        &self,
+        gradient: View,
+        (n, index): (usize, usize),
+        seen: &mut [f32],
+        [cell, rows]: [usize; 2],
+    ) {
+        let [y, x] = self.corner(index);
+        let (depth, [height, width]) = (gradient.pitch(), self.size);
+        for c in (0..depth).step_by(V::LANES) {
+            unsafe {
+                let cell_values = transform_gradient(|i, j| {
+                    if y + i < height && x + j < width {
+                        let at = ((n * height + y + i) * width + x + j) * depth + c;
+                        V::load(gradient.data.as_ptr().add(at))
+                    } else {
+                        V::splat(0.0)
+                    }
+                });
+                let to = seen.as_mut_ptr().add(cell * depth + c);
+                for (point, value) in cell_values.iter().flatten().enumerate() {
+                    value.store(to.add(point * rows * depth));
+                }
+            }
+        }
+    }
+}
+
+/// B^T d B.
+#[inline(always)]
+unsafe fn transform_input<V: Vector>(load: impl Fn(usize, usize) -> V) -> [[V; SEEN]; SEEN] {
+    unsafe {
+        let mut half = [[V::splat(0.0); SEEN]; SEEN];
+        for column in 0..SEEN {
+            let line = transform_line(std::array::from_fn(|row| load(row, column)));
+            for (half, value) in half.iter_mut().zip(line) {
+                half[column] = value;
+            }
+        }
+        let mut all = [[V::splat(0.0); SEEN]; SEEN];
+        for (all, half) in all.iter_mut().zip(half) {
+            *all = transform_line(half);
+        }
+        all
+    }
+}
+
+/// B^T of six values.
+#[inline(always)]
+unsafe fn transform_line<V: Vector>(d: [V; SEEN]) -> [V; SEEN] {
+    unsafe {
+        let (four, five, two) = (V::splat(4.0), V::splat(-5.0), V::splat(2.0));
+        let minus_four = V::splat(-4.0);
+        let even = d[2].mul_add(minus_four, d[4]);
+        let odd = d[1].mul_add(minus_four, d[3]);
+        let (near, far) = (d[4].sub(d[2]), d[3].sub(d[1]).mul(two));
+        [
+            d[0].mul_add(four, d[2].mul_add(five, d[4])),
+            even.add(odd),
+            even.sub(odd),
+            near.add(far),
+            near.sub(far),
+            d[1].mul_add(four, d[3].mul_add(five, d[5])),
+        ]
+    }
+}
+
+/// A^T m A.
+#[inline(always)]
+unsafe fn transform_output<V: Vector>(load: impl Fn(usize, usize) -> V) -> [[V; CELL]; CELL] {
+    unsafe {
+        let mut half = [[V::splat(0.0); SEEN]; CELL];
+        for column in 0..SEEN {
+            let line = output_line(std::array::from_fn(|row| load(row, column)));
+            for (half, value) in half.iter_mut().zip(line) {
+                half[column] = value;
+            }
+        }
+        let mut all = [[V::splat(0.0); CELL]; CELL];
+        for (all, half) in all.iter_mut().zip(half) {
+            *all = output_line(half);
+        }
+        all
+    }
+}
+
+/// A^T of six values.
+#[inline(always)]
+unsafe fn output_line<V: Vector>(m: [V; SEEN]) -> [V; CELL] {
+    unsafe {
+        let (sum1, difference1) = (m[1].add(m[2]), m[1].sub(m[2]));
+        let (sum2, difference2) = (m[3].add(m[4]), m[3].sub(m[4]));
+        [
+            m[0].add(sum1.add(sum2)),
+            difference2.mul_add(V::splat(2.0), difference1),
+            sum2.mul_add(V::splat(4.0), sum1),
+            m[5].add(difference2.mul_add(V::splat(8.0), difference1)),
+        ]
+    }
+}
+
+/// A g A^T.
+#[inline(always)]
+unsafe fn transform_gradient<V: Vector>(load: impl Fn(usize, usize) -> V) -> [[V; SEEN]; SEEN] {
+    unsafe {
+        let mut half = [[V::splat(0.0); CELL]; SEEN];
+        for column in 0..CELL {
+            let line = gradient_line(std::array::from_fn(|row| load(row, column)));
+            for (half, value) in half.iter_mut().zip(line) {
+                half[column] = value;
+            }
+        }
+        let mut all = [[V::splat(0.0); SEEN]; SEEN];
+        for (all, half) in all.iter_mut().zip(half) {
+            *all = gradient_line(half);
+        }
+        all
+    }
+}
+
+/// A of four values.
+#[inline(always)]
+unsafe fn gradient_line<V: Vector>(g: [V; CELL]) -> [V; SEEN] {
+    unsafe {
+        let (even, odd) = (g[0].add(g[2]), g[1].add(g[3]));
+        let far_even = g[2].mul_add(V::splat(4.0), g[0]);
+        let far_odd = g[3].mul_add(V::splat(8.0), g[1].add(g[1]));
+        [g[0], even.add(odd), even.sub(odd), far_even.add(far_odd), far_even.sub(far_odd), g[3]]
+    }
+}

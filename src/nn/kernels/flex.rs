@@ -1,0 +1,220 @@
+//! The kernels on the CPU, by `unnoise-kernels`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::{Bytes, DType, Shape};
+use unnoise_kernels::{
+    Convolution, Epilogue, Geometry, Strided, View, activation_gradient, add, bias_gradient, max_pool_2x2,
+    max_pool_2x2_gradient, pitch, to_channels_last, upsample_nearest_2x, upsample_nearest_2x_gradient,
+    weight_gradient,
+};
+
+use super::{Inputs, Kernels, Perhaps, Slopes};
+
+impl Kernels for Flex {
+    fn convolution(
+        x: Inputs<Self>,
+        weight: FlexTensor,
+        bias: Perhaps<Self>,
+        add: Perhaps<Self>,
+        geometry: Geometry,
+        slopes: Slopes,
+    ) -> FlexTensor {
+        let x: Vec<FlexTensor> = x.into_vec().into_iter().map(channels_last).collect();
+        let inputs: Vec<View> = x.iter().map(view).collect();
+        let [height, width] = geometry.output_size([inputs[0].height, inputs[0].width]);
+        let shape = [inputs[0].batch, geometry.outputs, height, width];
+        let bias = bias.into_option().map(contiguous);
+        let add = add.into_option().map(channels_last);
+        let epilogue = Epilogue {
+            bias: bias.as_deref(),
+            slope: slopes.slope,
+            add: add.as_ref().map(view),
+            slope_after: slopes.after,
+        };
+        let mut out = blank(shape);
+        packed(weight, geometry).run(&inputs, &epilogue, &mut out);
+        tensor(out, shape)
+    }
+
+    fn convolution_input_gradient(
+        x: FlexTensor,
+        weight: FlexTensor,
+        gradient: FlexTensor,
+        geometry: Geometry,
+    ) -> FlexTensor {
+        let [.., height, width] = x.shape().dims::<4>();
+        let adjoint = geometry.adjoint([height, width]);
+        Self::convolution(
+            Inputs::One(gradient),
+            weight,
+            Perhaps::Absent,
+            Perhaps::Absent,
+            adjoint,
+            Slopes::NONE,
+        )
+    }
+
+    fn convolution_weight_gradient(
+        x: FlexTensor,
+        weight: FlexTensor,
+        gradient: FlexTensor,
+        geometry: Geometry,
+    ) -> FlexTensor {
+        let (x, gradient) = (channels_last(x), channels_last(gradient));
+        let values = weight_gradient(&geometry, view(&x), view(&gradient));
+        FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(weight.shape()), DType::F32)
+    }
+
+    fn bias_gradient(gradient: FlexTensor) -> FlexTensor {
+        let sums = bias_gradient(view(&channels_last(gradient)));
+        let shape = Shape::from([sums.len()]);
+        FlexTensor::new(Bytes::from_elems(sums), Layout::contiguous(shape), DType::F32)
+    }
+
+    fn activation_gradient(gradient: FlexTensor, y: FlexTensor, slope: f32) -> FlexTensor {
+        let shape = gradient.shape().dims();
+        let mut out = into_values(channels_last(gradient));
+        activation_gradient(&mut out, view(&channels_last(y)).data, slope);
+        tensor(out, shape)
+    }
+
+    fn activated_sum(a: FlexTensor, b: FlexTensor, slope: f32) -> FlexTensor {
+        let shape = a.shape().dims();
+        let mut out = into_values(channels_last(a));
+        add(&mut out, view(&channels_last(b)).data, slope);
+        tensor(out, shape)
+    }
+
+    fn concatenation(x: Inputs<Self>) -> FlexTensor {
+        let x = match x {
+            Inputs::One(x) => return x,
+            several => several.into_vec(),
+        };
+        let x: Vec<FlexTensor> = x.into_iter().map(channels_last).collect();
+        let views: Vec<View> = x.iter().map(view).collect();
+        let channels = views.iter().map(|x| x.channels).sum();
+        let shape = [views[0].batch, channels, views[0].height, views[0].width];
+        let mut out = blank(shape);
+        for (i, pixel) in out.chunks_exact_mut(pitch(channels)).enumerate() {
+            let mut at = 0;
+            for x in &views {
+                let from = i * x.pitch();
+                pixel[at..at + x.channels].copy_from_slice(&x.data[from..from + x.channels]);
+                at += x.channels;
+            }
+        }
+        tensor(out, shape)
+    }
+
+    fn channels(x: FlexTensor, first: usize, count: usize) -> FlexTensor {
+        let [n, _, h, w] = x.shape().dims();
+        let strides = x.layout().strides().to_vec();
+        let offset = x.layout().start_offset() + first * strides[1].unsigned_abs();
+        x.with_layout(Layout::new(Shape::from([n, count, h, w]), strides, offset))
+    }
+
+    fn max_pool(x: FlexTensor) -> FlexTensor {
+        let x = channels_last(x);
+        let view = view(&x);
+        let shape = [view.batch, view.channels, view.height / 2, view.width / 2];
+        let mut out = blank(shape);
+        max_pool_2x2(view, &mut out);
+        tensor(out, shape)
+    }
+
+    fn max_pool_gradient(x: FlexTensor, gradient: FlexTensor) -> FlexTensor {
+        let shape = x.shape().dims();
+        let (x, gradient) = (channels_last(x), channels_last(gradient));
+        tensor(max_pool_2x2_gradient(view(&x), view(&gradient)), shape)
+    }
+
+    fn upsample(x: FlexTensor) -> FlexTensor {
+        let x = channels_last(x);
+        let view = view(&x);
+        let shape = [view.batch, view.channels, 2 * view.height, 2 * view.width];
+        let mut out = blank(shape);
+        upsample_nearest_2x(view, &mut out);
+        tensor(out, shape)
+    }
+
+    fn upsample_gradient(gradient: FlexTensor) -> FlexTensor {
+        let [n, c, h, w] = gradient.shape().dims();
+        tensor(upsample_nearest_2x_gradient(view(&channels_last(gradient))), [n, c, h / 2, w / 2])
+    }
+}
+
+/// Values for images of this shape, with those that fill up to the pitch.
+fn blank([n, c, h, w]: [usize; 4]) -> Vec<f32> {
+    vec![0.0; n * h * w * pitch(c)]
+}
+
+/// Images that lie channels last.
+fn tensor(values: Vec<f32>, [n, c, h, w]: [usize; 4]) -> FlexTensor {
+    let pitch = pitch(c) as isize;
+    let strides = vec![h as isize * w as isize * pitch, 1, w as isize * pitch, pitch];
+    FlexTensor::new(Bytes::from_elems(values), Layout::new(Shape::from([n, c, h, w]), strides, 0), DType::F32)
+}
+
+fn strided(x: &FlexTensor) -> Strided<'_> {
+    let (layout, shape) = (x.layout(), x.shape().dims());
+    let strides = <[isize; 4]>::try_from(layout.strides()).expect("four dimensions");
+    Strided { data: x.storage(), offset: layout.start_offset(), shape, strides }
+}
+
+/// The same images, channels last; nothing is copied where they already are.
+fn channels_last(x: FlexTensor) -> FlexTensor {
+    let strided = strided(&x);
+    if strided.is_channels_last() {
+        return x;
+    }
+    let mut out = vec![0.0; strided.floats()];
+    to_channels_last(&strided, &mut out);
+    let shape = strided.shape;
+    tensor(out, shape)
+}
+
+/// Looks at images that lie channels last.
+fn view(x: &FlexTensor) -> View<'_> {
+    let strided = strided(x);
+    View::new(&strided.data[strided.offset..strided.offset + strided.floats()], strided.shape)
+}
+
+/// A copy of the values of images that lie channels last.
+fn into_values(x: FlexTensor) -> Vec<f32> {
+    view(&x).data.to_vec()
+}
+
+/// Values in burn's order.
+fn contiguous(x: FlexTensor) -> Vec<f32> {
+    x.to_contiguous().as_slice::<f32>().expect("contiguous floats").to_vec()
+}
+
+/// Packed weights, by where the weights lie and what they are packed for.
+type Cache = HashMap<(usize, Geometry), (Weak<Bytes>, Arc<Convolution>)>;
+
+static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
+
+/// The convolution with these weights: packed once, for as long as the tensor lives and is not written to. The weak
+/// reference keeps the address from being given to others, and makes burn copy before it writes.
+fn packed(weight: FlexTensor, geometry: Geometry) -> Arc<Convolution> {
+    let weight = weight.to_contiguous();
+    let values = weight.as_slice::<f32>().expect("contiguous floats");
+    let owner = weight.data_arc();
+    let key = (values.as_ptr() as usize, geometry);
+    let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((known, convolution)) = cache().get(&key)
+        && known.as_ptr() == Arc::as_ptr(&owner)
+        && known.strong_count() > 0
+    {
+        return Arc::clone(convolution);
+    }
+    let convolution = Arc::new(Convolution::new(values, key.1.clone()));
+    let mut cache = cache();
+    cache.retain(|_, (owner, _)| owner.strong_count() > 0);
+    cache.insert(key, (Arc::downgrade(&owner), Arc::clone(&convolution)));
+    convolution
+}
