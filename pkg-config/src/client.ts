@@ -401,6 +401,7 @@ function postedWasm(source: CreateOptions["wasmUrl"]): OpenArgs["wasm"] {
     const base = folder(source);
     return {
       cpu: new URL("cpu/unnoise_bg.wasm", base).href,
+      relaxed: new URL("relaxed/unnoise_bg.wasm", base).href,
       full: new URL("full/unnoise_bg.wasm", base).href,
     };
   }
@@ -408,6 +409,7 @@ function postedWasm(source: CreateOptions["wasmUrl"]): OpenArgs["wasm"] {
     typeof one === "string" || one instanceof URL ? absolute(one).href : one;
   return {
     ...(source.cpu === undefined ? {} : { cpu: posted(source.cpu) }),
+    ...(source.relaxed === undefined ? {} : { relaxed: posted(source.relaxed) }),
     ...(source.full === undefined ? {} : { full: posted(source.full) }),
   };
 }

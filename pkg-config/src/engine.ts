@@ -1,17 +1,35 @@
-/** Loads one of the two builds of the wasm. */
+/** Loads one of the three builds of the wasm. */
 import * as cpu from "../wasm/cpu/unnoise.js";
 import * as full from "../wasm/full/unnoise.js";
+import * as relaxed from "../wasm/relaxed/unnoise.js";
 import { bodySize, request, type ByteProgress } from "./download.js";
 import { UnnoiseError, messageOf } from "./errors.js";
 import type { Artifact, PostedWasm } from "./protocol.js";
+import type { Device } from "./types.js";
 import type { Wasm } from "./wasm.js";
 
 // Both glue modules are imported statically: they are small and do nothing by themselves, and a dynamic import in a
 // worker is what bundlers trip over. The URLs are spelt out because that is what bundlers look for.
 const ARTIFACTS: Record<Artifact, { wasm: Wasm; url: URL }> = {
   cpu: { wasm: cpu, url: new URL("../wasm/cpu/unnoise_bg.wasm", import.meta.url) },
+  relaxed: { wasm: relaxed, url: new URL("../wasm/relaxed/unnoise_bg.wasm", import.meta.url) },
   full: { wasm: full, url: new URL("../wasm/full/unnoise_bg.wasm", import.meta.url) },
 };
+
+/** A module whose one function is `f32x4.relaxed_madd` of its arguments. */
+const RELAXED_SIMD = [
+  [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  [0x01, 0x08, 0x01, 0x60, 0x03, 0x7b, 0x7b, 0x7b, 0x01, 0x7b],
+  [0x03, 0x02, 0x01, 0x00],
+  [0x0a, 0x0d, 0x01, 0x0b, 0x00, 0x20, 0x00, 0x20, 0x01, 0x20, 0x02, 0xfd, 0x85, 0x02, 0x0b],
+].flat();
+
+/** The build for a device: on the CPU the one with relaxed SIMD where the engine has it, unless only the other was given. */
+export function artifactFor(device: Device, sources: Partial<Record<Artifact, PostedWasm>>): Artifact {
+  if (device !== "flex") return "full";
+  if (sources.cpu !== undefined && sources.relaxed === undefined) return "cpu";
+  return WebAssembly.validate(Uint8Array.from(RELAXED_SIMD)) ? "relaxed" : "cpu";
+}
 
 /** A running build, and its code, with which more workers start without compiling it again. */
 export interface LoadedWasm {

@@ -42,5 +42,6 @@ export type {
   RunInfo,
   Tile,
   WasmSource,
+  WasmSources,
   WeightsInput,
 } from "./types.js";

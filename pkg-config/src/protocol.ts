@@ -14,7 +14,7 @@ export type Source =
     };
 
 /** The two builds of the engine: `cpu` has flex only, `full` has everything. */
-export type Artifact = "cpu" | "full";
+export type Artifact = "cpu" | "relaxed" | "full";
 
 /** A source of wasm that can be posted. */
 export type PostedWasm = string | ArrayBuffer | Uint8Array | WebAssembly.Module;

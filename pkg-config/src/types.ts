@@ -21,6 +21,13 @@ export type ImageInput =
 /** A `.safetensors` file or a checkpoint of PyTorch (`.pth`, `.pt`): itself, its bytes, or where to fetch it. */
 export type WeightsInput = Blob | URL | string | ArrayBuffer | Uint8Array;
 
+/** A source for each build of the wasm that may be wanted. Where `relaxed` is missing, `cpu` serves all browsers. */
+export interface WasmSources {
+  readonly cpu?: WasmSource;
+  readonly relaxed?: WasmSource;
+  readonly full?: WasmSource;
+}
+
 /** Where one of the two `.wasm` files comes from: its URL, its bytes, or the compiled module. */
 export type WasmSource = string | URL | ArrayBuffer | Uint8Array | WebAssembly.Module;
 
@@ -163,10 +170,11 @@ export interface CreateOptions {
   /** Stops the creation; what was downloaded is dropped. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Where the `.wasm` files are, when not beside the package: the URL of a folder that holds `cpu/unnoise_bg.wasm` and
-   * `full/unnoise_bg.wasm`, or a source for each (`cpu` is for `flex`, `full` for `webgpu` and `ndarray`).
+   * Where the `.wasm` files are, when not beside the package: the URL of a folder that holds `cpu/unnoise_bg.wasm`,
+   * `relaxed/unnoise_bg.wasm` and `full/unnoise_bg.wasm`, or a source for each (`cpu` is for `flex`, `relaxed` for `flex`
+   * in browsers with relaxed SIMD, which is a quarter faster, `full` for `webgpu` and `ndarray`).
    */
-  readonly wasmUrl?: string | URL | { readonly cpu?: WasmSource; readonly full?: WasmSource } | undefined;
+  readonly wasmUrl?: string | URL | WasmSources | undefined;
   /** URL of the folder with the package's weights, when not beside the package. */
   readonly weightsUrl?: string | URL | undefined;
 }

@@ -1,7 +1,7 @@
 /** The engine's side: owns the wasm, answers the calls of `protocol.ts`, which are of one tile at most. */
 import { UnnoiseError, codeOf, messageOf } from "./errors.js";
 import { chooseDevice } from "./device.js";
-import { loadWasm } from "./engine.js";
+import { artifactFor, loadWasm } from "./engine.js";
 import type { CallName, CallRequest, Calls, Placed, Reply, Request, ResultView, Source } from "./protocol.js";
 import type { Wasm, WasmEngine, WasmJob, WasmPhoto, WasmTile, WasmTileWorker, WasmTrainer } from "./wasm.js";
 
@@ -38,7 +38,7 @@ function engine(): { wasm: Wasm; engine: WasmEngine } {
 const handlers: Handlers = {
   async open({ device: choice, gpuFailure, wasm: sources }, id) {
     const decision = await chooseDevice(choice, gpuFailure);
-    const artifact = decision.device === "flex" ? "cpu" : "full";
+    const artifact = artifactFor(decision.device, sources);
     const { wasm, module } = await loadWasm(artifact, sources[artifact], (loaded, total) => {
       post({ kind: "progress", id, progress: { phase: "engine", loaded, total } });
     });

@@ -1,6 +1,7 @@
 //! The build crate, run as `cargo xtask`: builds the wasm artifacts and the npm package, serves the page, runs every
 //! test. Each command installs what it needs, or says in one sentence what to install.
 
+mod bench;
 mod package;
 mod quality;
 mod test;
@@ -46,6 +47,8 @@ enum Command {
     },
     /// Measure all networks that have weights, and write the table of the README
     Quality(quality::Args),
+    /// Measure the speed in Chromium, as ratios against onnxruntime-web and PyTorch
+    Bench(bench::Args),
     /// Check formatting and lints, Rust and TypeScript
     Lint,
 }
@@ -70,6 +73,7 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Test { browser } => test::run(browser),
         Command::Quality(args) => quality::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Lint => {
             package::build(package::Profile::Quick, &[])?;
             test::lint()

@@ -1,4 +1,4 @@
-//! The npm package: two wasm artifacts, their glue, the compiled TypeScript, weights and model cards, in `pkg/`.
+//! The npm package: three wasm artifacts, their glue, the compiled TypeScript, weights and model cards, in `pkg/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ impl Profile {
 const STAMPS: &str = ".recipes";
 
 /// The wasm artifacts: name and cargo feature.
-const ARTIFACTS: [(&str, &str); 2] = [("full", "web-full"), ("cpu", "web-cpu")];
+const ARTIFACTS: [(&str, &str); 3] = [("cpu", "web-cpu"), ("relaxed", "web-relaxed"), ("full", "web-full")];
 
 /// Builds the package into `pkg/`; `extra` are further cargo features of the crate.
 pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
@@ -65,7 +65,7 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
     tools::say("compiling the TypeScript of the package");
     tools::run(tools::npx("www").args(["tsc", "-p", "../pkg-config"]))?;
     shipped(&pkg)?;
-    for folder in ["dist", "wasm/cpu", "wasm/full"] {
+    for folder in ["dist", "wasm/cpu", "wasm/relaxed", "wasm/full"] {
         strip_comments(&pkg.join(folder))?;
     }
     sizes(profile)
@@ -146,6 +146,7 @@ fn is_current(stamp: &Path, recipe: &str) -> Result<bool> {
         "rust-toolchain.toml",
         ".cargo",
         "src",
+        "crates",
         "pkg-config/Cargo.toml",
         "pkg-config/xtask",
     ];

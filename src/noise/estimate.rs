@@ -135,8 +135,128 @@ impl<F: Fn(usize, usize, usize) -> f32> View<F> {
         let (columns, rows) = ((self.width + 1).saturating_sub(SIDE), (self.height + 1).saturating_sub(SIDE));
         let step = (1..).find(|step| columns.div_ceil(*step) * rows.div_ceil(*step) <= MAX_BLOCKS);
         let step = step.unwrap_or(1);
-        let positions = (0..rows).step_by(step).flat_map(|y| (0..columns).step_by(step).map(move |x| (x, y)));
-        positions.filter_map(|(x, y)| Candidate::new(x, y, &self.block(x, y))).collect()
+        if columns == 0 {
+            return Vec::new();
+        }
+        let mut band = Band::new(self.channels, self.width);
+        (0..rows).step_by(step).flat_map(|y| band.candidates(self, y, columns, step)).collect()
+    }
+}
+
+/// The rows that the blocks of one row of blocks lie in. All that is asked of a block is computed for the blocks at all
+/// columns at once: such loops over columns become vectors, and blocks share what they overlap in.
+struct Band {
+    channels: usize,
+    /// Rows of samples, by row modulo [`SIDE`], channel after channel, and which rows they are.
+    rows: [(Option<usize>, Vec<f32>); SIDE],
+    /// Of the 2x2 pixels at each column, for the four pairs of rows.
+    means: [Vec<f32>; SIDE / 2],
+    /// Squared differences from these means, of all pairs of rows.
+    within: Vec<f32>,
+    /// Samples that are clipped, in all rows and channels.
+    clipped: Vec<f32>,
+    brightness: Vec<f32>,
+    texture: Vec<f32>,
+    fine: Vec<f32>,
+}
+
+/// More than a block has samples: what a sample that is no number counts as.
+const NO_NUMBER: f32 = 1e6;
+
+impl Band {
+    fn new(channels: usize, width: usize) -> Self {
+        let row = || vec![0.0; width];
+        Self {
+            channels,
+            rows: std::array::from_fn(|_| (None, vec![0.0; channels * width])),
+            means: std::array::from_fn(|_| row()),
+            within: row(),
+            clipped: row(),
+            brightness: row(),
+            texture: row(),
+            fine: row(),
+        }
+    }
+
+    /// Every `step`-th block from row `y` on, but for those with more than [`MAX_CLIPPED`] of black or white, or with
+    /// something that is no number.
+    fn candidates<F: Fn(usize, usize, usize) -> f32>(
+        &mut self,
+        view: &View<F>,
+        y: usize,
+        columns: usize,
+        step: usize,
+    ) -> Vec<Candidate> {
+        self.load(view, y);
+        for sums in [&mut self.clipped, &mut self.brightness, &mut self.texture, &mut self.fine] {
+            sums.fill(0.0);
+        }
+        for channel in 0..self.channels {
+            self.measure(view.width, y, channel, columns);
+        }
+        let count = self.channels as f32;
+        let most = MAX_CLIPPED * count * AREA as f32;
+        let candidate = |x: usize| {
+            let clipped: f32 = self.clipped[x..x + SIDE].iter().sum();
+            (clipped <= most).then(|| Candidate {
+                x,
+                y,
+                brightness: self.brightness[x] / count,
+                texture: self.texture[x],
+                fine: self.fine[x] / count,
+            })
+        };
+        (0..columns).step_by(step).filter_map(candidate).collect()
+    }
+
+    /// Reads the rows that are not there yet.
+    fn load<F: Fn(usize, usize, usize) -> f32>(&mut self, view: &View<F>, y: usize) {
+        for row in y..y + SIDE {
+            let (known, samples) = &mut self.rows[row % SIDE];
+            if known.replace(row) == Some(row) {
+                continue;
+            }
+            for (channel, samples) in samples.chunks_exact_mut(view.width).enumerate() {
+                samples.iter_mut().enumerate().for_each(|(x, v)| *v = (view.sample)(channel, x, row));
+            }
+        }
+    }
+
+    /// Adds what a channel has to say about the blocks at all columns.
+    fn measure(&mut self, width: usize, y: usize, channel: usize, columns: usize) {
+        let rows = &self.rows;
+        let row = |i: usize| &rows[(y + i) % SIDE].1[channel * width..][..width];
+        for i in 0..SIDE {
+            for (clipped, v) in self.clipped.iter_mut().zip(row(i)) {
+                let outside = if *v > 0.0 && *v < 1.0 { 0.0 } else { 1.0 };
+                *clipped += if v.is_finite() { outside } else { NO_NUMBER };
+            }
+        }
+        self.within.fill(0.0);
+        for (i, means) in self.means.iter_mut().enumerate() {
+            let (upper, lower) = (row(2 * i), row(2 * i + 1));
+            for x in 0..width - 1 {
+                let cell = [upper[x], upper[x + 1], lower[x], lower[x + 1]];
+                let mean = (cell[0] + cell[1] + cell[2] + cell[3]) / 4.0;
+                let square = |v: f32| (v - mean) * (v - mean);
+                means[x] = mean;
+                self.within[x] += square(cell[0]) + square(cell[1]) + square(cell[2]) + square(cell[3]);
+            }
+        }
+        let mut mean = vec![0.0; columns];
+        for (means, j) in self.means.iter().flat_map(|means| [0, 2, 4, 6].map(|j| (means, j))) {
+            mean.iter_mut().zip(&means[j..]).for_each(|(sum, v)| *sum += v / 16.0);
+        }
+        for (means, j) in self.means.iter().flat_map(|means| [0, 2, 4, 6].map(|j| (means, j))) {
+            for ((texture, mean), v) in self.texture.iter_mut().zip(&mean).zip(&means[j..]) {
+                *texture += (v - mean) * (v - mean) / 16.0;
+            }
+        }
+        for j in [0, 2, 4, 6] {
+            let within = self.within[j..].iter().take(columns);
+            self.fine.iter_mut().zip(within).for_each(|(fine, v)| *fine += v / AREA as f32);
+        }
+        self.brightness.iter_mut().zip(&mean).for_each(|(sum, mean)| *sum += mean);
     }
 }
 
@@ -150,35 +270,6 @@ struct Candidate {
     texture: f32,
     /// Variance of pixels around the means of their 2x2, mean of the channels.
     fine: f32,
-}
-
-impl Candidate {
-    /// `None` for a block with more than [`MAX_CLIPPED`] of black or white, or with something that is no number.
-    fn new(x: usize, y: usize, block: &[[f32; AREA]]) -> Option<Self> {
-        let count = (block.len() * AREA) as f32;
-        let clipped = block.iter().flatten().filter(|v| !(**v > 0.0 && **v < 1.0)).count();
-        if clipped as f32 > MAX_CLIPPED * count || !block.iter().flatten().all(|v| v.is_finite()) {
-            return None;
-        }
-        let (mut texture, mut fine) = (0.0, 0.0);
-        for channel in block {
-            let [coarse, within] = coarse_and_fine_variance(channel);
-            texture += coarse;
-            fine += within / block.len() as f32;
-        }
-        Some(Self { x, y, brightness: block.iter().flatten().sum::<f32>() / count, texture, fine })
-    }
-}
-
-/// Variance of the 16 means of 2x2 pixels, and mean square of the pixels less these means.
-fn coarse_and_fine_variance(block: &[f32; AREA]) -> [f32; 2] {
-    let corner = |i: usize| 2 * (i % 4) + 2 * SIDE * (i / 4);
-    let cell = |i: usize| [0, 1, SIDE, SIDE + 1].map(|offset| block[corner(i) + offset]);
-    let means: [f32; 16] = std::array::from_fn(|i| cell(i).iter().sum::<f32>() / 4.0);
-    let mean = means.iter().sum::<f32>() / 16.0;
-    let coarse = means.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / 16.0;
-    let within = |i: usize| cell(i).iter().map(|v| (v - means[i]).powi(2)).sum::<f32>();
-    [coarse, (0..16).map(within).sum::<f32>() / AREA as f32]
 }
 
 fn estimate<F: Fn(usize, usize, usize) -> f32>(view: &View<F>) -> NoiseEstimate {

@@ -154,7 +154,7 @@ mod wasm {
         #[cfg(feature = "relaxed-simd")]
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
-            unsafe { f32x4_relaxed_madd(self, factor, summand) }
+            f32x4_relaxed_madd(self, factor, summand)
         }
         #[cfg(not(feature = "relaxed-simd"))]
         #[inline(always)]
