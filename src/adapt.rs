@@ -84,7 +84,11 @@ impl Mode {
     /// [`Kind::Option`] when a network that enlarges is asked for anything but plain.
     pub fn choose(self, card: &Card, noise: &NoiseEstimate, pixels: usize) -> Result<Adapt> {
         match self {
-            Mode::Auto => Ok(card.adapt.unwrap_or_else(|| Adapt::for_noise(noise, pixels))),
+            Mode::Auto => Ok(match card.adapt {
+                Some(adapt) if pixels > SMALL_PHOTO => Adapt { turns: 1, ..adapt },
+                Some(adapt) => adapt,
+                None => Adapt::for_noise(noise, pixels),
+            }),
             Mode::Fixed(adapt) if adapt == Adapt::PLAIN => Ok(adapt),
             Mode::Fixed(_) | Mode::Wiener if card.scale > 1 => {
                 let message = format!("`{}` enlarges, and so can only be run plain", card.id);
@@ -145,6 +149,8 @@ impl Adapt {
     /// The network as it is.
     pub const PLAIN: Self =
         Self { pd: 1, refinements: 0, again: false, detail: None, wiener: None, turns: 1 };
+    /// The mean of a few turns. [`Mode::Auto`] affords them for small photos only.
+    pub const TURNED: Self = Self { turns: FEW_TURNS, ..Self::PLAIN };
     /// PD 2 and R3, as published for networks with a blind spot.
     pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, ..Self::PLAIN };
 
@@ -511,6 +517,8 @@ mod tests {
         assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
         assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
         assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+again+detail+x2");
+        assert_eq!(choose("unet-large", camera.clone()), Adapt::PLAIN);
+        assert_eq!(of_size("unet-large", camera.clone(), SMALL_PHOTO), Adapt::TURNED);
         assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
         assert_eq!(choose("noise2noise", camera.clone()), Adapt::PLAIN);
         assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);

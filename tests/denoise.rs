@@ -181,6 +181,7 @@ fn shipped_weights_are_those_on_the_cards() {
 /// What the shipped weights gain at least, in dB, on a crop of a photo with white noise of sigma 25.
 const GAINS: &[(&str, f64)] = &[
     ("unet", 9.5),
+    ("unet-large", 10.0),
     ("noise2noise", 9.0),
     ("noise2noise-nvlabs", 9.0),
     ("noise2void", 7.0),

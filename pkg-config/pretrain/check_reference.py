@@ -157,7 +157,7 @@ def shrinking(io):
 
 
 def neighbour_pairs(io):
-    halves = pairing.split(io["noisy"], io["pair_index"].long())
+    halves = pairing.split(io["noisy"], torch.tensor(pairing.PAIRS)[io["pair_index"].long()])
     return max(off(half, io[name]) for half, name in zip(halves, ("sub1", "sub2")))
 
 

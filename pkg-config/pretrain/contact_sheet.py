@@ -51,7 +51,7 @@ def samples(args, scale):
         if scale == 1:
             yield noise.white(truth, args.sigma / 255, generator), truth
             continue
-        kernel = degradation.gaussian_kernel([1.2, 1.2], 0)[None]
+        kernel = degradation.gaussian_kernels(torch.tensor([[1.2, 1.2]]), torch.zeros(1))
         yield degradation.degrade(255 * truth[None], kernel, scale, args.sigma, generator)[0] / 255, truth
 
 

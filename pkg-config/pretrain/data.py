@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 import noise
+import other_noise
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 
@@ -60,9 +61,34 @@ def _enlarged_crop(pictures, rnd, size, most):
     return large.clamp(0, 255).round().to(torch.uint8)
 
 
+def _byte(x):
+    return (x.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _jpeg_tile(pictures, rnd, generator, size):
+    """White, shot or film-grain noise, a fifth of it gray, and then a JPEG of quality 50 to 97."""
+    x = _enlarged_crop(pictures, rnd, size, 2.0).float() / 255
+    gray = rnd.random() < 0.2
+    if gray:
+        x = noise.gray(x[None])[0].expand(3, -1, -1)
+    kind, alike = rnd.random(), gray or rnd.random() < 0.1
+    field = torch.randn((1 if alike else 3, size, size), generator=generator).expand(3, -1, -1)
+    if kind < 0.5:
+        y = x + field * rnd.uniform(2, 40) / 255
+    elif kind < 0.75:
+        y = x + field * (x * noise.log_uniform(rnd, 0.001, 0.05) + rnd.uniform(0, 0.03) ** 2).sqrt()
+    else:
+        grain = noise.blur(field[:1], rnd.uniform(0.5, 1.6))
+        y = x + grain / grain.std() * noise.log_uniform(rnd, 0.015, 0.12) * (0.3 + 2.8 * x * (1 - x))
+    return torch.stack([noise.jpeg(_byte(y), rnd.randint(50, 97), rnd.choice((0, 2))), _byte(x)])
+
+
 def camera_tile(pictures, recipe, seed):
-    """A camera photo and the clean tile it shows, [2,3,T,T] uint8, from a seed alone."""
+    """A camera photo, or (`jpeg_share`) one with other noise and a JPEG after it, and the clean tile it shows,
+    [2,3,T,T] uint8, from a seed alone."""
     rnd = random.Random(seed)
+    if "jpeg_share" in recipe and rnd.random() < recipe["jpeg_share"]:
+        return _jpeg_tile(pictures, rnd, torch.Generator().manual_seed(rnd.getrandbits(62)), recipe["tile"])
     generator = torch.Generator().manual_seed(rnd.getrandbits(62))
     clean = _enlarged_crop(pictures, rnd, recipe["tile"], recipe.get("camera_zoom", 1))
     return torch.stack([noise.camera(clean, rnd, generator, recipe["camera_low"], recipe["camera_high"]), clean])
@@ -76,8 +102,16 @@ def _produce(pictures, recipe, seed, first, queue):
         index += 1
 
 
+def parts(recipe):
+    """How many patches of a batch have other noise, white noise, and a camera's."""
+    others = round(recipe["batch"] * recipe.get("other_share", 0))
+    whites = round((recipe["batch"] - others) * recipe["white_share"])
+    return others, whites, recipe["batch"] - others - whites
+
+
 class Batches:
-    """Noisy and clean batches for step after step: part white noise on fresh crops, the rest crops of camera tiles.
+    """Noisy and clean batches for step after step: part white noise on fresh crops, part other noise, the rest crops of
+    camera tiles.
 
     Camera tiles are costly, so another process makes them ahead and each stays in a bank for a while; how many
     are new at each step is fixed by the recipe, so a seed gives the same batches on any machine.
@@ -111,8 +145,8 @@ class Batches:
         for _ in range(r["tiles_per_step"]):
             self._add_tile()
         size = r["patch"]
+        others, whites, cameras = parts(r)
         pairs = []
-        whites = round(r["batch"] * r["white_share"])
         for _ in range(whites):
             clean = self.pictures.crop(rnd, size).float() / 255
             sigma = rnd.uniform(r.get("white_low", 0), r["white_sigma"]) / 255
@@ -123,7 +157,12 @@ class Batches:
                 noisy = noise.quantise(noisy)
             pair = torch.stack([noisy, clean]).expand(-1, 3, -1, -1)
             pairs.append(self._turn(rnd, pair))
-        for _ in range(r["batch"] - whites):
+        if others:
+            clean = torch.stack([self.pictures.crop(rnd, size) for _ in range(others)]).float() / 255
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(rnd.getrandbits(62))
+                pairs += [self._turn(rnd, pair) for pair in other_noise.pairs(clean)]
+        for _ in range(cameras):
             tile = rnd.choice(self.bank)
             y, x = (rnd.randrange(r["tile"] - size + 1) for _ in range(2))
             pairs.append(self._turn(rnd, tile[:, :, y:y + size, x:x + size]).float() / 255)

@@ -8,12 +8,15 @@ import torch.nn.functional as F
 KERNEL = 21
 
 
-def gaussian_kernel(deviations, angle):
-    """[KERNEL, KERNEL] of sum 1, of two standard deviations in pixels; the first points along `angle` (radians)."""
+def gaussian_kernels(deviations, angles):
+    """[N, KERNEL, KERNEL], each of sum 1, of two standard deviations in pixels each, [N,2]; the first points along the
+    angle (radians), [N]."""
     y, x = torch.meshgrid(*(torch.arange(KERNEL).float() - KERNEL // 2,) * 2, indexing="ij")
-    along, across = (math.cos(angle) * x + math.sin(angle) * y), (math.cos(angle) * y - math.sin(angle) * x)
-    kernel = torch.exp(-0.5 * ((along / deviations[0]) ** 2 + (across / deviations[1]) ** 2))
-    return kernel / kernel.sum()
+    cos, sin = angles.cos().view(-1, 1, 1), angles.sin().view(-1, 1, 1)
+    along, across = cos * x + sin * y, cos * y - sin * x
+    first, second = deviations.view(-1, 2, 1, 1).unbind(1)
+    kernels = torch.exp(-0.5 * ((along / first) ** 2 + (across / second) ** 2))
+    return kernels / kernels.sum((1, 2), keepdim=True)
 
 
 def blur(x, kernels):

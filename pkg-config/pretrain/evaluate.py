@@ -114,7 +114,7 @@ def _mean(scores):
 def enlarged(net, folder, sigma, every=1):
     """For networks that enlarge: pictures blurred (1.2 pixels), shrunk, noisy; `psnr_noisy` is bicubic enlargement's."""
     scores = []
-    kernel = degradation.gaussian_kernel([1.2, 1.2], 0)[None]
+    kernel = degradation.gaussian_kernels(torch.tensor([[1.2, 1.2]]), torch.zeros(1))
     for index, path in _numbered(folder, every):
         clean = data.load_rgb(path)
         clean = clean[:, :clean.shape[1] // net.scale * net.scale, :clean.shape[2] // net.scale * net.scale].float()

@@ -20,7 +20,8 @@ from recipe import load_recipe
 
 HERE = Path(__file__).resolve().parent
 LICENCE = "MIT OR Apache-2.0"
-DATA = "BSDS500 without val (400 pictures), 25 photos (public domain or Creative Commons)"
+DATA = ("302 free pictures (public domain, CC0, CC BY, CC BY-SA: weights/CREDITS.tsv) and 25 photos (public domain or "
+        "Creative Commons); no BSDS")
 
 
 def save(path, network, config, weights, dtype=torch.float16, **metadata):

@@ -20,6 +20,16 @@ def quantise(x):
     return (x.clamp(0, 1) * 255).round() / 255
 
 
+def gray(x):
+    """Luma of [N,3,H,W], one channel, 8 bits."""
+    return quantise((x * LUMA.to(x.device).view(1, 3, 1, 1)).sum(1, keepdim=True))
+
+
+def is_gray(x):
+    """Whether the channels of each image of [N,C,H,W] are the same: [N,1,1,1]."""
+    return (x[:, :1] == x).flatten(1).all(1).view(-1, 1, 1, 1)
+
+
 def white(clean, sigma, generator=None):
     """Adds Gaussian noise of standard deviation `sigma` (0..1 scale; one value or one for each image) and quantises."""
     return quantise(clean + sigma * torch.randn(clean.shape, generator=generator))
@@ -27,9 +37,7 @@ def white(clean, sigma, generator=None):
 
 def level(noisy):
     """Standard deviation of the noise of each image, estimated from its second differences [N]: texture counts too."""
-    kernel = torch.tensor([[1., -2, 1], [-2, 4, -2], [1, -2, 1]])
-    c = noisy.shape[1]
-    differences = F.conv2d(noisy, kernel.expand(c, 1, 3, 3), groups=c)
+    differences = noisy.diff(n=2, dim=2).diff(n=2, dim=3)
     return differences.abs().mean((1, 2, 3)) * (math.pi / 2) ** 0.5 / 6
 
 
@@ -54,11 +62,11 @@ def unseen(clean, kind, rnd):
     return quantise(torch.from_numpy(x.astype(np.float32)))
 
 
-def _log_uniform(rnd, low, high):
+def log_uniform(rnd, low, high):
     return math.exp(rnd.uniform(math.log(low), math.log(high)))
 
 
-def _blur(x, sigma):
+def blur(x, sigma):
     """Gaussian blur of [C,H,W] with mirrored borders."""
     radius = max(1, math.ceil(3 * sigma))
     k = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
@@ -126,7 +134,7 @@ def _demosaic(noise, rnd):
 
 def _coarser(plane, rnd, finest, coarsest, least):
     """`plane` blurred by a random width and made as strong again, with some of what it was."""
-    blurred = _blur(plane, _log_uniform(rnd, finest, coarsest))
+    blurred = blur(plane, log_uniform(rnd, finest, coarsest))
     return plane.lerp(blurred * (plane.std() / blurred.std().clamp(min=1e-6)), rnd.uniform(least, 1))
 
 
@@ -146,13 +154,13 @@ def _process(noise, rnd):
     if rnd.random() < 0.6:
         luma = _coarser(luma, rnd, 0.4, 1.3, 0.5)
     if rnd.random() < 0.15:
-        luma = luma + rnd.uniform(0.2, 0.8) * (luma - _blur(luma, rnd.uniform(0.6, 1.2)))
+        luma = luma + rnd.uniform(0.2, 0.8) * (luma - blur(luma, rnd.uniform(0.6, 1.2)))
     if rnd.random() < 0.8:
         fine = chroma
         chroma = _coarser(fine, rnd, 0.8, 4, 0.6)
         if rnd.random() < 0.35:
             chroma = chroma.lerp(_coarser(fine, rnd, 4, 10, 0.9), rnd.uniform(0.2, 0.7))
-    share = _log_uniform(rnd, 0.3, 1.6) * luma.std() / chroma.std().clamp(min=1e-6)
+    share = log_uniform(rnd, 0.3, 1.6) * luma.std() / chroma.std().clamp(min=1e-6)
     return luma + share * chroma
 
 
@@ -172,7 +180,7 @@ def camera(clean, rnd, generator, low=1.0, high=30.0):
     display = clean.float() / 255
     noisy = display
     if rnd.random() >= 1 / 12:
-        target = _log_uniform(rnd, low, high) / 255
+        target = log_uniform(rnd, low, high) / 255
         curve, matrix = ToneCurve(rnd), _colour_matrix(rnd)
         gains = torch.tensor([rnd.uniform(1.2, 2.4), 1.0, rnd.uniform(1.2, 2.4)])
         linear = curve.to_linear(clean)
@@ -180,7 +188,7 @@ def camera(clean, rnd, generator, low=1.0, high=30.0):
         to_linear = matrix * gains
         flat = linear.reshape(3, -1)
         raw = (torch.linalg.inv(to_linear) @ flat).clamp_(0, 1).view_as(linear)
-        shot = (raw + _log_uniform(rnd, 1e-3, 0.3)).sqrt_()
+        shot = (raw + log_uniform(rnd, 1e-3, 0.3)).sqrt_()
         noise = shot * torch.randn(shot.shape, generator=generator)
         if rnd.random() < 0.85:
             noise = _demosaic(noise, rnd)

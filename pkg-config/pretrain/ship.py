@@ -26,8 +26,11 @@ LOOKS = "\n## What it looks like\n"
 
 # Folder and name of the parity case, and the file of the card.
 PLACES = {
+    "unet": ("unet/default_64x48", "unet"),
+    "unet-large": ("unet/large_64x48", "unet"),
     "dasr-x2": ("dasr/shipped", "dasr"),
     "dasr-x3": ("dasr/x3_shipped", "dasr"),
+    "dasr-x4": ("dasr/x4_shipped", "dasr"),
     "distilled-unet": ("tbsn/distill_unet_shipped", "distilled_unet"),
     "hq-ssl": ("laine19/shipped", "hq_ssl"),
     "masked-denoising": ("masked_denoising/shipped", "masked_denoising"),
@@ -66,12 +69,15 @@ def figures(net, name, sets, every):
     if name in ("tbsn", "distilled-unet") or name.startswith("sasl-"):
         adapts = ("plain", "r3") if name == "tbsn" else ("plain",)
         return [row(label, f"camera, {adapt}", scores)
-                for folder, part, label in (("CC15", every, "CC15"), ("PolyU100", 5 * every, "PolyU100, every 5th"))
+                for folder, part, label in (("CC15", every, "CC15"), ("PolyU100", 5 * every, f"PolyU100, every {5 * every}th"))
                 for adapt, scores in evaluate.pairs(net, sets / folder, adapts, part).items() if adapt != "best"]
+    cameras = [row(label, "camera, plain", scores) for folder, part, label in
+               (("CC15", every, "CC15"), ("PolyU100", 5 * every, f"PolyU100, every {5 * every}th"))
+               for scores in [evaluate.pairs(net, sets / folder, every=part)["plain"]]] if name.startswith("unet") else []
     rows = [row("Kodak24", f"sigma {sigma}", evaluate.white_noise(net, sets / "Kodak24", sigma, every=every))
             for sigma in (15, 25, 50)]
     rows.append(row("CBSD68", "sigma 25", evaluate.white_noise(net, sets / "CBSD68", 25, every=every)))
-    return rows + [row("Set12, gray", "sigma 25", evaluate.white_noise(net, sets / "Set12", 25, True, every=every))]
+    return rows + [row("Set12, gray", "sigma 25", evaluate.white_noise(net, sets / "Set12", 25, True, every=every)), *cameras]
 
 
 def card(name, net, rows, every):
@@ -83,10 +89,10 @@ def card(name, net, rows, every):
     part = "" if every == 1 else f", one picture in {every}"
     lines = [f"# {name}.safetensors", "",
              f"{count:,} weights in f16; configuration `{json.dumps(net.config)}`.", "",
-             "- Data: BSDS500 without `val` (400 JPEG pictures; Berkeley's terms: for non-commercial research and education) and",
-             "  25 photos in the public domain or under Creative Commons. No test picture.",
+             "- Data: 302 free pictures (public domain, CC0, CC BY, CC BY-SA; authors and sources in `CREDITS.tsv`) and 25 photos",
+             "  in the public domain or under Creative Commons (authors in `README.md`). No test picture.",
              f"- Recipe: `pkg-config/pretrain/recipes/{name}.toml`, seed {meta['seed']}; log `pretrain/logs/{name}.jsonl`.",
-             f"- Run: {int(meta['steps']):,} steps in {minutes:.1f} minutes of processor time on one core.",
+             f"- Last run: {int(meta['steps']):,} steps in {minutes:.1f} minutes on a quarter of an H200; those before are in the log too.",
              "- Noise is made anew for every patch, so a picture is seen with many noises, as in the articles' trainings.", "",
              f"Figures, public halves{part}, f16 weights as shipped, 8-bit input and output (`pretrain/evaluate.py`, its own",
              "noise seeds):", "", "| set | noise | without | with it, PSNR | SSIM |", "|---|---|---|---|---|"]

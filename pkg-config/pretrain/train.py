@@ -16,15 +16,19 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from safetensors import safe_open
 
 import data
 import degradation
 import evaluate
+import gpu_batches
 import nets
 import noise
 import objectives
 import optim
 from recipe import load_recipe
+
+QUEUED = 4  # steps that a GPU is ahead of the schedule's clock, at most
 
 
 def parse(arguments=None):
@@ -36,6 +40,9 @@ def parse(arguments=None):
     end = parser.add_mutually_exclusive_group(required=True)
     end.add_argument("--minutes", type=float, help="length of the whole run, earlier parts included")
     end.add_argument("--steps", type=int, help="length of the whole run in steps")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--tile-processes", type=int, default=12, help="with a GPU: processes that make camera tiles")
+    parser.add_argument("--init", type=Path, help="an exported file to begin with, for another round of training")
     parser.add_argument("--cpu-time", action="store_true", help="count minutes of processor time, not of the clock")
     parser.add_argument("--resume", type=Path, help="OUT/last.pt to go on, or a stable.pt to train longer")
     parser.add_argument("--kodak", type=Path, help="also report PSNR at sigma 25 on the first 4 pictures of this folder")
@@ -56,7 +63,7 @@ def rate(progress, step, recipe):
 class Validation:
     """Fixed noisy crops of the held-out training pictures: white noise of some levels, and the camera."""
 
-    def __init__(self, root, recipe, scale):
+    def __init__(self, root, recipe, scale, device):
         pictures = data.Pictures(root, recipe["folders"], held_out=True)
         rnd, generator = random.Random(0), torch.Generator().manual_seed(0)
         clean = torch.stack([pictures.crop(rnd, recipe["tile"]) for _ in range(12)]).float() / 255
@@ -65,9 +72,10 @@ class Validation:
             tiles = torch.stack([data.camera_tile(pictures, recipe, f"validation/{i}") for i in range(12)]).float() / 255
             self.sets["camera"] = (tiles[:, 0], tiles[:, 1], None)
         if "validate_blur" in recipe:
-            kernels = degradation.gaussian_kernel([recipe["validate_blur"]] * 2, 0).expand(len(clean), -1, -1)
+            kernels = degradation.gaussian_kernels(torch.tensor([[recipe["validate_blur"]] * 2]), torch.zeros(1)).expand(len(clean), -1, -1)
             small = degradation.degrade(255 * clean, kernels, scale, recipe["validate_noise"], generator) / 255
             self.sets["enlarged"] = (small, clean, None)
+        self.sets = {name: (noisy.to(device), clean.to(device), sigma) for name, (noisy, clean, sigma) in self.sets.items()}
         self.adapt = recipe.get("validate_adapt", "plain")
 
     def __call__(self, net):
@@ -110,20 +118,121 @@ class Group:
             g.copy_(mean.view_as(g))
 
 
+class Step:
+    """One step of learning: loss, gradients, weights and their running mean. On a GPU all of it becomes one CUDA graph
+    after some steps of warming up, unless the recipe says `graph = false` (for objectives that decide on the CPU)."""
+
+    WARM_UP = 12
+
+    def __init__(self, net, ema, objective, optimisers, recipe, group, device):
+        self.net, self.ema, self.objective, self.optimisers = net, ema, objective, optimisers
+        self.schedule, self.group, self.device = recipe["train"], group, device
+        self.keep = torch.zeros(())
+        self.graph, self.static, self.done = None, None, 0
+        self.wants_graph = device.type == "cuda" and recipe.get("graph", True)
+
+    def set_rates(self, factor, step):
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                if isinstance(group["lr"], torch.Tensor):
+                    group["lr"].fill_(group["peak"] * factor)
+                else:
+                    group["lr"] = group["peak"] * factor
+        self.keep.fill_(min(self.schedule["ema"], (2 + step) / (11 + step)))
+
+    def __call__(self, noisy, clean, progress):
+        """The loss, a tensor. `progress` of the run: a graph has it as a tensor."""
+        if not self.wants_graph:
+            return self._learn(noisy, clean, progress)
+        if self.static is None:
+            self.static = [noisy.clone(), clean.clone(), torch.zeros(())]
+        for static, value in zip(self.static, (noisy, clean, progress)):
+            static.copy_(value) if isinstance(value, torch.Tensor) else static.fill_(value)
+        self.done += 1
+        if self.done <= self.WARM_UP:
+            return self._on_the_side()
+        if self.graph is None:
+            self.graph = torch.cuda.CUDAGraph()
+            torch.cuda.synchronize()
+            # Other threads copy camera tiles meanwhile.
+            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+                self.loss = self._learn(*self.static)
+        self.graph.replay()
+        return self.loss
+
+    def _on_the_side(self):
+        """A step on another stream, as a capture wants it of those before."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            loss = self._learn(*self.static)
+        torch.cuda.current_stream().wait_stream(side)
+        return loss
+
+    def _learn(self, noisy, clean, progress):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.get("bf16", True)):
+            loss = self.objective(self.net, noisy.contiguous(memory_format=torch.channels_last), clean, progress)
+        self.net.zero_grad(set_to_none=not self.wants_graph)
+        loss.backward()
+        self.group.average_gradients(self.net)
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.schedule["clip"])
+        # A patch without any contrast can make normalised features, and so gradients, explode: such a step counts as none.
+        if self.wants_graph:
+            for p in self.net.parameters():
+                if p.grad is not None:
+                    p.grad.copy_(torch.where(norm.isfinite(), p.grad, 0.0))
+        if self.wants_graph or norm.isfinite():
+            for optimiser in self.optimisers:
+                optimiser.step()
+        self._average()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _average(self):
+        averages = list(self.ema.parameters())
+        torch._foreach_mul_(averages, self.keep)
+        torch._foreach_add_(averages, torch._foreach_mul(list(self.net.parameters()), 1 - self.keep))
+        for a, b in zip(self.ema.buffers(), self.net.buffers()):
+            a.copy_(b)
+
+
+def start_from(net, path, peak):
+    """The weights of an exported file, which may be for another peak than the one that the network learns with."""
+    with safe_open(path, "pt") as f:
+        weights = {name.removeprefix(net.prefix): f.get_tensor(name).float() for name in f.keys()}
+    weights = net.for_peak(weights, net.peak ** 2 / peak)
+    missing = net.load_state_dict(weights, strict=False)
+    if missing.unexpected_keys or any(not k.endswith("num_batches_tracked") for k in missing.missing_keys):
+        raise ValueError(f"{path} holds other weights: {missing}")
+
+
 def train(rank, args, recipe, pictures, port):
     keep_memory()
     torch.set_num_threads(1)
+    device = torch.device(args.device)
     group = Group(rank, args.processes, port)
     schedule = recipe["train"]
+    share = recipe["data"] | {"batch": recipe["data"]["batch"] // group.size}
+    seed = f"{recipe['seed']}/{rank}"
+    ring = None
+    if device.type == "cuda" and share["white_share"] < 1:
+        ring = gpu_batches.TileRing(pictures, share, seed, args.tile_processes)
+    validate = Validation(args.data, recipe["data"], recipe["config"].get("scale", 1), device) if rank == 0 else None
+    if device.type == "cuda":
+        torch.set_default_device(device)
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.manual_seed(recipe["seed"])
 
-    net = nets.build(recipe["network"], recipe["config"]).to(memory_format=torch.channels_last)
+    net = nets.build(recipe["network"], recipe["config"]).to(device, memory_format=torch.channels_last)
+    if args.init:
+        start_from(net, args.init, recipe.get("export", {}).get("peak", net.peak))
     ema = copy.deepcopy(net).eval().requires_grad_(False)
-    objective = objectives.build(recipe["objective"])
-    optimisers = optim.build(net, schedule)
+    objective = objectives.build(recipe["objective"]).to(device)
+    optimisers = optim.build(net, schedule, device.type)
     step, before = 0, 0.0
     if args.resume:
-        state = torch.load(args.resume, weights_only=True)
+        state = torch.load(args.resume, weights_only=True, map_location=device)
         net.load_state_dict(state["net"])
         ema.load_state_dict(state["ema"])
         objective.load_state_dict(state.get("objective", {}))
@@ -131,9 +240,11 @@ def train(rank, args, recipe, pictures, port):
         for optimiser, saved in zip(optimisers, state["optimisers"]):
             optimiser.load_state_dict(saved)
 
-    share = recipe["data"] | {"batch": recipe["data"]["batch"] // group.size}
-    batches = data.Batches(pictures, share, f"{recipe['seed']}/{rank}", step)
-    validate = Validation(args.data, recipe["data"], net.scale) if rank == 0 else None
+    if device.type == "cuda":
+        batches = gpu_batches.GpuBatches(pictures, share, ring, device)
+    else:
+        batches = data.Batches(pictures, share, seed, step)
+    learn = Step(net, ema, objective, optimisers, recipe, group, device)
     log_path = args.log or args.out / "log.jsonl"
     clock = time.process_time if args.cpu_time else time.monotonic
     start = clock()
@@ -155,7 +266,7 @@ def train(rank, args, recipe, pictures, port):
 
     interrupted = []
     signal.signal(signal.SIGTERM, lambda *_: interrupted.append(True))
-    losses, saved, decaying = [], seconds(), False
+    total, counted, saved, decaying = 0.0, 0, seconds(), False
     while True:
         progress = seconds() / (args.minutes * 60) if args.minutes else step / args.steps
         progress, stop = group.agree(progress, len(interrupted))
@@ -166,33 +277,17 @@ def train(rank, args, recipe, pictures, port):
             if rank == 0:
                 save("stable.pt")
         factor = rate(progress, step, schedule)
-        for optimiser in optimisers:
-            for param_group in optimiser.param_groups:
-                param_group["lr"] = param_group["peak"] * factor
-        noisy, clean = batches.batch(step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.get("bf16", True)):
-            loss = objective(net, noisy.contiguous(memory_format=torch.channels_last), clean, progress)
-        net.zero_grad()
-        loss.backward()
-        group.average_gradients(net)
-        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), schedule["clip"])
-        if norm.isfinite():  # a patch without any contrast can make normalised features, and so gradients, explode
-            for optimiser in optimisers:
-                optimiser.step()
-        step += 1
-        keep = min(schedule["ema"], (1 + step) / (10 + step))
-        with torch.no_grad():
-            for a, b in zip(ema.parameters(), net.parameters()):
-                a.lerp_(b, 1 - keep)
-            for a, b in zip(ema.buffers(), net.buffers()):
-                a.copy_(b)
-        losses.append(loss.item())
+        learn.set_rates(factor, step)
+        total = total + learn(*batches.batch(step), progress)
+        step, counted = step + 1, counted + 1
+        if device.type == "cuda" and step % QUEUED == 0:
+            torch.cuda.current_stream().synchronize()
         if rank == 0 and step % args.validate_every == 0:
-            entry = {"loss": round(sum(losses) / len(losses), 6), "rate": round(factor, 4), **validate(ema)}
+            entry = {"loss": round(total.item() / counted, 6), "rate": round(factor, 4), **validate(ema)}
             if args.kodak:
                 entry["kodak25"] = round(evaluate.white_noise(ema, args.kodak, 25, limit=4)["psnr"], 3)
             log(**entry)
-            losses = []
+            total, counted = 0.0, 0
         if rank == 0 and seconds() - saved > args.save_minutes * 60:
             save("last.pt")
             saved = seconds()
@@ -205,6 +300,8 @@ def train(rank, args, recipe, pictures, port):
 def main():
     args = parse()
     args.out.mkdir(parents=True, exist_ok=True)
+    if args.device == "cuda" and args.processes > 1:
+        raise SystemExit("--processes are for the CPU")
     recipe = load_recipe(args.recipe, args.set)
     pictures = data.Pictures(args.data, recipe["data"]["folders"])
     with socket.socket() as free:

@@ -1,4 +1,4 @@
-"""Trains recipes one after another, each for the steps or the processor time it names, and exports their weights.
+"""Trains recipes one after another, each for the steps or the time it names, and exports their weights.
 
     python train_all.py --data DIR --out RUNS [--weights DIR] NAME...
 
@@ -26,6 +26,7 @@ def parse():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="a folder of checkpoints for each NAME in here")
     parser.add_argument("--weights", type=Path, default=HERE.parent / "weights")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--scale", type=float, default=1, help="times as long as the recipes say")
     return parser.parse_args()
 
@@ -47,7 +48,9 @@ def main():
                 pictures[key] = data.Pictures(args.data, folders)
             run = args.out / name
             run.mkdir(parents=True, exist_ok=True)
-            options = ["--data", str(args.data), "--out", str(run), "--log", str(log), "--cpu-time"]
+            options = ["--data", str(args.data), "--out", str(run), "--log", str(log), "--device", args.device]
+            if args.device == "cpu":
+                options.append("--cpu-time")
             if "steps" in recipe:
                 options += ["--steps", str(round(recipe["steps"] * args.scale))]
             else:

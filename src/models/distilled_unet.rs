@@ -43,8 +43,8 @@ pub const CARD: Card = Card {
     presets: super::presets(1_083_747, 121_635),
     weights: Some(Bundled {
         file: "distilled-unet.safetensors",
-        bytes: 247_654,
-        sha256: "c5076d4f07086fa0d531d51d599fe1d3cef99d79935e156023045e29b9539984",
+        bytes: 970_126,
+        sha256: "daed6f77ea031ee663843e83d32ab818de1c373599d80771f2e8e179d6ae06e0",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

@@ -47,8 +47,8 @@ pub const CARD: Card = Card {
     presets: super::presets(1_269_129, 142_473),
     weights: Some(Bundled {
         file: "hq-ssl.safetensors",
-        bytes: 166_538,
-        sha256: "68ff8505f9ecc9935dd1cd4c1769c5ae596ddafde710b7c8fd46738436041902",
+        bytes: 643_354,
+        sha256: "6fc88dbe0bb8869610d26e0a908078657d74e8e60aa105615e7c12a6fb2e92da",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

@@ -89,8 +89,8 @@ pub struct Card {
     pub noise: &'static str,
     /// Whether they know noise that spreads over neighbouring pixels, as that of cameras does.
     pub correlated: bool,
-    /// What [`crate::adapt::Mode::Auto`] is for it: as it was published; `None` where the noise of the photo decides, for
-    /// networks whose weights gain by that on photos of cameras.
+    /// What [`crate::adapt::Mode::Auto`] is for it: as it was published, or [`Adapt::TURNED`] for weights that gain by turns
+    /// alone; `None` where the noise of the photo decides, for networks whose weights gain by that on photos of cameras.
     pub adapt: Option<Adapt>,
     /// Multiply-accumulates per pixel.
     pub mac_per_pixel: u64,
@@ -107,10 +107,11 @@ pub struct Card {
 }
 
 impl Card {
-    /// Whether weights of the one network can be weights of the other: SASL's first stage is a network of HQ-SSL's, its
-    /// last one the distilled U-Net.
+    /// Whether weights of the one network can be weights of the other: the large U-Net is the U-Net with other widths,
+    /// SASL's first stage a network of HQ-SSL's, its last one the distilled U-Net.
     fn shares_weights_with(&self, other: &Card) -> bool {
         let family = |card: &Card| match card.id {
+            "unet-large" => unet::CARD.id,
             "sasl-unet" => distilled_unet::CARD.id,
             "sasl-bnn" => hq_ssl::CARD.id,
             id => id,
@@ -127,6 +128,7 @@ impl Card {
 /// All cards, in the order in which they should be shown.
 pub const CARDS: &[Card] = &[
     unet::CARD,
+    unet::LARGE,
     noise2noise::CARD,
     noise2noise_nvlabs::CARD,
     noise2void::CARD,
@@ -281,7 +283,7 @@ impl Network {
 
     fn build(id: &str, state: &StateDict, device: &Device) -> Result<Self> {
         Ok(match id {
-            "unet" => Network::UNet(unet::UNet::load(state, device)?),
+            "unet" | "unet-large" => Network::UNet(unet::UNet::load(state, device)?),
             "noise2noise" => Network::Noise2Noise(noise2noise::UNet::load(state, device)?),
             "noise2noise-nvlabs" => {
                 Network::Noise2NoiseNvlabs(noise2noise_nvlabs::UNet::load(state, device)?)

@@ -41,8 +41,8 @@ pub const CARD: Card = Card {
     presets: super::presets(1_259_475, 141_299),
     weights: Some(Bundled {
         file: "neighbor2neighbor.safetensors",
-        bytes: 287_750,
-        sha256: "60917e203ef4b9cef49dde44f6679f71c5601b14c05c04e29c0bcc369f0c9003",
+        bytes: 1_127_486,
+        sha256: "a7748e8d15226953d92b3ccaba9ef028efacd755948b5123a8cf90523bd98046",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

@@ -37,8 +37,8 @@ pub const CARD: Card = Card {
     presets: super::presets(991_203, 113_667),
     weights: Some(Bundled {
         file: "noise2noise-nvlabs.safetensors",
-        bytes: 502_182,
-        sha256: "1c6614a6b10e116b42932573bcd67f27072521f99a7cfb397efa61163d027d1a",
+        bytes: 898_366,
+        sha256: "87ff41c9da4d011ac311785edc164f41b50fb73b8633a10e9b662f832e901c66",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

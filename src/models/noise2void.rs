@@ -50,8 +50,8 @@ pub const CARD: Card = Card {
     presets: super::presets(334_371, 84_243),
     weights: Some(Bundled {
         file: "noise2void.safetensors",
-        bytes: 177_278,
-        sha256: "f5079174a6aac18ad04cbaabb328f4657a3da5ba07607af6a428f1ed4fdc6236",
+        bytes: 678_718,
+        sha256: "cf3d7ab7241eb7aace5fea712d70a2ffe9ecf4d5178cafebfdfdba8a274dd839",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

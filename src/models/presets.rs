@@ -53,6 +53,7 @@ fn published_network(card: &Card, device: &Device) -> Network {
     let blind = hq_ssl::BlindUNetConfig::new();
     match card.id {
         "unet" => Network::UNet(unet::UNetConfig::new().init(device)),
+        "unet-large" => Network::UNet(unet::UNetConfig::large().init(device)),
         "noise2noise" => Network::Noise2Noise(noise2noise::UNetConfig::new().init(device)),
         "noise2noise-nvlabs" => {
             Network::Noise2NoiseNvlabs(noise2noise_nvlabs::UNetConfig::new().init(device))
@@ -75,7 +76,7 @@ fn small_network(card: &Card, device: &Device) -> Network {
     let student = distilled_unet::UNetConfig::new().with_features(16);
     let blind = hq_ssl::BlindUNetConfig::new().with_features(16);
     match card.id {
-        "unet" => {
+        "unet" | "unet-large" => {
             let config = unet::UNetConfig::new().with_widths(vec![32, 48, 64]);
             Network::UNet(config.with_enc_blocks(vec![1, 1]).with_dec_blocks(vec![1, 1]).init(device))
         }

@@ -46,8 +46,8 @@ pub const CARD: Card = Card {
     presets: super::presets(1_037_507, 75_747),
     weights: Some(Bundled {
         file: "rednet.safetensors",
-        bytes: 528_838,
-        sha256: "5463fbdf81aee83bdece8d934f13710185b238a61478bec184e61292a9e2b9ef",
+        bytes: 1_341_134,
+        sha256: "8ad4220f8eeb0bb35d2401fd211a8a67fdac02865bf41d2a072d7534ea2e9d7c",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

@@ -1,4 +1,5 @@
-//! The network unnoise starts with: a blind, bias-free residual U-Net that works at half resolution.
+//! The network unnoise starts with: a blind, bias-free residual U-Net that works at half resolution, in two sizes: one for
+//! any machine ([`CARD`]) and one for a GPU ([`LARGE`]).
 //!
 //! The definition is `pkg-config/pretrain/nets/unet.py`, in words `pkg-config/pretrain/SPEC.md`. Without biases the
 //! network is positively homogeneous, f(a x) = a f(x) for a >= 0, so one set of weights serves all noise levels
@@ -12,6 +13,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfi
 use burn::tensor::{Device, Tensor};
 
 use super::{Bundled, Card, Paper};
+use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{Convolve, Then, pixel_shuffle, pixel_unshuffle};
 use crate::photo::tiles::Demands;
@@ -35,7 +37,7 @@ pub const CARD: Card = Card {
     receptive_field: 75,
     tile_pixels: super::TILE_PIXELS,
     scale: 1,
-    noise: "white Gaussian of any strength, and that of cameras",
+    noise: "white Gaussian of any strength, that of cameras, grain, stripes, impulses, speckle, few photons",
     correlated: true,
     adapt: None,
     mac_per_pixel: 109_392,
@@ -44,11 +46,31 @@ pub const CARD: Card = Card {
     presets: super::presets(1_227_264, 311_040),
     weights: Some(Bundled {
         file: "unet.safetensors",
-        bytes: 2_457_704,
-        sha256: "8656bc1e14adf2851172433ceec10789c7b4690657be65ffa62d242d472ef9eb",
+        bytes: 2_457_744,
+        sha256: "22153fe69f01a6139380ed57526df1e05fe7ab6319a8ce698964d68f309f6a87",
         licence: "MIT OR Apache-2.0",
     }),
     default: true,
+};
+
+/// The same with four times the weights. The keys are the same; shapes tell the two apart.
+pub const LARGE: Card = Card {
+    id: "unet-large",
+    title: "unnoise U-Net, large",
+    summary: "Better and three times slower than the small one, for any noise level; the one to take on a GPU.",
+    receptive_field: 91,
+    adapt: Some(Adapt::TURNED),
+    mac_per_pixel: 326_656,
+    parameters: 4_743_424,
+    presets: super::presets(4_743_424, 311_040),
+    weights: Some(Bundled {
+        file: "unet-large.safetensors",
+        bytes: 9_490_472,
+        sha256: "b939cc90d43d7e7f4f0fe5c4c2d12244b996b1049815032523933041c6e19e43",
+        licence: "MIT OR Apache-2.0",
+    }),
+    default: false,
+    ..CARD
 };
 
 /// Channels of an RGB picture at half resolution: 3 colours x 4 pixels.
@@ -117,6 +139,12 @@ fn conv3(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {
 }
 
 impl UNetConfig {
+    /// The configuration of [`LARGE`].
+    #[must_use]
+    pub fn large() -> Self {
+        Self::new().with_widths(vec![96, 160, 224]).with_enc_blocks(vec![2, 2]).with_dec_blocks(vec![2, 2])
+    }
+
     /// A network with random weights.
     pub fn init(&self, device: &Device) -> UNet {
         let levels = || self.widths.windows(2).map(|pair| (pair[0], pair[1]));
@@ -223,10 +251,11 @@ impl UNet {
     }
 }
 
-/// The card whose network these weights are of, if they are of this one.
+/// The card whose network these weights are of, if they are of this one: [`LARGE`] for its very configuration.
 pub fn recognise(state: &StateDict) -> Option<&'static str> {
     state.shape("head.weight")?;
-    UNetConfig::infer(state).ok().map(|_| CARD.id)
+    let config = UNetConfig::infer(state).ok()?;
+    Some(if config == UNetConfig::large() { LARGE.id } else { CARD.id })
 }
 
 #[cfg(test)]
@@ -237,11 +266,15 @@ mod tests {
     use burn::tensor::Distribution;
 
     #[test]
-    fn the_default_is_what_the_card_says() {
-        let network = UNetConfig::new().init(&Device::flex());
-        let card = card("unet").unwrap();
-        assert_eq!(network.num_params() as u64, card.parameters);
-        assert_eq!(network.demands(), card.demands());
+    fn both_sizes_are_what_their_cards_say_and_shapes_tell_them_apart() {
+        for (id, config) in [("unet", UNetConfig::new()), ("unet-large", UNetConfig::large())] {
+            let network = config.init(&Device::flex());
+            let card = card(id).unwrap();
+            assert_eq!(network.num_params() as u64, card.parameters);
+            assert_eq!(network.demands(), card.demands());
+            let state = pollster::block_on(network.export()).unwrap();
+            assert_eq!(recognise(&state), Some(id));
+        }
     }
 
     #[test]

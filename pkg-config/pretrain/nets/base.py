@@ -41,7 +41,7 @@ class Network(nn.Module):
 
 def exact(module, x):
     """In f32 whatever the autocast: for last layers, whose outputs would else be rounded to 8 bits of mantissa."""
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(x.device.type, enabled=False):
         return module(x.float())
 
 

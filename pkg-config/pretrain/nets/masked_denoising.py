@@ -7,7 +7,7 @@ from torch import nn
 
 from .base import Network, exact
 
-MEAN = torch.tensor([0.4488, 0.4371, 0.4040]).view(1, 3, 1, 1)
+MEAN = [0.4488, 0.4371, 0.4040]
 KEPT_TOKENS = 0.25
 APART = -100.0
 
@@ -110,11 +110,12 @@ class SwinIr(Network):
         self.norm = nn.LayerNorm(dim)
         self.conv_after_body = bottleneck(dim)
         self.conv_last = nn.Conv2d(dim, 3, 3, padding=1)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.outer = ("conv_first.", "conv_last.", *(n for n, _ in self.named_parameters() if n.endswith("_table")))
 
     def forward(self, x):
-        h = self.patch_embed["norm"](self.conv_first(x - MEAN).permute(0, 2, 3, 1))
+        h = self.patch_embed["norm"](self.conv_first(x - self.mean).permute(0, 2, 3, 1))
         for layer in self.layers:
             h = layer(h, self.masked)
         h = self.conv_after_body(self.norm(h).permute(0, 3, 1, 2))
-        return exact(self.conv_last, h) + MEAN
+        return exact(self.conv_last, h) + self.mean

@@ -46,6 +46,8 @@ class UNet(Network):
             "bottleneck": bottleneck,
             "decoder_blocks": nn.ModuleDict({str(2 * i + 1): b for i, b in enumerate(decoder)})})
         self.final_conv = nn.Conv2d(features, channels, 1)
+        for name, values in (("mean", mean), ("deviation", std)):
+            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
         init_he(self, 0)
 
     @property
@@ -64,13 +66,7 @@ class UNet(Network):
         return exact(self.final_conv, h)
 
     def enter(self, x):
-        mean, std = self._statistics()
-        return (x - mean) / std
+        return (x - self.mean) / (self.deviation + 1e-6)
 
     def leave(self, y):
-        mean, std = self._statistics()
-        return y * std + mean
-
-    def _statistics(self):
-        mean, std = (torch.tensor(self.config[name]).view(1, -1, 1, 1) for name in ("mean", "std"))
-        return mean, std + 1e-6
+        return y * (self.deviation + 1e-6) + self.mean

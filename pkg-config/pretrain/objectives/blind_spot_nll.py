@@ -3,11 +3,17 @@
 import torch
 from torch import nn
 
+import noise
 from nets.hq_ssl import split
 
 
 class BlindSpotNll(nn.Module):
-    """Negative log-likelihood for white Gaussian noise of known strength."""
+    """Negative log-likelihood for white Gaussian noise of known strength.
+
+    A gray picture has one value and one noise in three channels. There, the covariance is learned along (1,1,1)/sqrt(3)
+    as if it were the variance of that value: so the posterior mean, which believes in three independent channels, gives
+    value and prediction the weights they should have.
+    """
 
     def forward(self, net, noisy, clean, progress):
         # Photos are clipped; the value whose likelihood is asked for is not. The strength is known: it was added.
@@ -15,7 +21,9 @@ class BlindSpotNll(nn.Module):
         sigma = (noisy - clean).square().mean((1, 2, 3)).sqrt().clamp_min(1e-3)
         mean, covariance = split(prediction.float())
         total = covariance + sigma.square().view(-1, 1, 1, 1, 1) * torch.eye(3)
-        return likelihood(noisy - mean, total).mean()
+        along = total.sum((-1, -2)) / 3
+        single = 1.5 * ((noisy[:, :1] - mean).mean(1).square() / along + along.log())
+        return torch.where(noise.is_gray(noisy).squeeze(1), single, likelihood(noisy - mean, total)).mean()
 
 
 def likelihood(difference, total):

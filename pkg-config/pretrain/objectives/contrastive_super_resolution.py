@@ -48,10 +48,9 @@ class ContrastiveSuperResolution(nn.Module):
     def _degraded(self, x):
         n = len(x)
         deviations = torch.empty(n, 2).uniform_(*self.blur)
-        round_ones = torch.rand(n) < 0.5
-        deviations[round_ones, 1] = deviations[round_ones, 0]
-        kernels = torch.stack([degradation.gaussian_kernel(d, a) for d, a in
-                               zip(deviations.tolist(), (math.pi * torch.rand(n)).tolist())])
+        round_ones = torch.rand(n, 1) < 0.5
+        deviations = torch.where(round_ones, deviations[:, :1], deviations)
+        kernels = degradation.gaussian_kernels(deviations, math.pi * torch.rand(n))
         return degradation.degrade(x, kernels, self.scale, self.noise * torch.rand(n))
 
     def _contrastive(self, encoder, projected, key):
