@@ -8,6 +8,7 @@ import { findModel } from "./models.js";
 import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, Source, TrainArgs } from "./protocol.js";
 import { DenoiseResult, checkShare } from "./result.js";
 import { runTiles } from "./run.js";
+import { Stack } from "./stack.js";
 import { Team, workerCount } from "./team.js";
 import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
 import type {
@@ -121,6 +122,18 @@ export class Denoiser {
     const mine = this.#inTurn(async () => this.#denoise(await source, args, options));
     await source;
     return untilAborted(mine, options.signal);
+  }
+
+  /**
+   * Opens a file of several pictures, to denoise them one by one: see {@link Stack}. Files of one picture are stacks of one.
+   *
+   * @throws `UnnoiseError` as `decode`
+   */
+  async openStack(input: ImageInput, options: { signal?: AbortSignal } = {}): Promise<Stack> {
+    const source = await toSource(input, options.signal);
+    const { link } = await this.#live();
+    const opened = await link.call("openStack", { source }, options);
+    return new Stack(link, opened, (page, run) => this.denoise(page, run));
   }
 
   /**
@@ -381,17 +394,30 @@ function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOpt
 
 /** How a run went. */
 function ran(
-  { tiles, tileWidth, tileHeight, overlap, adapt, noise }: BegunJob,
+  { tiles, tileWidth, tileHeight, overlap, adapt, noise, range, notes: before }: BegunJob,
   helpers: number,
   milliseconds: number,
-  { width, height }: { width: number; height: number },
+  { width, height, note }: { width: number; height: number; note: string | undefined },
   { scale }: ModelCard,
 ): Omit<RunInfo, keyof EngineInfo> {
   const seconds = milliseconds / 1000;
   const megapixels = (width * height) / (scale * scale) / 1e6;
   const secondsPerMegapixel = seconds / megapixels;
   const workers = Math.max(1, helpers);
-  return { tiles, tileWidth, tileHeight, overlap, adapt, noise, workers, seconds, secondsPerMegapixel };
+  const notes = note === undefined ? before : [...before, note];
+  return {
+    tiles,
+    tileWidth,
+    tileHeight,
+    overlap,
+    adapt,
+    noise,
+    range,
+    notes,
+    workers,
+    seconds,
+    secondsPerMegapixel,
+  };
 }
 
 /** The caller's wasm sources with every URL made absolute: the worker's base is another one. */

@@ -1,9 +1,10 @@
 import { absolute, request } from "./download.js";
 import { UnnoiseError, canceled, messageOf, throwIfAborted } from "./errors.js";
 import type { Source } from "./protocol.js";
+import { StackPage } from "./stack.js";
 import type { ImageInput } from "./types.js";
 
-type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | ImageData>;
+type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | ImageData | StackPage>;
 
 /**
  * Brings an input into a form that can be posted to the worker. Files stay files; what the browser has decoded
@@ -18,6 +19,7 @@ export async function toSource(input: ImageInput, signal?: AbortSignal): Promise
   if (input instanceof Uint8Array) return { kind: "file", blob: new Blob([new Uint8Array(input)]) };
   if (typeof input === "string" || input instanceof URL) return fetchSource(input, signal);
   if (input instanceof ImageData) return fromImageData(input);
+  if (input instanceof StackPage) return input.source;
   return fromDrawable(input);
 }
 

@@ -82,7 +82,7 @@ export class App {
       this.#run?.abort();
       await this.#forgetResult();
       this.#photo = { file, name: file.name };
-      this.#panel.setStatus("");
+      this.#panel.setStatus(format.notes(decoded.notes));
       this.#panel.showPhoto(file.name, decoded);
       await this.#stage.show(decoded.image);
     } catch (thrown) {

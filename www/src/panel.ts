@@ -101,8 +101,9 @@ export class Panel {
     const rate = format.seconds(info.secondsPerMegapixel);
     const device = DEVICE_NAMES[info.device] ?? info.device;
     const size = scale > 1 ? ` · enlarged to ${width} × ${height}` : "";
-    byId("noise-about", HTMLElement).textContent = format.noise(info.noise, info.adapt) + advice;
-    this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel${size}`);
+    byId("noise-about", HTMLElement).textContent = format.noise(info.noise, info.adapt, info.range) + advice;
+    const notes = info.notes.length > 0 ? ` · ${format.notes(info.notes)}` : "";
+    this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel${size}${notes}`);
   }
 
   /** Hides the controls of the result: there is none. */
