@@ -26,6 +26,8 @@ export interface WasmImageFile {
   readonly count: string;
   readonly notes: string[];
   picture(index: number): WasmPhoto;
+  /** The same. Uses the file up: it must not be freed afterwards. */
+  intoPicture(index: number): WasmPhoto;
   free(): void;
 }
 

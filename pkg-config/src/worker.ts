@@ -277,13 +277,9 @@ async function toPhoto(source: Source): Promise<Opened> {
     const notes = ["the browser read this file: 8 bits, and nothing beside the pixels"];
     return { photo: fromPixels(pixels), pages: 1, notes };
   }
-  try {
-    const { pictures: pages, count } = file;
-    const first = pages > 1 ? [`of ${count}, this is the first; openStack takes all`] : [];
-    return { photo: file.picture(0), pages, notes: [...file.notes, ...first] };
-  } finally {
-    file.free();
-  }
+  const { pictures: pages, count, notes } = file;
+  const first = pages > 1 ? [`of ${count}, this is the first; openStack takes all`] : [];
+  return { photo: file.intoPicture(0), pages, notes: [...notes, ...first] };
 }
 
 type Pixels = Extract<Source, { kind: "rgba" }>;

@@ -25,7 +25,7 @@ const FORMATS: &str = "PNG, JPEG, WebP, TIFF, BMP and GIF";
 /// [`Kind::Decode`] for bytes that are no image or a damaged one, [`Kind::Unsupported`] for another sort of image,
 /// [`Kind::TooLarge`] beyond [`MAX_PIXELS`].
 pub fn decode(bytes: &[u8]) -> Result<Photo> {
-    ImageFile::open(bytes.to_vec())?.picture(0)
+    ImageFile::open(bytes.to_vec())?.into_picture(0)
 }
 
 /// Whether these bytes begin as a TIFF does, or a camera raw file that is one inside.

@@ -72,6 +72,17 @@ impl ImageFile {
         }
     }
 
+    /// [`ImageFile::picture`], without a copy where there is only one.
+    ///
+    /// # Errors
+    /// As [`ImageFile::picture`].
+    pub fn into_picture(self, index: usize) -> Result<Photo> {
+        match self.content {
+            Content::Photo(photo) if index == 0 => Ok(*photo),
+            _ => self.picture(index),
+        }
+    }
+
     /// What several pictures of it are called, e.g. "5 pages".
     pub fn count(&self) -> String {
         match &self.content {

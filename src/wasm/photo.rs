@@ -141,6 +141,15 @@ impl ImageFile {
     pub fn picture(&self, index: usize) -> Result<Photo, JsValue> {
         self.inner.picture(index).map(|photo| Photo { inner: photo.into() }).map_err(js_error)
     }
+
+    /// The same; the file is used up.
+    ///
+    /// # Errors
+    /// As `picture`.
+    #[wasm_bindgen(js_name = intoPicture)]
+    pub fn into_picture(self, index: usize) -> Result<Photo, JsValue> {
+        self.inner.into_picture(index).map(|photo| Photo { inner: photo.into() }).map_err(js_error)
+    }
 }
 
 /// A TIFF of several pages that is being written: `free()` it, or finish it.
