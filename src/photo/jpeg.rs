@@ -62,7 +62,8 @@ impl Frame {
 fn is_irregular(components: &[Component]) -> bool {
     let [first, others @ ..] = components else { return false };
     let usual = |c: &Component| c.across.is_power_of_two() && c.down.is_power_of_two();
-    !others.is_empty() && !(components.iter().all(usual) && others.iter().all(|c| c.across <= first.across))
+    let fits = |c: &Component| usual(c) && c.across <= first.across;
+    !others.is_empty() && (!usual(first) || !others.iter().all(fits))
 }
 
 /// Whether a JPEG reaches its end-of-image marker. The decoder is lenient and would fill what is missing with gray.

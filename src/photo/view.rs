@@ -33,8 +33,11 @@ impl View {
             return None;
         }
         let values = sorted_values(photo);
-        let (&least, &most) = (values.first()?, values.last()?);
-        let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
+        // Where nothing is a number, all of it is filled in.
+        let (least, most) =
+            values.first().zip(values.last()).map_or((0.0, 1.0), |(least, most)| (*least, *most));
+        let last = values.len().saturating_sub(1);
+        let at = |share: f64| values.get((last as f64 * share).round() as usize).copied().unwrap_or(least);
         let (mut low, mut high) = (at(TAIL), at(1.0 - TAIL));
         if low == high {
             (low, high) = (least, most);
@@ -165,5 +168,7 @@ mod tests {
         let view = View::of(&gray(4, vec![0.0, nan, inf, 1.0, nan, 0.5, 0.25, nan])).unwrap();
         assert_eq!(view.holes, [(1, 0.5), (2, 0.5), (4, 0.5), (7, 0.25)]);
         assert_eq!(view.range(), [0.0, 1.0]);
+        let nothing = gray(2, vec![nan; 4]).stretched();
+        assert!(nothing.planar().data.iter().all(|v| v.is_finite()));
     }
 }

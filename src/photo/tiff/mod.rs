@@ -144,7 +144,7 @@ fn contiguous(ifd: &Ifd, length: usize) -> Option<Vec<Ifd>> {
     let layout = Layout::of(ifd).ok()?;
     let size = (layout.row_bytes() * layout.height) as u64;
     let first = *layout.offsets.first()?;
-    if count < 2 || count > MAX_PAGES || layout.compression != 1 || layout.tiled || layout.planar {
+    if !(2..=MAX_PAGES).contains(&count) || layout.compression != 1 || layout.tiled || layout.planar {
         return None;
     }
     if first.checked_add(size.checked_mul(count as u64)?)? > length as u64 {
