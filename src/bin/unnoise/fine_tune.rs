@@ -104,7 +104,7 @@ fn open(path: &PathBuf, all: bool) -> Result<Vec<Photo>> {
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
 pub fn run(args: &Args) -> Result<()> {
-    let all_pages = args.training.objective == Some(Objective::Noise2Noise);
+    let all_pages = args.training.objective == Some(Objective::Noise2noise);
     let mut shots = Vec::new();
     for path in &args.photos {
         shots.extend(open(path, all_pages)?);
