@@ -160,7 +160,9 @@ fn read_sample(
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if let Some(clean) = clean {
         let noisy = open(path)?;
-        return Ok(Sample { name, clean: open(clean)?, plain: noisy.clone(), noisy });
+        // Measured in one range.
+        let clean = open(clean)?.stretched_like(&noisy);
+        return Ok(Sample { name, clean, plain: noisy.clone(), noisy });
     }
     // One seed for the run; every photo gets noise of its own.
     let seed = args.seed.wrapping_add(index as u64);
