@@ -2,7 +2,7 @@
 import { absolute, folder } from "./download.js";
 import { UnnoiseError, canceled, throwIfAborted, untilAborted } from "./errors.js";
 import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
-import { toSource } from "./input.js";
+import { atPage, toSource } from "./input.js";
 import { Link, type Hooks } from "./link.js";
 import { findModel } from "./models.js";
 import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, Source, TrainArgs } from "./protocol.js";
@@ -103,8 +103,11 @@ export class Denoiser {
    *
    * @throws `UnnoiseError` `decode`, `unsupported`, `too-large`, `network`, `canceled`, `internal`
    */
-  async decode(input: ImageInput, options: { signal?: AbortSignal } = {}): Promise<DecodedPhoto> {
-    const source = await toSource(input, options.signal);
+  async decode(
+    input: ImageInput,
+    options: { signal?: AbortSignal; page?: number } = {},
+  ): Promise<DecodedPhoto> {
+    const source = atPage(await toSource(input, options.signal), options.page);
     const { link } = await this.#live();
     const { rgba, ...photo } = await link.call("decode", { source }, options);
     return { ...photo, image: new ImageData(new Uint8ClampedArray(rgba.buffer), photo.width) };
@@ -119,7 +122,9 @@ export class Denoiser {
     const args = checkRunOptions(options);
     const source = toSource(input, options.signal);
     // At once, so that calls run in the order in which they were made, however long their photos take to come.
-    const mine = this.#inTurn(async () => this.#denoise(await source, args, options));
+    const mine = this.#inTurn(async () =>
+      this.#denoise(atPage(await source, options.page), args, options),
+    );
     await source;
     return untilAborted(mine, options.signal);
   }
@@ -149,7 +154,9 @@ export class Denoiser {
     const { signal } = run;
     const tune = async () => {
       const training = trainingOptions(options);
-      const shots = Promise.all([photo].flat().map((shot) => toSource(shot, signal)));
+      const shots = Promise.all(
+        [photo].flat().map(async (shot) => atPage(await toSource(shot, signal), options.page)),
+      );
       const clean = options.clean === undefined ? undefined : toSource(options.clean, signal);
       const mine = this.#inTurn(async () =>
         this.#fineTune({ shots: await shots, clean: await clean, options: training }, run),

@@ -23,6 +23,19 @@ export async function toSource(input: ImageInput, signal?: AbortSignal): Promise
   return fromDrawable(input);
 }
 
+/**
+ * A source at one of its pages.
+ *
+ * @throws `UnnoiseError` `option`
+ */
+export function atPage(source: Source, page: number | undefined): Source {
+  if (page === undefined) return source;
+  if (!(Number.isInteger(page) && page >= 0)) {
+    throw new UnnoiseError("option", `page is ${page}; it is a whole number from 0.`);
+  }
+  return source.kind === "file" ? { ...source, page } : source;
+}
+
 async function fetchSource(url: string | URL, signal?: AbortSignal): Promise<Source> {
   const response = await request(absolute(url), signal);
   const blob = await response.blob().catch((cause: unknown) => {

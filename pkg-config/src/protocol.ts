@@ -5,7 +5,7 @@ import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Pro
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
-  | { readonly kind: "file"; readonly blob: Blob }
+  | { readonly kind: "file"; readonly blob: Blob; readonly page?: number }
   /** A page of a stack that the worker keeps. */
   | { readonly kind: "page"; readonly stack: number; readonly page: number }
   | {

@@ -214,6 +214,8 @@ export interface DenoiseOptions {
    * it, but neither blotches nor noise of colour. Tiles are shown without it. Default 0; networks that enlarge have none.
    */
   readonly detail?: number | undefined;
+  /** Which page of a stack, from 0; `openStack` takes them all. Default 0, which is said where there are more. */
+  readonly page?: number | undefined;
   /** Pixels of a tile at most, overlap included: fewer take less memory and more time. Default: the card's. */
   readonly tile?: number | undefined;
   /** Seed for models that draw random numbers, an integer from 0 to 2^32 - 1. Default 0. */

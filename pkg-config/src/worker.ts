@@ -277,9 +277,10 @@ async function toPhoto(source: Source): Promise<Opened> {
     const notes = ["the browser read this file: 8 bits, and nothing beside the pixels"];
     return { photo: fromPixels(pixels), pages: 1, notes };
   }
+  const { page } = source;
   const { pictures: pages, count, notes } = file;
-  const first = pages > 1 ? [`of ${count}, this is the first; openStack takes all`] : [];
-  return { photo: file.intoPicture(0), pages, notes: [...notes, ...first] };
+  const first = pages > 1 && page === undefined ? [`of ${count}, this is the first`] : [];
+  return { photo: file.intoPicture(page ?? 0), pages, notes: [...notes, ...first] };
 }
 
 type Pixels = Extract<Source, { kind: "rgba" }>;
