@@ -122,9 +122,7 @@ export class Denoiser {
     const args = checkRunOptions(options);
     const source = toSource(input, options.signal);
     // At once, so that calls run in the order in which they were made, however long their photos take to come.
-    const mine = this.#inTurn(async () =>
-      this.#denoise(atPage(await source, options.page), args, options),
-    );
+    const mine = this.#inTurn(async () => this.#denoise(atPage(await source, options.page), args, options));
     await source;
     return untilAborted(mine, options.signal);
   }

@@ -92,7 +92,8 @@ test("every field case is read, or refused in words, as natively", async ({ page
     const tolerance = (check.mean_tol ?? 0.012) * (check.span ?? unit);
     const means = check.mean ?? [];
     const off = means.some((mean, c) => Math.abs(unit * (got.means[c] ?? NaN) - mean) > tolerance);
-    if (!check.alpha && off) complain(`means ${got.means.map((mean) => unit * mean)}, not ${means}`);
+    if (!check.alpha && off)
+      complain(`means ${got.means.map((mean) => unit * mean).join()}, not ${means.join()}`);
   }
   expect(bad).toEqual([]);
 });
@@ -120,7 +121,15 @@ test("a stack is denoised page by page, and written as one file", async ({ page 
     const description = new TextDecoder("latin1").decode(await written.arrayBuffer());
     const kept = description.includes("ImageJ=") && description.includes("images=5");
     denoiser.dispose();
-    return { seen, sizes, pages: [stack.pages, again.pages], first: first.bitDepth, range: first.range, code, kept };
+    return {
+      seen,
+      sizes,
+      pages: [stack.pages, again.pages],
+      first: first.bitDepth,
+      range: first.range,
+      code,
+      kept,
+    };
   }, base64("77-imagej-z-stack.tif"));
   expect(got.seen).toEqual([0, 1, 2, 3, 4]);
   expect(got.sizes).toEqual(Array.from({ length: 5 }, () => [96, 72]));
