@@ -244,18 +244,20 @@ fn prefixes_and_companions_are_taken_off_in_any_nesting() {
 }
 
 #[test]
-fn the_normalisation_of_careamics_is_noted() {
+fn the_settings_of_careamics_are_noted() {
     let list = |values: [f64; 2]| {
         let floats = values.iter().flat_map(|v| [b"G".to_vec(), v.to_be_bytes().to_vec()].concat());
         [b"](".to_vec(), floats.collect(), b"e".to_vec()].concat()
     };
     let data = dictionary(&[("image_means", list([118.25, 99.0])), ("image_stds", list([60.5, 2.5]))]);
+    let network = dictionary(&[("num_channels_init", int(32)), ("use_batch_norm", b"\x89".to_vec())]);
+    let settings = dictionary(&[("data_config", data), ("model", network)]);
     let weights = dictionary(&[("w", tensor("FloatStorage", "0", 4, 0, &[4], &[1]))]);
-    let pickle =
-        dictionary(&[("hyper_parameters", dictionary(&[("data_config", data)])), ("state_dict", weights)]);
+    let pickle = dictionary(&[("hyper_parameters", settings), ("state_dict", weights)]);
     let state = StateDict::read(&checkpoint(&finished(pickle))).unwrap();
     assert_eq!(state.metadata["image_means"], "[118.25, 99.0]");
     assert_eq!(state.metadata["image_stds"], "[60.5, 2.5]");
+    assert_eq!(state.metadata["batch_norm"], "false");
 }
 
 #[test]

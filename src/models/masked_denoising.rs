@@ -339,9 +339,10 @@ impl Bottleneck {
             return conv.run(x);
         }
         let last = self.convs.len().saturating_sub(1);
-        self.convs.iter().enumerate().fold(x, |x, (i, conv)| {
-            if i < last { conv.then(x, Then::leaky_relu(0.2)) } else { conv.run(x) }
-        })
+        self.convs
+            .iter()
+            .enumerate()
+            .fold(x, |x, (i, conv)| if i < last { conv.then(x, Then::leaky_relu(0.2)) } else { conv.run(x) })
     }
 }
 

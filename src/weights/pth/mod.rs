@@ -153,7 +153,7 @@ impl StateDict {
         for (key, array) in &reader.arrays {
             super::check_finite(key, &array.data)?;
         }
-        let metadata = reader.normalisation();
+        let metadata = reader.settings();
         Ok(Self { arrays: reader.arrays, metadata })
     }
 
@@ -374,31 +374,42 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Means and deviations of the pictures that the network was trained on, as careamics notes them among its settings, in
-    /// the units of these pictures: the notes [`IMAGE_MEANS`](super::IMAGE_MEANS) and [`IMAGE_STDS`](super::IMAGE_STDS).
-    fn normalisation(&self) -> BTreeMap<String, String> {
-        let numbers = |id: Id| match self.pickle.get(id) {
-            Value::List(items) | Value::Tuple(items) if !items.is_empty() => items
-                .iter()
-                .map(|&item| match self.pickle.get(item) {
-                    Value::Float(v) => Some(*v),
-                    Value::Int(v) => Some(*v as f64),
-                    _ => None,
-                })
-                .collect::<Option<Vec<f64>>>(),
+    /// What careamics notes among its settings, and shapes do not tell: means and deviations of the pictures that the network
+    /// was trained on, in the units of these pictures (the notes [`IMAGE_MEANS`](super::IMAGE_MEANS) and
+    /// [`IMAGE_STDS`](super::IMAGE_STDS)), and whether it normalises batches and adds its input (`batch_norm`, `residual`).
+    fn settings(&self) -> BTreeMap<String, String> {
+        let all = || 0..self.pickle.values().len() as Id;
+        let find =
+            |id: Id, name: &str| self.entries(id).find(|(key, _)| *key == name).map(|(_, value)| value);
+        let pair = |id: Id, [means, stds]: [&str; 2]| {
+            Some([self.numbers(find(id, means)?)?, self.numbers(find(id, stds)?)?])
+        };
+        let names = [["image_means", "image_stds"], ["input_means", "input_stds"]];
+        let lists = all().find_map(|id| names.into_iter().find_map(|names| pair(id, names)));
+        let flag = |id: Id, name: &str| match self.pickle.get(find(id, name)?) {
+            Value::Bool(value) => Some(value.to_string()),
             _ => None,
         };
-        let found = (0..self.pickle.values().len() as Id).find_map(|id| {
-            let list =
-                |name: &str| self.entries(id).find(|(key, _)| *key == name).and_then(|(_, id)| numbers(id));
-            let pair = |means: &str, stds: &str| Some([list(means)?, list(stds)?]);
-            pair("image_means", "image_stds").or_else(|| pair("input_means", "input_stds"))
-        });
-        let notes = found.into_iter().flat_map(|[means, stds]| {
+        // The settings of the network itself.
+        let network = || all().filter(|&id| find(id, "num_channels_init").is_some());
+        let note = |name: &str, key: &str| Some((name.to_string(), network().find_map(|id| flag(id, key))?));
+        let flags = [note("batch_norm", "use_batch_norm"), note("residual", "residual")];
+        let lists = lists.into_iter().flat_map(|[means, stds]| {
             [(super::IMAGE_MEANS, means), (super::IMAGE_STDS, stds)]
                 .map(|(name, list)| (name.to_string(), format!("{list:?}")))
         });
-        notes.collect()
+        lists.chain(flags.into_iter().flatten()).collect()
+    }
+
+    /// A list of numbers.
+    fn numbers(&self, id: Id) -> Option<Vec<f64>> {
+        let (Value::List(items) | Value::Tuple(items)) = self.pickle.get(id) else { return None };
+        let number = |item: &Id| match self.pickle.get(*item) {
+            Value::Float(v) => Some(*v),
+            Value::Int(v) => Some(*v as f64),
+            _ => None,
+        };
+        items.iter().map(number).collect::<Option<Vec<f64>>>().filter(|numbers| !numbers.is_empty())
     }
 
     /// The named entries of a dictionary; those with other keys hold no weights.

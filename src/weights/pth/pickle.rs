@@ -29,6 +29,7 @@ pub(super) enum Value<'a> {
     /// An integer of more than 64 bits, little-endian.
     Long(&'a [u8]),
     Float(f64),
+    Bool(bool),
     Text(&'a str),
     Tuple(Vec<Id>),
     List(Vec<Id>),
@@ -38,7 +39,7 @@ pub(super) enum Value<'a> {
     Tensor(Tensor),
     /// Module and name of something that is not known.
     Foreign(&'a str, &'a str),
-    /// Something that holds no weights: a boolean, bytes, a set, an object, ...
+    /// Something that holds no weights: bytes, a set, an object, ...
     Other,
 }
 
@@ -146,7 +147,7 @@ impl<'a> Machine<'a> {
             b'0' => drop(self.pop()?),
             b'1' => drop(self.pop_mark()?),
             b'N' => self.push(Value::None),
-            0x88 | 0x89 => self.push(Value::Other),
+            0x88 | 0x89 => self.push(Value::Bool(opcode == 0x88)),
             b'J' | b'K' | b'M' | 0x8a | 0x8b => self.integer(opcode)?,
             b'G' => {
                 let bytes = self.take(8)?;
