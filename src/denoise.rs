@@ -21,6 +21,9 @@ const SURVEY_PIXELS: usize = 1 << 20;
 /// Deviation that a network is told at least, where it has to be told one: one step of 8 bits.
 const SMALLEST_SIGMA: f32 = 1.0 / 255.0;
 
+/// By how much the mean of a result may differ from that of the photo: this, in `[0, 1]` units, and a share of the noise.
+const MEAN_SHIFT: (f64, f64) = (0.01, 0.25);
+
 /// How to denoise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
@@ -94,7 +97,12 @@ impl Job {
         let output = input.blank_like(card.scale)?;
         let placed = vec![false; plan.tiles.len()];
         let sigma = options.run.sigma.unwrap_or(noise.sigma.max(SMALLEST_SIGMA));
-        let run = Run { sigma: Some(sigma), adapt, ..options.run };
+        let run = Run {
+            sigma: Some(sigma),
+            adapt,
+            range: options.run.range.or(Some(input.range())),
+            ..options.run
+        };
         let worker = Worker::new(network, card, device, run);
         let Options { strength, detail, .. } = options;
         Ok(Self { worker, input, output, plan, strength, detail, placed, noise })
@@ -128,6 +136,21 @@ impl Job {
     /// The result so far: black where nothing has been written yet, and without [`Options::detail`].
     pub fn output(&self) -> &Photo {
         &self.output
+    }
+
+    /// What a user should know of the result: that its mean is further from that of the photo than the noise explains. When
+    /// all tiles are done.
+    pub fn note(&self) -> Option<String> {
+        let (before, after) = (self.input.mean_level(), self.output.mean_level());
+        let allowed = MEAN_SHIFT.0 + MEAN_SHIFT.1 * f64::from(self.noise.sigma);
+        if (after - before).abs() <= allowed {
+            return None;
+        }
+        let [black, white] = self.input.range().map(f64::from);
+        let [before, after] = [before, after].map(|level| black + level * (white - black));
+        Some(format!(
+            "the mean went from {before:.4} to {after:.4}, which is more than the noise explains: this network does not suit the picture"
+        ))
     }
 
     /// Denoises the next tile and returns the part of the output (in its own pixels) that is now final; `None` when
@@ -246,6 +269,10 @@ pub struct Worker {
 impl Worker {
     /// A worker for a run that tells its networks `run`.
     pub fn new(network: Network, card: &'static Card, device: Device, run: Run) -> Self {
+        let network = match run.range {
+            Some(range) => network.in_range(range),
+            None => network,
+        };
         Self { network, card, device, run, survey: None }
     }
 

@@ -40,6 +40,7 @@ pub mod objectives;
 #[cfg(feature = "parity")]
 pub mod parity;
 pub mod photo;
+mod sniff;
 pub mod train;
 #[cfg(all(feature = "wasm", target_arch = "wasm32"))]
 mod wasm;

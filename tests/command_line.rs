@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use unnoise::photo::{Format, Photo, Samples, decode};
+use unnoise::photo::{Format, ImageFile, Photo, Samples, decode};
 use unnoise::weights::{Precision, StateDict};
 
 const TINY: &str = "tests/fixtures/noise2noise/unet_tiny/weights.safetensors";
@@ -253,4 +253,66 @@ fn evaluate_shrinks_for_networks_that_enlarge_and_skips_photos() {
     assert_eq!(names, ["a.png", "c.png"]);
     let bicubic = |report: &serde_json::Value| report["mean"]["psnr_noisy"].as_f64().unwrap();
     assert!(bicubic(&sharp) > bicubic(&soft) + 3.0, "{} {}", bicubic(&sharp), bicubic(&soft));
+}
+
+/// The field case of this name.
+fn field(name: &str) -> String {
+    format!("{}/tests/fixtures/field/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn stacks_are_denoised_page_by_page() {
+    let dir = folder("stacks");
+    let stack = field("77-imagej-z-stack.tif");
+    let png = dir.join("out.png").to_str().unwrap().to_string();
+    refused(&["denoise", &stack, "-o", &png, "--weights", TINY], Some(&png), "5 pages");
+    let tif = dir.join("out.tif").to_str().unwrap().to_string();
+    refused(&["denoise", &stack, "-o", &tif, "--weights", TINY, "--page", "6"], Some(&tif), "there are 5");
+    let pictures = |arguments: &[&str], out: &str| {
+        let result = unnoise(&[&["denoise", &stack, "-o", out, "--weights", TINY], arguments].concat());
+        assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+        ImageFile::open(std::fs::read(out).unwrap()).unwrap()
+    };
+    assert_eq!(pictures(&["--page", "2"], &png).pictures(), 1);
+    let all = pictures(&["--strength", "0"], &tif);
+    assert_eq!(all.pictures(), 5);
+    let before = ImageFile::open(std::fs::read(&stack).unwrap()).unwrap();
+    for page in 0..5 {
+        assert_eq!(all.picture(page).unwrap().samples(), before.picture(page).unwrap().samples());
+    }
+}
+
+#[test]
+fn counts_of_a_microscope_stay_counts_with_every_network() {
+    let dir = folder("counts");
+    let input = field("72-uint16-12bit-camera.tif");
+    let mean = |path: &str| {
+        let photo = decode(&std::fs::read(path).unwrap()).unwrap();
+        let Samples::U16(values) = photo.samples() else { panic!("{path} has not 16 bits") };
+        values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len() as f64
+    };
+    let before = mean(&input);
+    for model in ["rednet", "noise2noise", "noise2void", "hq-ssl", "distilled-unet"] {
+        let out = dir.join(format!("{model}.tif")).to_str().unwrap().to_string();
+        let result = unnoise(&["denoise", &input, "-o", &out, "--model", model]);
+        let said = String::from_utf8_lossy(&result.stderr).into_owned();
+        assert!(result.status.success() && said.is_empty(), "{model}: {said}");
+        assert!((mean(&out) - before).abs() < 40.0, "{model}: {before} became {}", mean(&out));
+    }
+}
+
+#[test]
+fn what_is_not_read_or_does_not_fit_is_said() {
+    let dir = folder("said");
+    let said = |input: &str, out: &str| {
+        let out = dir.join(out).to_str().unwrap().to_string();
+        let result = unnoise(&["denoise", &field(input), "-o", &out, "--weights", TINY, "--strength", "0"]);
+        assert!(result.status.success());
+        String::from_utf8_lossy(&result.stderr).into_owned()
+    };
+    assert!(said("60-animated.webp", "a.png").contains("first frame"));
+    assert!(said("64-float32-gray-0-4095.tif", "b.png").contains("black to white"));
+    assert_eq!(said("64-float32-gray-0-4095.tif", "b.tif"), "");
+    let jpeg = dir.join("c.jpg").to_str().unwrap().to_string();
+    refused(&["denoise", &field("125-70000-wide-to-jpeg.png"), "-o", &jpeg], Some(&jpeg), "65535");
 }

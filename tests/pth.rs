@@ -189,10 +189,84 @@ fn nothing_but_plain_weights_is_named() {
     }
     let message = refusal(&fixture("whole-model.pt"));
     assert!(message.contains("torch.nn.modules") && message.contains("state_dict()"), "{message}");
-    for opcode in [b'i', b'o', b'P', b'2', 0x82, 0x92, 0x97, 0xff] {
+    for opcode in [b'i', b'o', b'P', b'2', 0x82, 0x97, 0xff] {
         let message = refusal(&checkpoint(&[0x80, 2, b'N', opcode, b'.']));
         assert!(message.contains(&format!("0x{opcode:02x}")), "{message}");
     }
+}
+
+/// A pickle of a dictionary with these names and instructions for their values.
+fn dictionary(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let each = entries.iter().flat_map(|(name, value)| [text(name), value.clone(), b"s".to_vec()].concat());
+    [b"}".to_vec(), each.collect()].concat()
+}
+
+fn finished(value: Vec<u8>) -> Vec<u8> {
+    [b"\x80\x02".to_vec(), value, b".".to_vec()].concat()
+}
+
+#[test]
+fn what_a_trainer_saves_beside_the_weights_is_never_run_and_does_no_harm() {
+    let weights = || tensor("FloatStorage", "0", 4, 0, &[4], &[1]);
+    let call = b"cos\nsystem\n(X\x04\0\0\0echo tR".to_vec().into_iter().filter(|b| *b != b' ').collect();
+    let path = b"cpathlib\nPosixPath\n(X\x01\0\0\0atR".to_vec();
+    let object = b"cmy.project\nConfig\n)\x81}X\x01\0\0\0aK\x01sb".to_vec();
+    let inner = dictionary(&[("module.w", weights())]);
+    let all = [("callback", call), ("path", path), ("config", object), ("state_dict", inner)];
+    let state = StateDict::read(&checkpoint(&finished(dictionary(&all)))).unwrap();
+    assert_eq!(state.arrays.keys().collect::<Vec<_>>(), ["w"]);
+}
+
+#[test]
+fn prefixes_and_companions_are_taken_off_in_any_nesting() {
+    let keys = |names: &[&str], wrappers: &[&str]| {
+        let entries: Vec<(&str, Vec<u8>)> =
+            names.iter().map(|name| (*name, tensor("FloatStorage", "0", 4, 0, &[4], &[1]))).collect();
+        let wrap = |inner: Vec<u8>, name: &&str| dictionary(&[(name, inner), ("epoch", int(3))]);
+        let pickle = wrappers.iter().rev().fold(dictionary(&entries), wrap);
+        let state = StateDict::read(&checkpoint(&finished(pickle))).unwrap();
+        state.arrays.into_keys().collect::<Vec<String>>()
+    };
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["module._orig_mod.a.w", "module._orig_mod.b"], &[]),
+        (&["model.net.module.a.w", "model.net.module.b"], &["state_dict"]),
+        (&["netG.a.w", "netG.b", "netD.a.w", "loss.vgg.w"], &["state_dict"]),
+        (&["module.a.w", "module.b", "n_averaged"], &[]),
+        (&["generator.a.w", "generator.b", "discriminator.w"], &["params_ema"]),
+        (&["a._orig_mod.w", "b"], &["checkpoint", "model_state_dict"]),
+        (&["online_model.a", "ema_model.a.w", "ema_model.b", "initted"], &[]),
+    ];
+    for (names, wrappers) in cases {
+        assert_eq!(keys(names, wrappers), ["a.w", "b"], "{names:?} in {wrappers:?}");
+    }
+    // Two networks that belong together stay.
+    assert_eq!(keys(&["E.w", "G.w"], &["state_dict"]), ["E.w", "G.w"]);
+}
+
+#[test]
+fn the_settings_of_careamics_are_noted() {
+    let list = |values: [f64; 2]| {
+        let floats = values.iter().flat_map(|v| [b"G".to_vec(), v.to_be_bytes().to_vec()].concat());
+        [b"](".to_vec(), floats.collect(), b"e".to_vec()].concat()
+    };
+    let data = dictionary(&[("image_means", list([118.25, 99.0])), ("image_stds", list([60.5, 2.5]))]);
+    let network = dictionary(&[("num_channels_init", int(32)), ("use_batch_norm", b"\x89".to_vec())]);
+    let settings = dictionary(&[("data_config", data), ("model", network)]);
+    let weights = dictionary(&[("w", tensor("FloatStorage", "0", 4, 0, &[4], &[1]))]);
+    let pickle = dictionary(&[("hyper_parameters", settings), ("state_dict", weights)]);
+    let state = StateDict::read(&checkpoint(&finished(pickle))).unwrap();
+    assert_eq!(state.metadata["image_means"], "[118.25, 99.0]");
+    assert_eq!(state.metadata["image_stds"], "[60.5, 2.5]");
+    assert_eq!(state.metadata["batch_norm"], "false");
+}
+
+#[test]
+fn a_checkpoint_within_an_archive_is_read() {
+    let inner = checkpoint(&named(&tensor("FloatStorage", "0", 4, 0, &[4], &[1])));
+    let state = StateDict::read(&zip(&[("rdf.yaml", b"name: x"), ("weights.pth", &inner)])).unwrap();
+    assert_eq!(state.arrays["w"].shape, [4]);
+    let two = zip(&[("a.pth", &inner), ("b.pth", &inner)]);
+    assert!(refusal(&two).contains("a.pth, b.pth"));
 }
 
 #[test]

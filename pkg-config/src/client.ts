@@ -2,12 +2,13 @@
 import { absolute, folder } from "./download.js";
 import { UnnoiseError, canceled, throwIfAborted, untilAborted } from "./errors.js";
 import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
-import { toSource } from "./input.js";
+import { atPage, toSource } from "./input.js";
 import { Link, type Hooks } from "./link.js";
 import { findModel } from "./models.js";
 import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, Source, TrainArgs } from "./protocol.js";
 import { DenoiseResult, checkShare } from "./result.js";
 import { runTiles } from "./run.js";
+import { Stack } from "./stack.js";
 import { Team, workerCount } from "./team.js";
 import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
 import type {
@@ -102,8 +103,11 @@ export class Denoiser {
    *
    * @throws `UnnoiseError` `decode`, `unsupported`, `too-large`, `network`, `canceled`, `internal`
    */
-  async decode(input: ImageInput, options: { signal?: AbortSignal } = {}): Promise<DecodedPhoto> {
-    const source = await toSource(input, options.signal);
+  async decode(
+    input: ImageInput,
+    options: { signal?: AbortSignal; page?: number } = {},
+  ): Promise<DecodedPhoto> {
+    const source = atPage(await toSource(input, options.signal), options.page);
     const { link } = await this.#live();
     const { rgba, ...photo } = await link.call("decode", { source }, options);
     return { ...photo, image: new ImageData(new Uint8ClampedArray(rgba.buffer), photo.width) };
@@ -118,9 +122,21 @@ export class Denoiser {
     const args = checkRunOptions(options);
     const source = toSource(input, options.signal);
     // At once, so that calls run in the order in which they were made, however long their photos take to come.
-    const mine = this.#inTurn(async () => this.#denoise(await source, args, options));
+    const mine = this.#inTurn(async () => this.#denoise(atPage(await source, options.page), args, options));
     await source;
     return untilAborted(mine, options.signal);
+  }
+
+  /**
+   * Opens a file of several pictures, to denoise them one by one: see {@link Stack}. Files of one picture are stacks of one.
+   *
+   * @throws `UnnoiseError` as `decode`
+   */
+  async openStack(input: ImageInput, options: { signal?: AbortSignal } = {}): Promise<Stack> {
+    const source = await toSource(input, options.signal);
+    const { link } = await this.#live();
+    const opened = await link.call("openStack", { source }, options);
+    return new Stack(link, opened, (page, run) => this.denoise(page, run));
   }
 
   /**
@@ -136,7 +152,9 @@ export class Denoiser {
     const { signal } = run;
     const tune = async () => {
       const training = trainingOptions(options);
-      const shots = Promise.all([photo].flat().map((shot) => toSource(shot, signal)));
+      const shots = Promise.all(
+        [photo].flat().map(async (shot) => atPage(await toSource(shot, signal), options.page)),
+      );
       const clean = options.clean === undefined ? undefined : toSource(options.clean, signal);
       const mine = this.#inTurn(async () =>
         this.#fineTune({ shots: await shots, clean: await clean, options: training }, run),
@@ -381,17 +399,30 @@ function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOpt
 
 /** How a run went. */
 function ran(
-  { tiles, tileWidth, tileHeight, overlap, adapt, noise }: BegunJob,
+  { tiles, tileWidth, tileHeight, overlap, adapt, noise, range, notes: before }: BegunJob,
   helpers: number,
   milliseconds: number,
-  { width, height }: { width: number; height: number },
+  { width, height, note }: { width: number; height: number; note: string | undefined },
   { scale }: ModelCard,
 ): Omit<RunInfo, keyof EngineInfo> {
   const seconds = milliseconds / 1000;
   const megapixels = (width * height) / (scale * scale) / 1e6;
   const secondsPerMegapixel = seconds / megapixels;
   const workers = Math.max(1, helpers);
-  return { tiles, tileWidth, tileHeight, overlap, adapt, noise, workers, seconds, secondsPerMegapixel };
+  const notes = note === undefined ? before : [...before, note];
+  return {
+    tiles,
+    tileWidth,
+    tileHeight,
+    overlap,
+    adapt,
+    noise,
+    range,
+    notes,
+    workers,
+    seconds,
+    secondsPerMegapixel,
+  };
 }
 
 /** The caller's wasm sources with every URL made absolute: the worker's base is another one. */

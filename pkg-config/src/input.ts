@@ -1,9 +1,10 @@
 import { absolute, request } from "./download.js";
 import { UnnoiseError, canceled, messageOf, throwIfAborted } from "./errors.js";
 import type { Source } from "./protocol.js";
+import { StackPage } from "./stack.js";
 import type { ImageInput } from "./types.js";
 
-type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | ImageData>;
+type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | ImageData | StackPage>;
 
 /**
  * Brings an input into a form that can be posted to the worker. Files stay files; what the browser has decoded
@@ -18,7 +19,21 @@ export async function toSource(input: ImageInput, signal?: AbortSignal): Promise
   if (input instanceof Uint8Array) return { kind: "file", blob: new Blob([new Uint8Array(input)]) };
   if (typeof input === "string" || input instanceof URL) return fetchSource(input, signal);
   if (input instanceof ImageData) return fromImageData(input);
+  if (input instanceof StackPage) return input.source;
   return fromDrawable(input);
+}
+
+/**
+ * A source at one of its pages.
+ *
+ * @throws `UnnoiseError` `option`
+ */
+export function atPage(source: Source, page: number | undefined): Source {
+  if (page === undefined) return source;
+  if (!(Number.isInteger(page) && page >= 0)) {
+    throw new UnnoiseError("option", `page is ${page}; it is a whole number from 0.`);
+  }
+  return source.kind === "file" ? { ...source, page } : source;
 }
 
 async function fetchSource(url: string | URL, signal?: AbortSignal): Promise<Source> {

@@ -5,7 +5,9 @@ import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Pro
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
-  | { readonly kind: "file"; readonly blob: Blob }
+  | { readonly kind: "file"; readonly blob: Blob; readonly page?: number }
+  /** A page of a stack that the worker keeps. */
+  | { readonly kind: "page"; readonly stack: number; readonly page: number }
   | {
       readonly kind: "rgba";
       readonly width: number;
@@ -97,6 +99,10 @@ export interface BegunJob {
   readonly noise: NoiseEstimate;
   /** What the networks of this run are told. */
   readonly run: unknown;
+  /** See `RunInfo`. */
+  readonly range: readonly [number, number];
+  /** See `RunInfo`. */
+  readonly notes: readonly string[];
 }
 
 /** A rectangle of the result that has become final, with its pixels where they were asked for. */
@@ -127,9 +133,18 @@ export interface Calls {
       channels: number;
       hasAlpha: boolean;
       bitDepth: number;
+      range: readonly [number, number];
+      pages: number;
+      notes: readonly string[];
       rgba: Uint8Array<ArrayBuffer>;
     };
   };
+  /** Opens a stack; its number is that of the call. */
+  openStack: { args: { source: Source }; value: { stack: number; pages: number; notes: readonly string[] } };
+  /** Adds a result to the file of a stack. */
+  collect: { args: ResultView & { stack: number }; value: object };
+  /** The collected pages as one TIFF. Collecting begins anew. */
+  stackFile: { args: { stack: number }; value: { bytes: Uint8Array<ArrayBuffer> } };
   begin: {
     args: {
       source: Source;
@@ -145,7 +160,7 @@ export interface Calls {
   task: { args: { job: number; tile: number }; value: Task };
   place: { args: JobArgs & { tile: number; block: Block }; value: Placed };
   /** The result has the number of the job. */
-  finish: { args: { job: number }; value: { width: number; height: number } };
+  finish: { args: { job: number }; value: { width: number; height: number; note: string | undefined } };
   /** Readies this worker for tiles of a job elsewhere. */
   help: { args: { run: unknown; overview: Block | undefined }; value: object };
   infer: { args: { task: Task }; value: Block };

@@ -94,8 +94,8 @@ export class DenoiseResult {
   }
 
   /**
-   * The result as a file. PNG holds 8 and 16 bit, TIFF also float; JPEG and WebP (lossless) are 8 bit. Alpha, colour
-   * profile and EXIF are kept where the format can.
+   * The result as a file. TIFF holds all depths and units; PNG 8 and 16 bit, JPEG and WebP (lossless) 8 bit, to which others
+   * are stretched. Alpha, colour profile, EXIF, XMP, IPTC and resolution are kept where the format can.
    *
    * @param quality for JPEG, from 0 to 1. Default 0.92.
    * @throws `UnnoiseError` `option` for another type, `encode` when the format cannot hold the photo
@@ -117,10 +117,15 @@ export class DenoiseResult {
     return new ImageData(new Uint8ClampedArray(rgba.buffer), this.width);
   }
 
-  /** The result as interleaved floats, 0 to 1. */
+  /** The result as interleaved floats. */
   async float32(): Promise<FloatPixels> {
     const { channels, data } = await this.#kept.link.call("float32", this.#view());
     return { width: this.width, height: this.height, channels, data };
+  }
+
+  /** @internal */
+  async collect(stack: number): Promise<void> {
+    await this.#kept.link.call("collect", { ...this.#view(), stack });
   }
 
   /** Frees the pixels of this result and of all its blends. */

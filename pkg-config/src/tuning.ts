@@ -90,6 +90,8 @@ export interface FineTuneOptions {
   readonly batch?: number | undefined;
   /** Side of a patch, pixels; rounded to what the network takes. */
   readonly patch?: number | undefined;
+  /** Which page of a stack is learned from, from 0. Default 0. */
+  readonly page?: number | undefined;
   /** The scene without noise, for objectives that learn from it (`supervised`). */
   readonly clean?: ImageInput | undefined;
   /** A part of the (first) photo to be shown as it would be denoised by then, about every two seconds. */

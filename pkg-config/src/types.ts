@@ -1,3 +1,5 @@
+import type { StackPage } from "./stack.js";
+
 /** What computes: the GPU through WebGPU, or one CPU core through the `flex` or `ndarray` backend of burn. */
 export type Device = "webgpu" | "flex" | "ndarray";
 
@@ -16,7 +18,8 @@ export type ImageInput =
   | HTMLImageElement
   | HTMLCanvasElement
   | OffscreenCanvas
-  | VideoFrame;
+  | VideoFrame
+  | StackPage;
 
 /** A `.safetensors` file or a checkpoint of PyTorch (`.pth`, `.pt`): itself, its bytes, or where to fetch it. */
 export type WeightsInput = Blob | URL | string | ArrayBuffer | Uint8Array;
@@ -219,6 +222,8 @@ export interface DenoiseOptions {
    * it, but neither blotches nor noise of colour. Tiles are shown without it. Default 0; networks that enlarge have none.
    */
   readonly detail?: number | undefined;
+  /** Which page of a stack, from 0; `openStack` takes them all. Default 0, which is said where there are more. */
+  readonly page?: number | undefined;
   /** Pixels of a tile at most, overlap included: fewer take less memory and more time. Default: the card's. */
   readonly tile?: number | undefined;
   /** Seed for models that draw random numbers, an integer from 0 to 2^32 - 1. Default 0. */
@@ -242,8 +247,17 @@ export interface DecodedPhoto {
   /** Colour channels: 1 (gray) or 3. */
   readonly channels: number;
   readonly hasAlpha: boolean;
-  /** Bits per sample: 8, 16, or 32 for float. */
+  /** Bits per sample: 8, 16, or 32 for float and all else. */
   readonly bitDepth: number;
+  /**
+   * The numbers of the file that are seen as black and as white. `[0, 255]` for 8 bits; others are stretched where they are
+   * no shares of white, as the counts of a microscope.
+   */
+  readonly range: readonly [number, number];
+  /** Pictures in the file: above 1 for a stack, of which this is one. */
+  readonly pages: number;
+  /** What a user should know: what is missing of the file, or not read. Sentences without their full stop. */
+  readonly notes: readonly string[];
   /** The photo in 8-bit RGBA with straight alpha. */
   readonly image: ImageData;
 }
@@ -273,6 +287,13 @@ export interface RunInfo extends EngineInfo {
   readonly adapt: string;
   /** The noise of the photo. */
   readonly noise: NoiseEstimate;
+  /** The numbers of the file that are black and white to the network; deviations of the noise are shares of their distance. */
+  readonly range: readonly [number, number];
+  /**
+   * What a user should know: what is missing of the file or not read, or that the result is brighter or darker than noise
+   * explains. Sentences without their full stop.
+   */
+  readonly notes: readonly string[];
   /** Number of tiles. */
   readonly tiles: number;
   /** Size of the tiles that the network saw, overlap included, pixels. */
@@ -300,6 +321,6 @@ export interface FloatPixels {
   readonly height: number;
   /** Samples per pixel: the colours (1 or 3), and alpha last where there is one. */
   readonly channels: number;
-  /** Row by row, 0 to 1. */
+  /** Row by row: 0 to 1 for 8 and 16 bits, others in the units of the file. */
   readonly data: Float32Array;
 }

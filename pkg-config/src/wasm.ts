@@ -9,11 +9,33 @@ export interface WasmPhoto {
   readonly channels: number;
   readonly hasAlpha: boolean;
   readonly bitDepth: number;
+  /** What is seen as black and as white, in the numbers of the file. */
+  readonly range: Float32Array;
   rgba(): Uint8Array;
   float32(): Float32Array;
   encode(format: "png" | "jpeg" | "webp" | "tiff", quality?: number): Uint8Array;
   /** A new photo from `original` (strength 0) to this one (1), with a share of the detail given back. */
   blend(original: WasmPhoto, strength: number, detail: number): WasmPhoto;
+  free(): void;
+}
+
+/** An image file in wasm memory; whoever holds it frees it. */
+export interface WasmImageFile {
+  readonly pictures: number;
+  /** What they are called, e.g. "5 pages". */
+  readonly count: string;
+  readonly notes: string[];
+  picture(index: number): WasmPhoto;
+  /** The same. Uses the file up: it must not be freed afterwards. */
+  intoPicture(index: number): WasmPhoto;
+  free(): void;
+}
+
+/** A TIFF that is written page by page. */
+export interface WasmStackWriter {
+  add(photo: WasmPhoto): void;
+  /** Uses the writer up: it must not be freed afterwards. */
+  finish(): Uint8Array;
   free(): void;
 }
 
@@ -40,6 +62,8 @@ export interface WasmJob {
   overview(): Block | undefined;
   task(index: number): Task;
   place(index: number, block: Block): WasmTile;
+  /** What a user should know of the result, when all tiles are done. */
+  readonly note: string | undefined;
   /** Uses the job up: it must not be freed afterwards. */
   finish(): WasmPhoto;
   free(): void;
@@ -95,8 +119,9 @@ export interface Wasm {
   /** Id of the card whose network these weights are of. */
   recognise(weights: Uint8Array): string;
   Photo: {
-    decode(bytes: Uint8Array): WasmPhoto;
     fromRgba(width: number, height: number, rgba: Uint8Array): WasmPhoto;
   };
+  ImageFile: { open(bytes: Uint8Array): WasmImageFile };
+  StackWriter: new () => WasmStackWriter;
   Engine: { create(device: string): Promise<WasmEngine> };
 }

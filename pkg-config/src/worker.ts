@@ -3,7 +3,17 @@ import { UnnoiseError, codeOf, messageOf } from "./errors.js";
 import { chooseDevice } from "./device.js";
 import { artifactFor, loadWasm } from "./engine.js";
 import type { CallName, CallRequest, Calls, Placed, Reply, Request, ResultView, Source } from "./protocol.js";
-import type { Wasm, WasmEngine, WasmJob, WasmPhoto, WasmTile, WasmTileWorker, WasmTrainer } from "./wasm.js";
+import type {
+  Wasm,
+  WasmEngine,
+  WasmImageFile,
+  WasmJob,
+  WasmPhoto,
+  WasmStackWriter,
+  WasmTile,
+  WasmTileWorker,
+  WasmTrainer,
+} from "./wasm.js";
 
 type Handlers = {
   [K in CallName]: (args: Calls[K]["args"], id: number) => Promise<Calls[K]["value"]>;
@@ -15,6 +25,19 @@ interface Kept {
   readonly denoised: WasmPhoto;
 }
 
+/** A photo, and what a user should know of the file it came from. */
+interface Opened {
+  readonly photo: WasmPhoto;
+  readonly pages: number;
+  readonly notes: readonly string[];
+}
+
+/** A stack, and what has been collected of its results. */
+interface OpenStack {
+  readonly file: WasmImageFile;
+  writer: WasmStackWriter | undefined;
+}
+
 const scope = globalThis as unknown as {
   postMessage(message: Reply, transfer: Transferable[]): void;
 };
@@ -22,6 +45,7 @@ const canceledIds = new Set<number>();
 const jobs = new Map<number, { readonly job: WasmJob; readonly original: WasmPhoto }>();
 const kept = new Map<number, Kept>();
 const trainers = new Map<number, WasmTrainer>();
+const stacks = new Map<number, OpenStack>();
 let running: { wasm: Wasm; engine: WasmEngine } | undefined;
 let helping: WasmTileWorker | undefined;
 let queue: Promise<unknown> = Promise.resolve();
@@ -59,22 +83,49 @@ const handlers: Handlers = {
   },
 
   async decode({ source }) {
-    const photo = await toPhoto(source);
+    const { photo, pages, notes } = await toPhoto(source);
     try {
       const { width, height, channels, hasAlpha, bitDepth } = photo;
-      return { width, height, channels, hasAlpha, bitDepth, rgba: own(photo.rgba()) };
+      const range = rangeOf(photo);
+      return { width, height, channels, hasAlpha, bitDepth, range, pages, notes, rgba: own(photo.rgba()) };
     } finally {
       photo.free();
     }
   },
 
+  async openStack({ source }, id) {
+    if (source.kind !== "file") throw new UnnoiseError("unsupported", "Stacks are files.");
+    const file = await openFile(source.blob);
+    stacks.set(id, { file, writer: undefined });
+    return { stack: id, pages: file.pictures, notes: file.notes };
+  },
+
+  collect({ stack: id, ...view }) {
+    const stack = opened(id);
+    const { StackWriter } = engine().wasm;
+    return blended(view, (photo) => {
+      stack.writer ??= new StackWriter();
+      stack.writer.add(photo);
+      return {};
+    });
+  },
+
+  stackFile({ stack: id }) {
+    const stack = opened(id);
+    const { writer } = stack;
+    if (!writer) throw new UnnoiseError("option", "No page of this stack has been denoised.");
+    stack.writer = undefined;
+    return Promise.resolve({ bytes: own(writer.finish()) });
+  },
+
   async begin({ source, options }, id) {
-    const original = await toPhoto(source);
+    const { photo: original, notes } = await toPhoto(source);
     try {
       const job = engine().engine.begin(original, options);
       jobs.set(id, { job, original });
       const { tiles, tileWidth, tileHeight, overlap, adapt, noise, run } = job;
-      return { job: id, tiles, tileWidth, tileHeight, overlap, adapt, noise, run };
+      const range = rangeOf(original);
+      return { job: id, tiles, tileWidth, tileHeight, overlap, adapt, noise, run, range, notes };
     } catch (thrown) {
       original.free();
       throw thrown;
@@ -103,9 +154,10 @@ const handlers: Handlers = {
     const { job, original } = begun(id);
     // Finishing uses the job up, whether it succeeds or not.
     jobs.delete(id);
+    const { note } = job;
     const denoised = job.finish();
     kept.set(id, { original, denoised });
-    return Promise.resolve({ width: denoised.width, height: denoised.height });
+    return Promise.resolve({ width: denoised.width, height: denoised.height, note });
   },
 
   help({ run, overview }) {
@@ -195,17 +247,65 @@ function throwIfCanceled(id: number): void {
   if (canceledIds.has(id)) throw new UnnoiseError("canceled", "The operation was canceled.");
 }
 
-async function toPhoto(source: Source): Promise<WasmPhoto> {
-  const { Photo } = engine().wasm;
-  if (source.kind === "rgba") return Photo.fromRgba(source.width, source.height, source.data);
-  return Photo.decode(new Uint8Array(await source.blob.arrayBuffer()));
+function opened(id: number): OpenStack {
+  const found = stacks.get(id);
+  if (!found) throw new UnnoiseError("canceled", "This stack was disposed of.");
+  return found;
+}
+
+function rangeOf(photo: WasmPhoto): [number, number] {
+  const [black = 0, white = 255] = photo.range;
+  return [black, white];
+}
+
+async function openFile(blob: Blob): Promise<WasmImageFile> {
+  return engine().wasm.ImageFile.open(new Uint8Array(await blob.arrayBuffer()));
+}
+
+async function toPhoto(source: Source): Promise<Opened> {
+  if (source.kind === "rgba") return { photo: fromPixels(source), pages: 1, notes: [] };
+  if (source.kind === "page") {
+    const { file } = opened(source.stack);
+    return { photo: file.picture(source.page), pages: file.pictures, notes: [] };
+  }
+  let file: WasmImageFile;
+  try {
+    file = await openFile(source.blob);
+  } catch (thrown) {
+    const pixels = codeOf(thrown) === "unsupported" ? await drawn(source.blob) : undefined;
+    if (!pixels) throw thrown;
+    const notes = ["the browser read this file: 8 bits, and nothing beside the pixels"];
+    return { photo: fromPixels(pixels), pages: 1, notes };
+  }
+  const { page } = source;
+  const { pictures: pages, count, notes } = file;
+  const first = pages > 1 && page === undefined ? [`of ${count}, this is the first`] : [];
+  return { photo: file.intoPicture(page ?? 0), pages, notes: [...notes, ...first] };
+}
+
+type Pixels = Extract<Source, { kind: "rgba" }>;
+
+function fromPixels({ width, height, data }: Pixels): WasmPhoto {
+  return engine().wasm.Photo.fromRgba(width, height, data);
+}
+
+/** The pixels of a file that the browser can read and the engine cannot, such as AVIF or HEIC. */
+async function drawn(blob: Blob): Promise<Pixels | undefined> {
+  const bitmap = await createImageBitmap(blob).catch(() => undefined);
+  if (!bitmap) return undefined;
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context?.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const data = context?.getImageData(0, 0, width, height).data;
+  return data && { kind: "rgba", width, height, data: new Uint8Array(data) };
 }
 
 /** All of the photos, or none. */
 async function toPhotos(sources: readonly Source[]): Promise<WasmPhoto[]> {
   const photos: WasmPhoto[] = [];
   try {
-    for (const source of sources) photos.push(await toPhoto(source));
+    for (const source of sources) photos.push((await toPhoto(source)).photo);
     return photos;
   } catch (thrown) {
     for (const photo of photos) photo.free();
@@ -243,6 +343,10 @@ function release(id: number): void {
   kept.delete(id);
   pair?.original.free();
   pair?.denoised.free();
+  const stack = stacks.get(id);
+  stacks.delete(id);
+  stack?.file.free();
+  stack?.writer?.free();
 }
 
 async function answer(request: CallRequest): Promise<void> {

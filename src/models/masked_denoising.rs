@@ -90,13 +90,22 @@ pub struct SwinIrConfig {
     /// Hidden features of the blocks' perceptrons.
     #[config(default = 120)]
     pub hidden: usize,
+    /// Whether one 3x3 convolution takes the place of each bottleneck (`resi_connection="1conv"`).
+    #[config(default = false)]
+    pub single_conv: bool,
+    /// Whether queries, keys and values have a bias (`qkv_bias`).
+    #[config(default = true)]
+    pub qkv_bias: bool,
+    /// Whether the embedded pixels are normalised (`patch_norm`).
+    #[config(default = true)]
+    pub patch_norm: bool,
 }
 
 /// The network. Takes and gives values in `[0, 1]`, images of any size.
 #[derive(Module, Debug)]
 pub struct SwinIr {
     conv_first: Conv2d,
-    patch_embed: LayerNorm,
+    patch_embed: Option<LayerNorm>,
     layers: Vec<Layer>,
     norm: LayerNorm,
     conv_after_body: Bottleneck,
@@ -126,10 +135,11 @@ struct Attention {
     proj: Linear,
 }
 
-/// 3x3, 1x1 and 3x3 convolution with a quarter of the features in between.
+/// 3x3, 1x1 and 3x3 convolution with a quarter of the features in between; or one 3x3 convolution.
 #[derive(Module, Debug)]
 struct Bottleneck {
-    convs: [Conv2d; 3],
+    convs: Vec<Conv2d>,
+    single: Option<Conv2d>,
 }
 
 fn conv1x1(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {
@@ -142,14 +152,14 @@ impl SwinIrConfig {
         let norm = || LayerNormConfig::new(self.dim).init(device);
         let layers = self.depths.iter().zip(&self.heads).map(|(&depth, &heads)| Layer {
             blocks: (0..depth).map(|_| self.block(heads, device)).collect(),
-            conv: Bottleneck::init(self.dim, device),
+            conv: Bottleneck::init(self.dim, self.single_conv, device),
         });
         SwinIr {
             conv_first: conv1x1(self.channels, self.dim, device),
-            patch_embed: norm(),
+            patch_embed: self.patch_norm.then(norm),
             layers: layers.collect(),
             norm: norm(),
-            conv_after_body: Bottleneck::init(self.dim, device),
+            conv_after_body: Bottleneck::init(self.dim, self.single_conv, device),
             conv_last: conv3x3(self.dim, self.channels, device),
         }
     }
@@ -163,7 +173,7 @@ impl SwinIrConfig {
             attn: Attention {
                 relative_position_bias_table: Initializer::Normal { mean: 0.0, std: 0.02 }
                     .init([positions, heads], device),
-                qkv: linear(self.dim, 3 * self.dim),
+                qkv: LinearConfig::new(self.dim, 3 * self.dim).with_bias(self.qkv_bias).init(device),
                 proj: linear(self.dim, self.dim),
             },
             norm2: norm(),
@@ -205,6 +215,9 @@ impl SwinIrConfig {
             heads,
             window: side.div_ceil(2),
             hidden: size("layers.0.residual_group.blocks.0.mlp.fc1.weight", 0)?,
+            single_conv: state.shape("conv_after_body.weight").is_some(),
+            qkv_bias: state.shape("layers.0.residual_group.blocks.0.attn.qkv.bias").is_some(),
+            patch_norm: state.shape("patch_embed.norm.weight").is_some(),
         })
     }
 }
@@ -254,7 +267,10 @@ impl SwinIr {
         let mean = if channels == MEAN.len() { MEAN.to_vec() } else { vec![0.0; channels] };
         let mean = Tensor::<4>::from_data(TensorData::new(mean, [1, channels, 1, 1]), &x.device());
         let x = self.conv_first.run(x - mean.clone());
-        let mut tokens = self.patch_embed.forward(x.permute([0, 2, 3, 1]));
+        let mut tokens = x.permute([0, 2, 3, 1]);
+        if let Some(norm) = &self.patch_embed {
+            tokens = norm.forward(tokens);
+        }
         for layer in &self.layers {
             tokens = layer.forward(tokens, keep);
         }
@@ -287,13 +303,14 @@ impl SwinIr {
         for position in [2, 1, 0] {
             key = key.replace(&format!(".convs.{position}."), &format!(".{}.", 2 * position));
         }
-        key
+        key.replace(".single.", ".")
     }
 }
 
 /// Tells this network's weights by their keys.
 pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("patch_embed.norm.weight")?;
+    state.shape("layers.0.residual_group.blocks.0.attn.relative_position_bias_table")?;
+    state.shape("conv_last.weight")?;
     SwinIrConfig::infer(state).ok().map(|_| CARD.id)
 }
 
@@ -307,21 +324,25 @@ pub fn hide_pixels(image: Tensor<4>, keep: Tensor<4>) -> Tensor<4> {
 }
 
 impl Bottleneck {
-    fn init(dim: usize, device: &Device) -> Self {
-        let narrow = dim / 4;
-        Self {
-            convs: [
-                conv3x3(dim, narrow, device),
-                conv1x1(narrow, narrow, device),
-                conv3x3(narrow, dim, device),
-            ],
+    fn init(dim: usize, single: bool, device: &Device) -> Self {
+        if single {
+            return Self { convs: Vec::new(), single: Some(conv3x3(dim, dim, device)) };
         }
+        let narrow = dim / 4;
+        let convs =
+            vec![conv3x3(dim, narrow, device), conv1x1(narrow, narrow, device), conv3x3(narrow, dim, device)];
+        Self { convs, single: None }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [first, middle, last] = &self.convs;
-        let x = first.then(x, Then::leaky_relu(0.2));
-        last.run(middle.then(x, Then::leaky_relu(0.2)))
+        if let Some(conv) = &self.single {
+            return conv.run(x);
+        }
+        let last = self.convs.len().saturating_sub(1);
+        self.convs
+            .iter()
+            .enumerate()
+            .fold(x, |x, (i, conv)| if i < last { conv.then(x, Then::leaky_relu(0.2)) } else { conv.run(x) })
     }
 }
 

@@ -205,11 +205,14 @@ pub struct Run {
     pub passes: usize,
     /// What is done around the network. [`Network::denoise`] does without; see [`Network::denoise_adapted`].
     pub adapt: Adapt,
+    /// What 0 and 1 are in the numbers of the file ([`crate::photo::Photo::range`]), for weights that know these. A job takes
+    /// that of its photo.
+    pub range: Option<[f32; 2]>,
 }
 
 impl Default for Run {
     fn default() -> Self {
-        Self { seed: 0, sigma: None, masks: true, passes: 1, adapt: Adapt::PLAIN }
+        Self { seed: 0, sigma: None, masks: true, passes: 1, adapt: Adapt::PLAIN, range: None }
     }
 }
 
@@ -322,6 +325,16 @@ impl Network {
             Network::SaslBnn(network) => sasl::export_bnn(network).await,
             Network::SaslLan(network) => network.export().await,
             Network::Dasr(network) => network.export().await,
+        }
+    }
+
+    /// The network for photos whose 0 and 1 are these numbers in their files: some weights know what numbers they were trained
+    /// on.
+    #[must_use]
+    pub fn in_range(self, range: [f32; 2]) -> Self {
+        match self {
+            Network::Noise2Void(network) => Network::Noise2Void(network.in_range(range)),
+            other => other,
         }
     }
 
@@ -478,11 +491,13 @@ mod tests {
         let swin =
             masked_denoising::SwinIrConfig::new().with_dim(12).with_depths(vec![2]).with_heads(vec![3]);
         let gray_swin = swin.clone().with_channels(1).with_window(4);
+        let other_swin = swin.clone().with_single_conv(true).with_qkv_bias(false).with_patch_norm(false);
         vec![
             ("tbsn", Network::Tbsn(tbsn.clone().init(device))),
             ("tbsn", Network::Tbsn(tbsn.with_channels(1).init(device))),
             ("masked-denoising", Network::MaskedDenoising(swin.init(device))),
             ("masked-denoising", Network::MaskedDenoising(gray_swin.init(device))),
+            ("masked-denoising", Network::MaskedDenoising(other_swin.init(device))),
             ("unet", Network::UNet(unet.init(device))),
             ("noise2noise-nvlabs", Network::Noise2NoiseNvlabs(nvlabs.init(device))),
             ("neighbor2neighbor", Network::Neighbor2Neighbor(neighbours.init(device))),

@@ -103,7 +103,15 @@ pub struct UNet {
     residual: bool,
     /// Mean and deviation of each channel of the pictures that the network was trained on, if the weights say so.
     #[module(skip)]
-    statistics: Option<Vec<[f32; 2]>>,
+    statistics: Option<Statistics>,
+}
+
+/// Mean and deviation of each channel of pictures.
+#[derive(Clone, Debug, PartialEq)]
+struct Statistics {
+    channels: Vec<[f32; 2]>,
+    /// Whether they are in the numbers of the files, as careamics has them, instead of `[0, 1]`.
+    raw: bool,
 }
 
 /// Two 3x3 convolutions, each normalised and activated.
@@ -218,11 +226,22 @@ impl UNetConfig {
     }
 }
 
-/// Mean and deviation of each channel as a checkpoint notes them, e.g. `mean` = `[0.4, 0.4, 0.3]`.
+impl Statistics {
+    /// The statistics in `[0, 1]`, for pictures whose 0 and 1 are these numbers in their files.
+    fn in_range(&self, [black, white]: [f32; 2]) -> Self {
+        let Self { channels, raw } = self;
+        let share = |&[mean, std]: &[f32; 2]| [(mean - black) / (white - black), std / (white - black).abs()];
+        let channels = if *raw { channels.iter().map(share).collect() } else { channels.clone() };
+        Self { channels, raw: false }
+    }
+}
+
+/// Mean and deviation of each channel as a checkpoint notes them, e.g. `mean` = `[0.4, 0.4, 0.3]`, or as careamics does
+/// ([`weights::IMAGE_MEANS`]), in the numbers of the files.
 ///
 /// # Errors
 /// [`Kind::Weights`] when a note is no list of as many numbers as there are channels.
-fn statistics(state: &StateDict, channels: usize) -> Result<Option<Vec<[f32; 2]>>> {
+fn statistics(state: &StateDict, channels: usize) -> Result<Option<Statistics>> {
     let list = |note: &str| -> Result<Option<Vec<f32>>> {
         let Some(text) = state.metadata.get(note) else { return Ok(None) };
         serde_json::from_str::<Vec<f32>>(text)
@@ -234,9 +253,15 @@ fn statistics(state: &StateDict, channels: usize) -> Result<Option<Vec<[f32; 2]>
                 Error::new(Kind::Weights, message)
             })
     };
-    Ok(list("mean")?
-        .zip(list("std")?)
-        .map(|(mean, std)| mean.into_iter().zip(std).map(|(m, s)| [m, s]).collect()))
+    let pairs = |mean: &str, std: &str, raw: bool| -> Result<Option<Statistics>> {
+        let pair = list(mean)?.zip(list(std)?);
+        let channels = pair.map(|(mean, std)| mean.into_iter().zip(std).map(|(m, s)| [m, s]).collect());
+        Ok(channels.map(|channels| Statistics { channels, raw }))
+    };
+    match pairs("mean", "std", false)? {
+        Some(statistics) => Ok(Some(statistics)),
+        None => pairs(weights::IMAGE_MEANS, weights::IMAGE_STDS, true),
+    }
 }
 
 impl UNet {
@@ -264,7 +289,14 @@ impl UNet {
     /// The network with the mean and deviation of each channel of the pictures that it is trained on.
     #[must_use]
     pub fn with_statistics(mut self, statistics: Vec<[f32; 2]>) -> Self {
-        self.statistics = Some(statistics);
+        self.statistics = Some(Statistics { channels: statistics, raw: false });
+        self
+    }
+
+    /// The network for pictures whose 0 and 1 are these numbers in their files.
+    #[must_use]
+    pub fn in_range(mut self, range: [f32; 2]) -> Self {
+        self.statistics = self.statistics.map(|statistics| statistics.in_range(range));
         self
     }
 
@@ -301,12 +333,14 @@ impl UNet {
     }
 
     /// Denoises a batch with values in `[0, 1]`: standardised by the statistics of the weights, or else, as when
-    /// training on the very picture, by those of each picture.
+    /// training on the very picture, by those of each picture. Statistics in the numbers of a file are taken for those of 8 bits:
+    /// see [`UNet::in_range`].
     pub fn denoise(&self, x: Tensor<4>) -> Tensor<4> {
         let (mean, std) = match &self.statistics {
             Some(statistics) => {
+                let Statistics { channels, .. } = statistics.in_range([0.0, 255.0]);
                 let tensor = |i: usize| {
-                    let values: Vec<f32> = statistics.iter().map(|pair| pair[i]).collect();
+                    let values: Vec<f32> = channels.iter().map(|pair| pair[i]).collect();
                     Tensor::<1>::from_floats(values.as_slice(), &x.device()).reshape([1, self.channels, 1, 1])
                 };
                 (tensor(0), tensor(1))
@@ -353,9 +387,10 @@ impl UNet {
             ("batch_norm".to_string(), self.bottleneck.batch_norm1.is_some().to_string()),
             ("residual".to_string(), self.residual.to_string()),
         ];
-        if let Some(statistics) = &self.statistics {
-            for (i, name) in ["mean", "std"].into_iter().enumerate() {
-                let list: Vec<String> = statistics.iter().map(|pair| pair[i].to_string()).collect();
+        if let Some(Statistics { channels, raw }) = &self.statistics {
+            let names = if *raw { [weights::IMAGE_MEANS, weights::IMAGE_STDS] } else { ["mean", "std"] };
+            for (i, name) in names.into_iter().enumerate() {
+                let list: Vec<String> = channels.iter().map(|pair| pair[i].to_string()).collect();
                 notes.push((name.to_string(), format!("[{}]", list.join(", "))));
             }
         }
@@ -412,7 +447,9 @@ mod tests {
             base.with_residual(true),
         ];
         for config in configs {
-            let statistics = config.residual.then(|| vec![[0.4, 0.2], [0.5, 0.25], [0.25, 0.125]]);
+            let statistics = config
+                .residual
+                .then(|| Statistics { channels: vec![[0.4, 0.2], [0.5, 0.25], [0.25, 0.125]], raw: false });
             let network = UNet { statistics, ..config.init(&device) };
             let state = pollster::block_on(network.export()).unwrap();
             assert_eq!(UNetConfig::infer(&state).unwrap(), config);
@@ -422,5 +459,22 @@ mod tests {
             assert_eq!(a, b);
             assert!(a.iter().all(|v| v.is_finite()));
         }
+    }
+
+    #[test]
+    fn statistics_in_the_numbers_of_the_file_mean_the_same() {
+        let device = Device::flex();
+        device.seed(3);
+        let network = UNetConfig::new().with_features(4).init(&device);
+        let x = Tensor::<4>::random([1, 3, 8, 4], Distribution::Uniform(0.0, 1.0), &device);
+        let of = |statistics: Statistics, range: [f32; 2]| {
+            let network = UNet { statistics: Some(statistics), ..network.clone() };
+            pollster::block_on(read(network.in_range(range).denoise(x.clone()))).unwrap()
+        };
+        let channels = vec![[0.4, 0.2], [0.5, 0.25], [0.25, 0.125]];
+        let want = of(Statistics { channels: channels.clone(), raw: false }, [100.0, 300.0]);
+        let in_file = channels.iter().map(|[m, s]| [100.0 + 200.0 * m, 200.0 * s]).collect();
+        let got = of(Statistics { channels: in_file, raw: true }, [100.0, 300.0]);
+        assert!(want.iter().zip(&got).all(|(a, b)| (a - b).abs() < 1e-4));
     }
 }

@@ -14,6 +14,7 @@ use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{Device, Tensor, s};
+use serde::{Deserialize, Serialize};
 
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
@@ -92,6 +93,32 @@ pub struct TbsnConfig {
     /// Hidden over outer features of the feed-forward networks.
     #[config(default = 1.0)]
     pub ffn_expansion: f64,
+    /// Which convolutions add a bias.
+    #[config(default = "Biases::default()")]
+    pub biases: Biases,
+    /// Whether the normalisation takes the mean away and adds a bias (`LayerNorm_type="WithBias"`).
+    #[config(default = false)]
+    pub with_bias_norm: bool,
+}
+
+/// Which convolutions add a bias; none does in the published network. The public constructor's `bias=True` is the attentions'
+/// and the feed-forward networks'.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Biases {
+    /// The first convolution.
+    pub embed: bool,
+    /// The channel attention's.
+    pub channel: bool,
+    /// The spatial attention's.
+    pub spatial: bool,
+    /// The feed-forward networks'.
+    pub ffn: bool,
+    /// Those between levels.
+    pub resize: bool,
+    /// The one after the concatenation in the second level.
+    pub reduce: bool,
+    /// The last one.
+    pub output: bool,
 }
 
 /// The network. Takes and gives values in `[0, 255]`; both sides must be multiples of 32.
@@ -115,13 +142,13 @@ pub struct Tbsn {
 /// Channel attention and spatial attention, each with a feed-forward network after it.
 #[derive(Module, Debug)]
 struct Block {
-    norm1: BiasFreeNorm,
+    norm1: Norm,
     channel_attn: ChannelAttention,
-    norm2: BiasFreeNorm,
+    norm2: Norm,
     channel_ffn: FeedForward,
-    norm3: BiasFreeNorm,
+    norm3: Norm,
     spatial_attn: SpatialAttention,
-    norm4: BiasFreeNorm,
+    norm4: Norm,
     spatial_ffn: FeedForward,
 }
 
@@ -133,18 +160,20 @@ struct BlockConfig {
     spatial_heads: usize,
     dim_head: usize,
     hidden: usize,
+    biases: Biases,
+    with_bias_norm: bool,
 }
 
-fn conv1x1(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {
-    Conv2dConfig::new([channels_in, channels_out], [1, 1]).with_bias(false).init(device)
+fn conv1x1(channels_in: usize, channels_out: usize, bias: bool, device: &Device) -> Conv2d {
+    Conv2dConfig::new([channels_in, channels_out], [1, 1]).with_bias(bias).init(device)
 }
 
-fn dilated3x3(channels_in: usize, channels_out: usize, groups: usize, device: &Device) -> Conv2d {
+fn dilated3x3([channels_in, channels_out]: [usize; 2], groups: usize, bias: bool, device: &Device) -> Conv2d {
     Conv2dConfig::new([channels_in, channels_out], [3, 3])
         .with_padding(PaddingConfig2d::Explicit(2, 2, 2, 2))
         .with_dilation([2, 2])
         .with_groups(groups)
-        .with_bias(false)
+        .with_bias(bias)
         .init(device)
 }
 
@@ -152,26 +181,27 @@ impl TbsnConfig {
     /// A network with random weights.
     pub fn init(&self, device: &Device) -> Tbsn {
         let dim = self.dim;
+        let Biases { embed, resize, reduce, output, .. } = self.biases;
         // Decoder and refinement of the first level keep the features of the skip and of what came up.
         let blocks = |count: usize, level: usize, dim: usize| -> Vec<Block> {
             (0..count).map(|_| self.block(level, dim).init(device)).collect()
         };
         Tbsn {
             patch_embed: PatchEmbed {
-                proj: Conv2dConfig::new([self.channels, dim], [3, 3]).with_bias(false).init(device),
+                proj: Conv2dConfig::new([self.channels, dim], [3, 3]).with_bias(embed).init(device),
             },
             encoder_level1: blocks(self.blocks[0], 0, dim),
-            down1_2: conv1x1(dim, dim / 2, device),
+            down1_2: conv1x1(dim, dim / 2, resize, device),
             encoder_level2: blocks(self.blocks[1], 1, 2 * dim),
-            down2_3: conv1x1(2 * dim, dim, device),
+            down2_3: conv1x1(2 * dim, dim, resize, device),
             latent: blocks(self.blocks[2], 2, 4 * dim),
-            up3_2: conv1x1(4 * dim, 8 * dim, device),
-            reduce_chan_level2: conv1x1(4 * dim, 2 * dim, device),
+            up3_2: conv1x1(4 * dim, 8 * dim, resize, device),
+            reduce_chan_level2: conv1x1(4 * dim, 2 * dim, reduce, device),
             decoder_level2: blocks(self.blocks[1], 1, 2 * dim),
-            up2_1: conv1x1(2 * dim, 4 * dim, device),
+            up2_1: conv1x1(2 * dim, 4 * dim, resize, device),
             decoder_level1: blocks(self.blocks[0], 0, 2 * dim),
             refinement: blocks(self.refinement, 0, 2 * dim),
-            output: conv1x1(2 * dim, self.channels, device),
+            output: conv1x1(2 * dim, self.channels, output, device),
         }
     }
 
@@ -182,6 +212,8 @@ impl TbsnConfig {
             spatial_heads: self.spatial_heads[level],
             dim_head: self.dim_head,
             hidden: (dim as f64 * self.ffn_expansion) as usize,
+            biases: self.biases,
+            with_bias_norm: self.with_bias_norm,
         }
     }
 
@@ -219,7 +251,25 @@ impl TbsnConfig {
             spatial_heads,
             dim_head,
             ffn_expansion: size("latent.0.channel_ffn.project_in.weight", 0)? as f64 / (4 * dim) as f64,
+            biases: Biases::infer(state),
+            with_bias_norm: state.shape("encoder_level1.0.norm1.body.bias").is_some(),
         })
+    }
+}
+
+impl Biases {
+    /// Those that a checkpoint has.
+    fn infer(state: &StateDict) -> Self {
+        let there = |owner: &str| state.shape(&format!("{owner}.bias")).is_some();
+        Self {
+            embed: there("patch_embed.proj"),
+            channel: there("encoder_level1.0.channel_attn.qkv"),
+            spatial: there("encoder_level1.0.spatial_attn.qkv"),
+            ffn: there("encoder_level1.0.channel_ffn.project_in"),
+            resize: there("down1_2.body.0"),
+            reduce: there("reduce_chan_level2"),
+            output: there("output"),
+        }
     }
 }
 
@@ -307,24 +357,34 @@ impl PatchEmbed {
         let centre = Tensor::<4>::from_data(centre, &weight.device());
         // Taken away as a constant: the public training computes a gradient for the centre too.
         let masked = weight.clone() - (weight * centre).detach();
-        conv2d(x, masked, None, ConvOptions::new([1, 1], [1, 1], [1, 1], 1))
+        let bias = self.proj.bias.as_ref().map(Param::val);
+        conv2d(x, masked, bias, ConvOptions::new([1, 1], [1, 1], [1, 1], 1))
     }
 }
 
 impl BlockConfig {
     fn init(&self, device: &Device) -> Block {
-        let norm = || BiasFreeNorm { weight: Initializer::Ones.init([self.dim], device) };
+        let Biases { channel, spatial, ffn, .. } = self.biases;
+        let norm = || Norm {
+            weight: Initializer::Ones.init([self.dim], device),
+            bias: self.with_bias_norm.then(|| Initializer::Zeros.init([self.dim], device)),
+        };
         let ffn = || FeedForward {
-            project_in: dilated3x3(self.dim, self.hidden, 1, device),
-            project_out: dilated3x3(self.hidden, self.dim, 1, device),
+            project_in: dilated3x3([self.dim, self.hidden], 1, ffn, device),
+            project_out: dilated3x3([self.hidden, self.dim], 1, ffn, device),
         };
         Block {
             norm1: norm(),
-            channel_attn: ChannelAttention::init(self.dim, self.channel_heads, device),
+            channel_attn: ChannelAttention::init(self.dim, self.channel_heads, channel, device),
             norm2: norm(),
             channel_ffn: ffn(),
             norm3: norm(),
-            spatial_attn: SpatialAttention::init(self.dim, self.spatial_heads, self.dim_head, device),
+            spatial_attn: SpatialAttention::init(
+                self.dim,
+                [self.spatial_heads, self.dim_head],
+                spatial,
+                device,
+            ),
             norm4: norm(),
             spatial_ffn: ffn(),
         }
@@ -340,19 +400,25 @@ impl Block {
     }
 }
 
-/// Layer normalisation over channels that divides by the deviation but does not take the mean away.
+/// Layer normalisation over channels that divides by the deviation. Without a bias it does not take the mean away either.
 #[derive(Module, Debug)]
-struct BiasFreeNorm {
+struct Norm {
     weight: Param<Tensor<1>>,
+    bias: Option<Param<Tensor<1>>>,
 }
 
-impl BiasFreeNorm {
+impl Norm {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         // Channels last, as the convolutions leave them: means run along memory.
+        let by_channel = |values: &Param<Tensor<1>>| values.val().reshape([1, 1, 1, -1]);
         let x = x.permute([0, 2, 3, 1]);
         let centred = x.clone() - x.clone().mean_dim(3);
-        let deviation = ((centred.clone() * centred).mean_dim(3) + 1e-5).sqrt();
-        (x / deviation * self.weight.val().reshape([1, 1, 1, -1])).permute([0, 3, 1, 2])
+        let deviation = ((centred.clone() * centred.clone()).mean_dim(3) + 1e-5).sqrt();
+        let y = match &self.bias {
+            None => x / deviation * by_channel(&self.weight),
+            Some(bias) => centred / deviation * by_channel(&self.weight) + by_channel(bias),
+        };
+        y.permute([0, 3, 1, 2])
     }
 }
 
@@ -379,12 +445,12 @@ pub(crate) struct ChannelAttention {
 }
 
 impl ChannelAttention {
-    pub(crate) fn init(dim: usize, heads: usize, device: &Device) -> Self {
+    pub(crate) fn init(dim: usize, heads: usize, bias: bool, device: &Device) -> Self {
         Self {
             temperature: Initializer::Ones.init([heads, 1, 1], device),
-            qkv: conv1x1(dim, 3 * dim, device),
-            qkv_dwconv: dilated3x3(3 * dim, 3 * dim, 3 * dim, device),
-            project_out: conv1x1(dim, dim, device),
+            qkv: conv1x1(dim, 3 * dim, bias, device),
+            qkv_dwconv: dilated3x3([3 * dim, 3 * dim], 3 * dim, bias, device),
+            project_out: conv1x1(dim, dim, bias, device),
         }
     }
 
@@ -424,11 +490,11 @@ const OFFSETS: usize = SIDE + KEYS - 1;
 const TABLE: usize = 2 * (WINDOW + 2 * OVERLAP) - 1;
 
 impl SpatialAttention {
-    pub(crate) fn init(dim: usize, heads: usize, dim_head: usize, device: &Device) -> Self {
+    pub(crate) fn init(dim: usize, [heads, dim_head]: [usize; 2], bias: bool, device: &Device) -> Self {
         let normal = Initializer::Normal { mean: 0.0, std: (dim_head as f64).powf(-0.5) };
         Self {
-            qkv: conv1x1(dim, 3 * heads * dim_head, device),
-            project_out: conv1x1(heads * dim_head, dim, device),
+            qkv: conv1x1(dim, 3 * heads * dim_head, bias, device),
+            project_out: conv1x1(heads * dim_head, dim, bias, device),
             rel_height: normal.init([TABLE, dim_head], device),
             rel_width: normal.init([TABLE, dim_head], device),
         }
@@ -599,6 +665,7 @@ mod tests {
     #[test]
     fn a_checkpoint_tells_its_configuration_through_any_wrapper() {
         let config = small().with_ffn_expansion(2.66).with_blocks([1, 2, 3]).with_channel_heads([2, 2, 4]);
+        loads_what_it_exports(&config);
         let network = config.init(&Device::flex());
         let state = pollster::block_on(weights::export(&network, Tbsn::key)).unwrap();
         let arrays = state.arrays.iter().map(|(key, array)| (format!("module.bsn.{key}"), array.clone()));
@@ -609,6 +676,40 @@ mod tests {
         assert_eq!(pollster::block_on(weights::export(&again, Tbsn::key)).unwrap(), state);
         let error = TbsnConfig::infer(&StateDict::default()).unwrap_err();
         assert!(error.to_string().contains("`patch_embed.proj.weight` is missing"), "{error}");
+    }
+
+    fn loads_what_it_exports(config: &TbsnConfig) {
+        let device = Device::flex();
+        let network = config.init(&device);
+        let state = pollster::block_on(network.export()).unwrap();
+        assert_eq!(TbsnConfig::infer(&state).unwrap().biases, config.biases);
+        let again = Tbsn::load(&state, &device).unwrap();
+        assert_eq!(pollster::block_on(again.export()).unwrap(), state);
+        let shape = [1, 3, 32, 32];
+        assert_eq!(forward(&network, image(shape), shape), forward(&again, image(shape), shape));
+    }
+
+    #[test]
+    fn options_of_the_public_constructor_are_told_by_the_keys() {
+        let inner = Biases { channel: true, spatial: true, ffn: true, ..Biases::default() };
+        let all = Biases { embed: true, resize: true, reduce: true, output: true, ..inner };
+        for biases in [inner, all] {
+            loads_what_it_exports(&small().with_biases(biases).with_with_bias_norm(true));
+        }
+    }
+
+    #[test]
+    fn normalisation_with_a_bias_takes_the_mean_away() {
+        let device = Device::flex();
+        let values = |v: [f32; 2]| {
+            Initializer::Zeros.init([2], &device).map(|t: Tensor<1>| t + Tensor::from_floats(v, &device))
+        };
+        let norm = Norm { weight: values([2.0, 2.0]), bias: Some(values([1.0, 0.0])) };
+        let x = Tensor::<4>::from_data([[[[10.0f32]], [[14.0]]]], &device);
+        let y = pollster::block_on(read(norm.forward(x.clone()))).unwrap();
+        assert!((y[0] + 1.0).abs() < 1e-4 && (y[1] - 2.0).abs() < 1e-4, "{y:?}");
+        let plain = pollster::block_on(read(Norm { bias: None, ..norm }.forward(x))).unwrap();
+        assert!((plain[0] - 10.0).abs() < 1e-3 && (plain[1] - 14.0).abs() < 1e-3, "{plain:?}");
     }
 
     #[test]

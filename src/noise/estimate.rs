@@ -93,10 +93,10 @@ impl NoiseEstimate {
         estimate(&View { width: image.width, height: image.height, channels: image.channels, sample })
     }
 
-    /// [`NoiseEstimate::of`] the colours of a photo.
+    /// [`NoiseEstimate::of`] the colours of a photo, as they are seen (see [`Photo::stretched`]).
     pub fn of_photo(photo: &Photo) -> Self {
         let (width, n) = (photo.width(), photo.samples_per_pixel());
-        let sample = |c: usize, x: usize, y: usize| photo.samples().get((y * width + x) * n + c);
+        let sample = |c: usize, x: usize, y: usize| photo.level((y * width + x) * n + c);
         estimate(&View { width, height: photo.height(), channels: photo.colors(), sample })
     }
 

@@ -47,7 +47,7 @@ async fn channel_attention(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let input: Tensor<4> = case.tensor("input", device)?;
     let state = case.file("weights")?;
     let heads = state.shape("temperature").map_or(0, |shape| shape[0]);
-    let piece = ChannelAttention::init(input.dims()[1], heads, device);
+    let piece = ChannelAttention::init(input.dims()[1], heads, false, device);
     let piece = weights::load(piece, state, str::to_string)?;
     Ok(vec![case.compare("output", piece.forward(input, Then::nothing())).await?])
 }
@@ -58,7 +58,7 @@ async fn spatial_attention(case: &Case, device: &Device) -> Result<Vec<Check>> {
     state.arrays.remove("fixed_pos_emb.attention_mask");
     let dim_head = state.shape("rel_pos_emb.rel_height").map_or(1, |shape| shape[1]);
     let heads = state.shape("project_out.weight").map_or(0, |shape| shape[1]) / dim_head;
-    let piece = SpatialAttention::init(input.dims()[1], heads, dim_head, device);
+    let piece = SpatialAttention::init(input.dims()[1], [heads, dim_head], false, device);
     // The piece has no owner, so its keys would begin with the dot after its name.
     let piece = weights::load(piece, &state, |path| Tbsn::key(path).trim_start_matches('.').to_string())?;
     let output = case.compare("output", piece.forward(input, Then::nothing())).await?;

@@ -68,7 +68,10 @@ pub(super) fn enlarge(
     for c in 0..channels {
         let wide: Vec<Vec<f32>> = (first..=last)
             .map(|row| {
-                let sample = |col| photo.samples.get((row * photo.width + col) * channels + c);
+                let sample = |col| {
+                    let i = (row * photo.width + col) * channels + c;
+                    if c < photo.colors { photo.level(i) } else { photo.samples.get(i) }
+                };
                 columns.iter().map(|taps| taps.iter().map(|(col, w)| w * sample(col)).sum()).collect()
             })
             .collect();

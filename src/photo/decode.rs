@@ -5,53 +5,119 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{Metadata, Photo, Samples};
+use super::file::ImageFile;
+use super::jpeg::{self, Frame};
+use super::metadata::{self, Metadata};
+use super::{Photo, Samples, exif};
 use crate::error::{Error, Kind, Result};
+use crate::sniff;
 
 /// Largest photo that is read, in pixels. A wasm instance has 4 GiB; this many pixels of 16-bit RGBA, in and out, take half of it.
 pub const MAX_PIXELS: u64 = 120_000_000;
 
-const FORMATS: &str = "PNG, JPEG, WebP, TIFF and BMP";
+const FORMATS: &str = "PNG, JPEG, WebP, TIFF, BMP and GIF";
 
-/// Reads a PNG, JPEG, WebP, TIFF or BMP file; the format is told by the bytes, not by a name. The EXIF orientation is
-/// applied; bit depth, alpha, ICC profile and EXIF are kept. CMYK becomes RGB, palettes are expanded.
+/// Reads a PNG, JPEG, WebP, TIFF, BMP or GIF file; the format is told by the bytes, not by a name. The orientation is applied;
+/// bit depth, alpha, colour profile, EXIF, XMP, IPTC and resolution are kept. CMYK becomes RGB, palettes are expanded. Of
+/// several pictures in a file, this is the first: see [`ImageFile`].
 ///
 /// # Errors
 /// [`Kind::Decode`] for bytes that are no image or a damaged one, [`Kind::Unsupported`] for another sort of image,
 /// [`Kind::TooLarge`] beyond [`MAX_PIXELS`].
 pub fn decode(bytes: &[u8]) -> Result<Photo> {
+    ImageFile::open(bytes.to_vec())?.into_picture(0)
+}
+
+/// Whether these bytes begin as a TIFF does, or a camera raw file that is one inside.
+pub(super) fn is_tiff(bytes: &[u8]) -> bool {
+    let raw = |bytes: &[u8]| matches!(bytes, [b'U', 0] | [b'R', b'O' | b'S'] | [b'O' | b'S', b'R']);
+    match bytes.get(..4) {
+        Some([b'I', b'I', version @ ..]) => matches!(version, [42 | 43, 0]) || raw(version),
+        Some([b'M', b'M', version @ ..]) => matches!(version, [0, 42 | 43]) || raw(version),
+        _ => false,
+    }
+}
+
+/// Reads a file that is no TIFF, and says what a user should know of it.
+pub(super) fn photo(bytes: &[u8]) -> Result<(Photo, Vec<String>)> {
     if bytes.is_empty() {
         return Err(Error::new(Kind::Decode, "the file is empty (0 bytes)"));
     }
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .expect("reading from memory does not fail");
-    let format = reader
-        .format()
-        .ok_or_else(|| Error::new(Kind::Decode, format!("this is not an image file; {FORMATS} are read")))?;
-    let name = format_name(format)?;
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
-        let message = "this JPEG is truncated: its end is missing";
-        return Err(Error::new(Kind::Decode, message));
+    let format = image::guess_format(bytes).ok();
+    match format {
+        Some(ImageFormat::Jpeg) => read_jpeg(bytes),
+        Some(ImageFormat::Png) => read_png(bytes),
+        Some(ImageFormat::WebP) => read_webp(bytes),
+        Some(ImageFormat::Bmp) => Ok((read(bytes, ImageFormat::Bmp, "BMP")?, Vec::new())),
+        Some(ImageFormat::Gif) => read_gif(bytes),
+        _ => Err(not_read(bytes)),
     }
-    check_size(bytes)?;
-    let (image, metadata) = read(reader).map_err(|e| describe(e, name))?;
-    Ok(Photo { metadata, ..from_image(image)? })
+}
+
+fn not_read(bytes: &[u8]) -> Error {
+    match sniff::describe(bytes) {
+        Some(what) => Error::new(Kind::Unsupported, what),
+        None => Error::new(Kind::Decode, format!("this is not an image file; {FORMATS} are read")),
+    }
+}
+
+fn read_jpeg(bytes: &[u8]) -> Result<(Photo, Vec<String>)> {
+    let frame = Frame::read(bytes)?;
+    let complete = jpeg::is_complete(bytes);
+    let mut photo = read(bytes, ImageFormat::Jpeg, "JPEG")?;
+    let note = if complete { None } else { Some(jpeg::what_is_missing(&photo, frame.as_ref())?) };
+    let mut metadata = metadata::read_jpeg(bytes);
+    if frame.is_some_and(|frame| frame.components == 4) {
+        // The pixels become RGB, which a profile of inks does not describe.
+        metadata.icc = None;
+    }
+    // Read without its orientation: what that was, the EXIF that was read with the pixels does not say any more.
+    metadata.exif = photo.metadata.exif.take();
+    photo.metadata = metadata;
+    Ok((photo, note.into_iter().collect()))
+}
+
+fn read_png(bytes: &[u8]) -> Result<(Photo, Vec<String>)> {
+    let mut photo = read(bytes, ImageFormat::Png, "PNG")?;
+    metadata::read_png(bytes, &mut photo.metadata);
+    let animated = metadata::is_animated_png(bytes);
+    let note = animated.then(|| "this PNG is animated: its first frame is taken".to_string());
+    Ok((photo, note.into_iter().collect()))
+}
+
+fn read_webp(bytes: &[u8]) -> Result<(Photo, Vec<String>)> {
+    // A file of several chunks says in its second one whether there are frames.
+    let animated = bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0);
+    let photo = read(bytes, ImageFormat::WebP, "WebP")?;
+    let note = animated.then(|| "this WebP is animated: its first frame is taken".to_string());
+    Ok((photo, note.into_iter().collect()))
+}
+
+fn read_gif(bytes: &[u8]) -> Result<(Photo, Vec<String>)> {
+    let photo = read(bytes, ImageFormat::Gif, "GIF")?;
+    let note = "of a GIF, the first frame is taken, and the result is no GIF".to_string();
+    Ok((photo, vec![note]))
 }
 
 /// Refuses an image by the size that its header claims, before any decoder sees it.
 fn check_size(bytes: &[u8]) -> Result<()> {
-    let Ok(size) = imagesize::blob_size(bytes) else {
-        return Ok(()); // the decoder knows better what is wrong
+    let (width, height) = match bytes {
+        // From the top down, where the height is negative.
+        [b'B', b'M', ..] if bytes.len() >= 26 => {
+            let side = |at: usize| i32::from_le_bytes(std::array::from_fn(|i| bytes[at + i])).unsigned_abs();
+            (u64::from(side(18)), u64::from(side(22)))
+        }
+        _ => match imagesize::blob_size(bytes) {
+            Ok(size) => (size.width as u64, size.height as u64),
+            Err(_) => return Ok(()), // the decoder knows better what is wrong
+        },
     };
-    let pixels = size.width as u64 * size.height as u64;
+    let pixels = width.saturating_mul(height);
     if pixels <= MAX_PIXELS {
         return Ok(());
     }
     let message = format!(
-        "this image says it is {}x{} ({} megapixels, in a file of {} bytes); up to {} megapixels are read",
-        size.width,
-        size.height,
+        "this image says it is {width}x{height} ({} megapixels, in a file of {} bytes); up to {} megapixels are read",
         pixels / 1_000_000,
         bytes.len(),
         MAX_PIXELS / 1_000_000
@@ -59,29 +125,33 @@ fn check_size(bytes: &[u8]) -> Result<()> {
     Err(Error::new(Kind::TooLarge, message))
 }
 
-/// Reads metadata and pixels, the right way up.
-fn read(mut reader: ImageReader<Cursor<&[u8]>>) -> Result<(DynamicImage, Metadata), ImageError> {
+/// Reads pixels and metadata, the right way up.
+fn read(bytes: &[u8], format: ImageFormat, name: &str) -> Result<Photo> {
+    check_size(bytes)?;
+    let (image, orientation, metadata) = decode_image(bytes, format).map_err(|e| describe(e, name))?;
+    Ok(Photo { metadata, ..from_image(image)? }.upright(orientation.to_exif()))
+}
+
+fn decode_image(
+    bytes: &[u8],
+    format: ImageFormat,
+) -> std::result::Result<(DynamicImage, Orientation, Metadata), ImageError> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_PIXELS * 8);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
     let orientation = decoder.orientation()?;
-    let mut metadata = Metadata { icc: decoder.icc_profile()?, exif: decoder.exif_metadata()? };
-    if let Some(exif) = &mut metadata.exif {
-        // Applied below; a viewer must not apply it again.
+    let mut exif = decoder.exif_metadata()?;
+    if let Some(exif) = &mut exif {
+        // Applied to the pixels; a viewer must not apply it again.
         let _ = Orientation::remove_from_exif_chunk(exif);
     }
-    if is_cmyk(decoder.original_color_type()) {
-        // The pixels become RGB, which a CMYK profile does not describe.
-        metadata.icc = None;
-    }
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    Ok((image, metadata))
-}
-
-fn is_cmyk(color: image::ExtendedColorType) -> bool {
-    matches!(color, image::ExtendedColorType::Cmyk8 | image::ExtendedColorType::Cmyk16)
+    let density = exif.as_deref().and_then(exif::density_of_block);
+    let (icc, xmp) = (decoder.icc_profile()?, decoder.xmp_metadata()?);
+    let metadata =
+        Metadata { icc, exif, xmp, iptc: decoder.iptc_metadata()?, density, ..Metadata::default() };
+    Ok((DynamicImage::from_decoder(decoder)?, orientation, metadata))
 }
 
 fn from_image(image: DynamicImage) -> Result<Photo> {
@@ -97,35 +167,12 @@ fn from_image(image: DynamicImage) -> Result<Photo> {
         DynamicImage::ImageLumaA16(i) => Samples::U16(i.into_raw()),
         DynamicImage::ImageRgb16(i) => Samples::U16(i.into_raw()),
         DynamicImage::ImageRgba16(i) => Samples::U16(i.into_raw()),
-        DynamicImage::ImageRgb32F(i) => Samples::F32(finite(i.into_raw())?),
-        DynamicImage::ImageRgba32F(i) => Samples::F32(finite(i.into_raw())?),
         other => {
             let message = format!("pixels of type {:?} are not read", other.color());
             return Err(Error::new(Kind::Unsupported, message));
         }
     };
-    Photo::new(width, height, colors, color.has_alpha(), samples)
-}
-
-fn finite(samples: Vec<f32>) -> Result<Vec<f32>> {
-    match samples.iter().find(|v| !v.is_finite()) {
-        None => Ok(samples),
-        Some(v) => Err(Error::new(Kind::Decode, format!("the image contains the sample {v}"))),
-    }
-}
-
-fn format_name(format: ImageFormat) -> Result<&'static str> {
-    match format {
-        ImageFormat::Png => Ok("PNG"),
-        ImageFormat::Jpeg => Ok("JPEG"),
-        ImageFormat::WebP => Ok("WebP"),
-        ImageFormat::Tiff => Ok("TIFF"),
-        ImageFormat::Bmp => Ok("BMP"),
-        other => {
-            let message = format!("{} files are not read; {FORMATS} are", other.to_mime_type());
-            Err(Error::new(Kind::Unsupported, message))
-        }
-    }
+    Ok(Photo::new(width, height, colors, color.has_alpha(), samples)?.stretched())
 }
 
 fn describe(error: ImageError, name: &str) -> Error {
@@ -135,28 +182,6 @@ fn describe(error: ImageError, name: &str) -> Error {
         _ => (Kind::Decode, "is damaged or truncated"),
     };
     Error::new(kind, format!("this {name} {what} ({error})")).caused_by(error)
-}
-
-/// Whether a JPEG reaches its end-of-image marker. The decoder is lenient and would fill what is missing with gray.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let mut i = 2;
-    while i + 1 < bytes.len() {
-        if bytes[i] != 0xFF {
-            i += 1; // entropy-coded data
-            continue;
-        }
-        match bytes[i + 1] {
-            0xD9 => return true,
-            // Stuffed byte, fill byte, and markers without a length.
-            0x00 | 0x01 | 0xD0..=0xD8 => i += 2,
-            0xFF => i += 1,
-            _ => {
-                let Some(length) = bytes.get(i + 2..i + 4) else { return false };
-                i += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
-            }
-        }
-    }
-    false
 }
 
 #[cfg(test)]
@@ -179,14 +204,30 @@ mod tests {
     fn bad_bytes_are_named_errors() {
         refused(b"", Kind::Decode, "empty");
         refused(b"hello, I am a text file", Kind::Decode, "not an image");
-        refused(b"GIF89a\x01\x00\x01\x00\x00\x00\x00", Kind::Unsupported, "gif");
+        refused(b"%PDF-1.7", Kind::Unsupported, "PDF");
         let jpeg = sample().encode(Format::Jpeg, 90).unwrap();
         refused(&jpeg[..jpeg.len() / 2], Kind::Decode, "truncated");
-        refused(&jpeg[..jpeg.len() - 2], Kind::Decode, "truncated");
         for format in [Format::Png, Format::WebP, Format::Tiff] {
             let file = sample().encode(format, 90).unwrap();
             refused(&file[..file.len() / 2], Kind::Decode, "truncated");
         }
+    }
+
+    #[test]
+    fn a_jpeg_without_its_end_is_read_as_far_as_it_goes() {
+        let samples = (0..64 * 160).map(|i| (i * i / 64 % 251) as u8).collect();
+        let photo = Photo::new(64, 160, 1, false, Samples::U8(samples)).unwrap();
+        let jpeg = photo.encode(Format::Jpeg, 90).unwrap();
+        let whole = decode(&jpeg).unwrap();
+        let file = ImageFile::open(jpeg[..jpeg.len() - 2].to_vec()).unwrap();
+        assert_eq!(file.picture(0).unwrap(), whole);
+        assert!(file.notes()[0].contains("no end"));
+        let file = ImageFile::open(jpeg[..jpeg.len() * 9 / 10].to_vec()).unwrap();
+        let cut = file.picture(0).unwrap();
+        assert_eq!((cut.width(), cut.height()), (64, 160));
+        assert_eq!(cut.window(0, 0, 64, 128, 1), whole.window(0, 0, 64, 128, 1));
+        let said = file.notes().join(" ");
+        assert!(said.contains("rows are missing"), "{said}");
     }
 
     #[test]
@@ -200,9 +241,9 @@ mod tests {
     }
 
     fn crc32(bytes: &[u8]) -> u32 {
-        !bytes.iter().fold(u32::MAX, |crc, &b| {
-            (0..8).fold(crc ^ u32::from(b), |c, _| if c & 1 == 1 { 0xEDB8_8320 ^ (c >> 1) } else { c >> 1 })
-        })
+        let mut crc = flate2::Crc::new();
+        crc.update(bytes);
+        crc.sum()
     }
 
     #[test]
@@ -217,11 +258,12 @@ mod tests {
                     let formats: &[Format] = if photo.bit_depth() == 8 && colors == 3 {
                         &[Format::Png, Format::WebP, Format::Tiff]
                     } else {
-                        &[Format::Png]
+                        &[Format::Png, Format::Tiff]
                     };
                     for &format in formats {
                         let again = decode(&photo.encode(format, 90).unwrap()).unwrap();
-                        assert_eq!(again, photo, "{format:?}");
+                        assert_eq!(again.samples(), photo.samples(), "{format:?}");
+                        assert_eq!(again.has_alpha(), photo.has_alpha(), "{format:?}");
                     }
                 }
             }
@@ -236,11 +278,14 @@ mod tests {
         let mut photo = sample();
         photo.metadata.exif = Some(exif);
         photo.metadata.icc = Some(b"a profile".to_vec());
-        let turned = decode(&photo.encode(Format::Png, 90).unwrap()).unwrap();
-        assert_eq!((turned.width(), turned.height()), (16, 24));
-        assert_eq!(turned.metadata.icc, photo.metadata.icc);
-        let again = decode(&turned.encode(Format::Png, 90).unwrap()).unwrap();
-        assert_eq!(again, turned);
-        assert!(again.metadata.exif.is_some());
+        for format in [Format::Png, Format::Jpeg, Format::WebP] {
+            let turned = decode(&photo.encode(format, 90).unwrap()).unwrap();
+            assert_eq!((turned.width(), turned.height()), (16, 24));
+            assert_eq!(turned.metadata.icc, photo.metadata.icc);
+            let again = decode(&turned.encode(Format::Png, 90).unwrap()).unwrap();
+            assert_eq!(again.metadata, turned.metadata);
+            assert_eq!(again.samples(), turned.samples());
+            assert!(again.metadata.exif.is_some());
+        }
     }
 }

@@ -40,7 +40,10 @@ fn removed_luminance(denoised: &Photo, original: &Photo, strength: f32, top: usi
         let y = reflect((top + row) as isize - RADIUS as isize, denoised.height);
         for x in 0..width {
             let first = (y * width + x) * n;
-            let removed = |c: usize| original.samples.get(first + c) - denoised.samples.get(first + c);
+            let removed = |c: usize| {
+                let difference = original.samples.get(first + c) - denoised.samples.get(first + c);
+                if difference.is_finite() { difference } else { 0.0 }
+            };
             out.push(strength * weights.iter().enumerate().map(|(c, w)| w * removed(c)).sum::<f32>());
         }
     }

@@ -2,10 +2,13 @@
 
 use std::io::Cursor;
 
-use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder, webp::WebPEncoder};
-use image::{ExtendedColorType, ImageEncoder, ImageResult};
+use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+use image_webp::{ColorType as WebPColor, WebPEncoder};
 
-use super::{Photo, Samples};
+use super::metadata::{self, jfif};
+use super::tiff::TiffWriter;
+use super::{Photo, Samples, exif};
 use crate::error::{Error, Kind, Result};
 
 /// File formats that are written.
@@ -17,7 +20,7 @@ pub enum Format {
     Jpeg,
     /// Lossless, 8 bit.
     WebP,
-    /// Lossless, 8, 16 or 32 bit.
+    /// Lossless, all depths, and several pages.
     Tiff,
 }
 
@@ -26,82 +29,158 @@ impl Format {
     pub fn from_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
             "png" => Some(Format::Png),
-            "jpg" | "jpeg" => Some(Format::Jpeg),
+            "jpg" | "jpeg" | "jpe" | "jfif" => Some(Format::Jpeg),
             "webp" => Some(Format::WebP),
             "tif" | "tiff" => Some(Format::Tiff),
             _ => None,
         }
     }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Png => "PNG",
+            Format::Jpeg => "JPEG",
+            Format::WebP => "WebP",
+            Format::Tiff => "TIFF",
+        }
+    }
+
+    /// Refuses a size that the format cannot hold: JPEG ends at 65535 pixels a side, WebP at 16383.
+    ///
+    /// # Errors
+    /// [`Kind::Encode`].
+    pub fn check_size(self, width: usize, height: usize) -> Result<()> {
+        let limit = match self {
+            Format::Jpeg => 65_535,
+            Format::WebP => 16_383,
+            Format::Png | Format::Tiff => return Ok(()),
+        };
+        if width.max(height) <= limit {
+            return Ok(());
+        }
+        let name = self.name();
+        let message = format!(
+            "a {width}x{height} photo cannot be written as {name}, which ends at {limit} pixels a side: take PNG or TIFF"
+        );
+        Err(Error::new(Kind::Encode, message))
+    }
 }
 
 pub(super) fn encode(photo: &Photo, format: Format, quality: u8) -> Result<Vec<u8>> {
-    let (samples, colors, alpha) = convert(photo, format);
-    let color_type = color_type(&samples, colors, alpha);
-    let mut out = Cursor::new(Vec::new());
-    let result = match format {
-        Format::Png => write(PngEncoder::new(&mut out), photo, &samples, color_type),
-        Format::Jpeg => {
-            let encoder = JpegEncoder::new_with_quality(&mut out, quality.clamp(1, 100));
-            write(encoder, photo, &samples, color_type)
+    format.check_size(photo.width, photo.height)?;
+    match format {
+        Format::Png => png(photo),
+        Format::Jpeg => jpeg(photo, quality),
+        Format::WebP => webp(photo),
+        Format::Tiff => {
+            let mut writer = TiffWriter::new();
+            writer.add(photo)?;
+            writer.finish()
         }
-        Format::WebP => write(WebPEncoder::new_lossless(&mut out), photo, &samples, color_type),
-        Format::Tiff => write(TiffEncoder::new(&mut out), photo, &samples, color_type),
-    };
-    result.map_err(|e| {
-        let message =
-            format!("a {}x{} photo cannot be written as {format:?} ({e})", photo.width, photo.height);
-        Error::new(Kind::Encode, message).caused_by(e)
-    })?;
-    Ok(out.into_inner())
+    }
 }
 
-fn write(
-    mut encoder: impl ImageEncoder,
-    photo: &Photo,
-    samples: &Samples,
-    color_type: ExtendedColorType,
-) -> ImageResult<()> {
-    // A format that has no place for a profile or EXIF says so; the pixels are worth writing all the same.
-    if let Some(icc) = &photo.metadata.icc {
-        let _ = encoder.set_icc_profile(icc.clone());
+fn failed(photo: &Photo, format: Format, e: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let (width, height) = (photo.width, photo.height);
+    let message = format!("a {width}x{height} photo cannot be written as {} ({e})", format.name());
+    Error::new(Kind::Encode, message).caused_by(e)
+}
+
+fn png(photo: &Photo) -> Result<Vec<u8>> {
+    let (samples, colors, alpha) = convert(photo, Format::Png);
+    let mut out = Cursor::new(Vec::new());
+    let mut encoder = PngEncoder::new(&mut out);
+    // That a format has no place for it does not come to pass here.
+    if let Some(icc) = photo.metadata.profile(colors) {
+        let _ = encoder.set_icc_profile(icc.to_vec());
     }
-    if let Some(exif) = &photo.metadata.exif {
-        let _ = encoder.set_exif_metadata(exif.clone());
+    if let Some(exif) = exif::block(&photo.metadata) {
+        let _ = encoder.set_exif_metadata(exif);
     }
-    let bytes: Vec<u8> = match samples {
+    let bytes: Vec<u8> = match &samples {
         Samples::U8(v) => v.clone(),
         Samples::U16(v) => v.iter().flat_map(|s| s.to_ne_bytes()).collect(),
-        Samples::F32(v) => v.iter().flat_map(|s| s.to_ne_bytes()).collect(),
+        Samples::F32(_) => unreachable!("PNG is written with 8 or 16 bits"),
     };
-    encoder.write_image(&bytes, photo.width as u32, photo.height as u32, color_type)
+    let color_type = color_type(&samples, colors, alpha);
+    encoder
+        .write_image(&bytes, photo.width as u32, photo.height as u32, color_type)
+        .map_err(|e| failed(photo, Format::Png, e))?;
+    Ok(metadata::write_png(out.into_inner(), &photo.metadata))
 }
 
-/// The samples in a layout that the format can hold.
+fn jpeg(photo: &Photo, quality: u8) -> Result<Vec<u8>> {
+    let (samples, colors, alpha) = convert(photo, Format::Jpeg);
+    let mut out = Cursor::new(Vec::new());
+    let mut encoder = JpegEncoder::new_with_quality(&mut out, quality.clamp(1, 100));
+    if let Some(density) = photo.metadata.density {
+        encoder.set_pixel_density(jfif(density));
+    }
+    encoder
+        .write_image(
+            eight_bits(&samples),
+            photo.width as u32,
+            photo.height as u32,
+            color_type(&samples, colors, alpha),
+        )
+        .map_err(|e| failed(photo, Format::Jpeg, e))?;
+    Ok(metadata::write_jpeg(out.into_inner(), &photo.metadata, colors))
+}
+
+fn webp(photo: &Photo) -> Result<Vec<u8>> {
+    let (samples, colors, alpha) = convert(photo, Format::WebP);
+    let mut out = Vec::new();
+    let mut encoder = WebPEncoder::new(&mut out);
+    if let Some(icc) = photo.metadata.profile(colors) {
+        encoder.set_icc_profile(icc.to_vec());
+    }
+    let density = || photo.metadata.density.map(exif::block_of_density);
+    if let Some(exif) = exif::block(&photo.metadata).or_else(density) {
+        encoder.set_exif_metadata(exif);
+    }
+    if let Some(xmp) = &photo.metadata.xmp {
+        encoder.set_xmp_metadata(xmp.clone());
+    }
+    let color_type = if alpha { WebPColor::Rgba8 } else { WebPColor::Rgb8 };
+    encoder
+        .encode(eight_bits(&samples), photo.width as u32, photo.height as u32, color_type)
+        .map_err(|e| failed(photo, Format::WebP, e))?;
+    Ok(out)
+}
+
+fn eight_bits(samples: &Samples) -> &[u8] {
+    match samples {
+        Samples::U8(v) => v,
+        _ => unreachable!("JPEG and WebP are written with 8 bits"),
+    }
+}
+
+/// The samples in a layout that the format can hold. Numbers that are no shares of white are stretched where the format has
+/// no place for them as they are.
 fn convert(photo: &Photo, format: Format) -> (Samples, usize, bool) {
     let pixels = photo.width * photo.height;
     let n = photo.samples_per_pixel();
     let alpha = photo.alpha && format != Format::Jpeg;
-    // WebP has no gray, and no TIFF reader expects gray with alpha or gray floats from this encoder.
-    let colors = match format {
-        Format::WebP => 3,
-        Format::Tiff if photo.alpha || photo.bit_depth() == 32 => 3,
-        _ => photo.colors,
-    };
+    // WebP has no gray.
+    let colors = if format == Format::WebP { 3 } else { photo.colors };
     let count = pixels * (colors + usize::from(alpha));
     let mut out = match (format, &photo.samples) {
         (Format::Jpeg | Format::WebP, _) | (_, Samples::U8(_)) => Samples::U8(vec![0; count]),
-        (Format::Tiff, Samples::F32(_)) => Samples::F32(vec![0.0; count]),
         _ => Samples::U16(vec![0; count]),
     };
+    let as_it_is = out.bit_depth() == photo.samples.bit_depth();
     for i in 0..pixels {
         let target = i * (colors + usize::from(alpha));
         for c in 0..colors {
             let source = i * n + c.min(photo.colors - 1);
             if photo.alpha && !alpha {
                 let a = photo.samples.get(i * n + photo.colors);
-                out.set(target + c, 1.0 + a * (photo.samples.get(source) - 1.0));
-            } else {
+                out.set(target + c, 1.0 + a * (photo.level(source) - 1.0));
+            } else if as_it_is {
                 out.copy(target + c, &photo.samples, source);
+            } else {
+                out.set(target + c, photo.level(source));
             }
         }
         if alpha {
@@ -118,11 +197,9 @@ fn color_type(samples: &Samples, colors: usize, alpha: bool) -> ExtendedColorTyp
         (Samples::U8(_), 1, true) => T::La8,
         (Samples::U8(_), _, false) => T::Rgb8,
         (Samples::U8(_), _, true) => T::Rgba8,
-        (Samples::U16(_), 1, false) => T::L16,
-        (Samples::U16(_), 1, true) => T::La16,
-        (Samples::U16(_), _, false) => T::Rgb16,
-        (Samples::U16(_), _, true) => T::Rgba16,
-        (Samples::F32(_), _, false) => T::Rgb32F,
-        (Samples::F32(_), _, true) => T::Rgba32F,
+        (_, 1, false) => T::L16,
+        (_, 1, true) => T::La16,
+        (_, _, false) => T::Rgb16,
+        (_, _, true) => T::Rgba16,
     }
 }

@@ -6,12 +6,25 @@ pub(crate) mod bicubic;
 mod decode;
 mod detail;
 mod encode;
+mod exif;
+mod file;
+mod ifd;
+mod jpeg;
+mod metadata;
+mod tiff;
 pub mod tiles;
+mod view;
 
 pub use decode::{MAX_PIXELS, decode};
 pub use encode::Format;
+pub use file::ImageFile;
+pub use tiff::TiffWriter;
+
+use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
+use metadata::Metadata;
+use view::View;
 
 /// Interleaved samples in the depth of the file they came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +33,8 @@ pub enum Samples {
     U8(Vec<u8>),
     /// 16 bits, 0..=65535.
     U16(Vec<u16>),
-    /// 32-bit float; 0 is black, 1 is white, values outside are kept.
+    /// 32-bit float, and all else that is neither 8 nor 16 bit: numbers in the units of the file. Without a stretched view
+    /// ([`Photo::stretched`]), 0 is black and 1 is white; values outside are kept.
     F32(Vec<f32>),
 }
 
@@ -32,6 +46,25 @@ impl Samples {
             Samples::U16(_) => Samples::U16(vec![0; count]),
             Samples::F32(_) => Samples::F32(vec![0.0; count]),
         }
+    }
+
+    /// Bits per sample: 8, 16 or 32 (float).
+    fn bit_depth(&self) -> u8 {
+        match self {
+            Samples::U8(_) => 8,
+            Samples::U16(_) => 16,
+            Samples::F32(_) => 32,
+        }
+    }
+
+    /// The pixels of a picture, `n` samples each, in another order: pixel `i` of the result is `source(i)` of this one.
+    fn reordered(&self, n: usize, source: impl Fn(usize) -> usize) -> Self {
+        let mut out = self.zeros(self.len());
+        for pixel in 0..self.len() / n {
+            let from = source(pixel) * n;
+            (0..n).for_each(|c| out.copy(pixel * n + c, self, from + c));
+        }
+        out
     }
 
     fn len(&self) -> usize {
@@ -81,15 +114,8 @@ pub struct Photo {
     alpha: bool,
     samples: Samples,
     metadata: Metadata,
-}
-
-/// What the file said about itself, passed through to the result.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Metadata {
-    /// ICC colour profile, untouched.
-    icc: Option<Vec<u8>>,
-    /// EXIF block, with the orientation (already applied) set to normal.
-    exif: Option<Vec<u8>>,
+    /// How its numbers are seen, where they are no shares of white.
+    view: Option<Arc<View>>,
 }
 
 impl Photo {
@@ -109,7 +135,7 @@ impl Photo {
                 ),
             ));
         }
-        Ok(Self { width, height, colors, alpha, samples, metadata: Metadata::default() })
+        Ok(Self { width, height, colors, alpha, samples, metadata: Metadata::default(), view: None })
     }
 
     /// An 8-bit RGB photo from 8-bit RGBA with straight alpha, `4 * width * height` bytes; alpha is kept only where some pixel is not opaque.
@@ -160,11 +186,113 @@ impl Photo {
 
     /// Bits per sample: 8, 16 or 32 (float).
     pub fn bit_depth(&self) -> u8 {
-        match self.samples {
-            Samples::U8(_) => 8,
-            Samples::U16(_) => 16,
-            Samples::F32(_) => 32,
+        self.samples.bit_depth()
+    }
+
+    /// The same photo, stretched to be seen, where its numbers are no shares of white: floats that leave `[0, 1]`, 16 bits or
+    /// floats that use less than a quarter of it, or values that are no numbers. The range is that of all but the darkest and
+    /// the brightest thousandth of the samples. Networks see the stretched photo, and what they change is written back in the
+    /// photo's own units; what lies far outside of the range goes around them, and what is no number stays so.
+    ///
+    /// Files are opened like this.
+    #[must_use]
+    pub fn stretched(mut self) -> Self {
+        self.view = View::of(&self).map(Arc::new);
+        self
+    }
+
+    /// The same photo in the range of another one, so that both are seen alike: shots of one scene, pages of a stack.
+    #[must_use]
+    pub fn stretched_like(mut self, other: &Photo) -> Self {
+        self.view = match (&self.view, &other.view) {
+            (Some(view), Some(other)) => Some(Arc::new(view.in_range_of(other))),
+            (None, Some(other)) => Some(Arc::clone(other)),
+            (_, None) => None,
+        };
+        self
+    }
+
+    /// What is seen as black and as white, in the numbers of the file: 0 and 255 for 8 bits, unless it is stretched.
+    pub fn range(&self) -> [f32; 2] {
+        let [black, white] = self.view.as_ref().map_or([0.0, 1.0], |view| view.range());
+        let unit = match self.samples {
+            Samples::U8(_) => 255.0,
+            Samples::U16(_) => 65_535.0,
+            Samples::F32(_) => 1.0,
+        };
+        [black * unit, white * unit]
+    }
+
+    /// Whether it is stretched to be seen: see [`Photo::stretched`].
+    pub fn is_stretched(&self) -> bool {
+        self.view.is_some()
+    }
+
+    /// A sample of a colour as it is seen, 0 black and 1 white.
+    #[inline]
+    pub(crate) fn level(&self, i: usize) -> f32 {
+        let value = self.samples.get(i);
+        match &self.view {
+            None => value,
+            Some(view) => view.level(i, value),
         }
+    }
+
+    /// Mean of the colours as they are seen, over a million pixels of a large photo.
+    pub(crate) fn mean_level(&self) -> f64 {
+        const PIXELS: usize = 1 << 20;
+        let (n, pixels) = (self.samples_per_pixel(), self.width * self.height);
+        let step = pixels.div_ceil(PIXELS);
+        let chosen = (0..pixels).step_by(step).flat_map(|i| (0..self.colors).map(move |c| i * n + c));
+        let count = pixels.div_ceil(step) * self.colors;
+        chosen.map(|i| f64::from(self.level(i))).sum::<f64>() / count as f64
+    }
+
+    /// What a user should know before the photo is written in a format that cannot hold its numbers.
+    pub fn note_on(&self, format: Format) -> Option<String> {
+        let held = match self.samples {
+            Samples::U8(_) => true,
+            Samples::U16(_) => matches!(format, Format::Png | Format::Tiff),
+            Samples::F32(_) => format == Format::Tiff,
+        };
+        let [black, white] = self.range();
+        (!held && self.is_stretched()).then(|| {
+            format!(
+                "{} has no place for these numbers: {black:.6} to {white:.6} are written as black to white; a TIFF keeps them",
+                format.name()
+            )
+        })
+    }
+
+    /// The photo turned and mirrored as its EXIF orientation (1 to 8) says it has to be.
+    #[must_use]
+    fn upright(self, orientation: u8) -> Self {
+        let (w, h) = (self.width, self.height);
+        if !(2..=8).contains(&orientation) {
+            return self;
+        }
+        let (width, height) = if orientation >= 5 { (h, w) } else { (w, h) };
+        let source = |i: usize| {
+            let (x, y) = (i % width, i / width);
+            let (x, y) = match orientation {
+                2 => (w - 1 - x, y),
+                3 => (w - 1 - x, h - 1 - y),
+                4 => (x, h - 1 - y),
+                5 => (y, x),
+                6 => (y, h - 1 - x),
+                7 => (w - 1 - y, h - 1 - x),
+                _ => (w - 1 - y, x),
+            };
+            y * w + x
+        };
+        let samples = self.samples.reordered(self.samples_per_pixel(), source);
+        let mut metadata = self.metadata.clone();
+        if let Some(page) = metadata.page.as_mut().map(Arc::make_mut)
+            && let Some((n, kept)) = &mut page.kept
+        {
+            *kept = kept.reordered(*n, source);
+        }
+        Self { width, height, samples, metadata, ..self }
     }
 
     /// The interleaved samples, colours first, alpha last.
@@ -181,10 +309,12 @@ impl Photo {
     #[must_use]
     pub fn to_8bit(&self) -> Self {
         let mut samples = Samples::U8(vec![0; self.samples.len()]);
+        let n = self.samples_per_pixel();
         for i in 0..self.samples.len() {
-            samples.set(i, self.samples.get(i));
+            let value = if i % n < self.colors { self.level(i) } else { self.samples.get(i) };
+            samples.set(i, value);
         }
-        Self { samples, metadata: self.metadata.clone(), ..*self }
+        Self { samples, metadata: self.metadata.clone(), view: None, ..*self }
     }
 
     /// A photo `scale` times the size, of the same layout and profile, with black colours. At scale 1 it has the alpha
@@ -212,7 +342,8 @@ impl Photo {
                 samples.copy(i, &self.samples, i);
             }
         }
-        Ok(Self { width, height, samples, metadata: self.metadata.clone(), ..*self })
+        let metadata = self.metadata.enlarged(scale);
+        Ok(Self { width, height, samples, metadata, view: self.view.clone(), ..*self })
     }
 
     /// All colours (no alpha) as planar `f32`.
@@ -234,10 +365,10 @@ impl Photo {
                 let source = (source_row + source_col) * n;
                 let target = row * width + col;
                 if channels == 1 && self.colors == 3 {
-                    data[target] = (0..3).map(|c| self.samples.get(source + c)).sum::<f32>() / 3.0;
+                    data[target] = (0..3).map(|c| self.level(source + c)).sum::<f32>() / 3.0;
                 } else {
                     for c in 0..channels {
-                        data[c * plane + target] = self.samples.get(source + c.min(self.colors - 1));
+                        data[c * plane + target] = self.level(source + c.min(self.colors - 1));
                     }
                 }
             }
@@ -271,12 +402,14 @@ impl Photo {
                     } else {
                         block.data[c.min(block.channels - 1) * plane + source]
                     };
-                    let before = match &enlarged {
-                        Some(enlarged) => enlarged.data[c * plane + source],
-                        None if scale == 1 => original.samples.get(target + c),
-                        None => value,
+                    let value = if scale == 1 {
+                        original.changed(target + c, strength, value)
+                    } else {
+                        let before = enlarged.as_ref().map_or(value, |e| e.data[c * plane + source]);
+                        let level = before + strength * (value - before);
+                        self.view.as_ref().map_or(level, |view| view.value(level))
                     };
-                    self.samples.set(target + c, before + strength * (value - before));
+                    self.samples.set(target + c, value);
                 }
                 if let (Some(enlarged), true) = (&enlarged, self.alpha) {
                     let alpha = enlarged.data[self.colors * plane + source];
@@ -284,6 +417,13 @@ impl Photo {
                 }
             }
         }
+    }
+
+    /// A sample when what is seen of it goes, by `strength`, to `level`. What is no number stays none.
+    fn changed(&self, i: usize, strength: f32, level: f32) -> f32 {
+        let before = self.samples.get(i);
+        let span = self.view.as_ref().map_or(1.0, |view| view.span());
+        if before.is_finite() { before + strength * (level - self.level(i)) * span } else { before }
     }
 
     /// A photo between `original` (strength 0) and this one (strength 1), alpha and metadata of this one.
@@ -305,7 +445,9 @@ impl Photo {
         let mut out = self.clone();
         for i in (0..self.samples.len()).filter(|i| i % n < self.colors) {
             let before = original.samples.get(i);
-            out.samples.set(i, before + strength * (self.samples.get(i) - before));
+            if before.is_finite() {
+                out.samples.set(i, before + strength * (self.samples.get(i) - before));
+            }
         }
         if strength * detail > 0.0 {
             detail::give_back(&mut out, self, original, strength, detail);
@@ -313,7 +455,7 @@ impl Photo {
         Ok(out)
     }
 
-    /// 8-bit RGBA (straight alpha) of a rectangle, for display.
+    /// 8-bit RGBA (straight alpha) of a rectangle, for display: as it is seen, see [`Photo::stretched`].
     ///
     /// # Panics
     /// When the rectangle does not lie inside the photo.
@@ -326,7 +468,11 @@ impl Photo {
                 let source = ((y + row) * self.width + x + col) * n;
                 let target = (row * width + col) * 4;
                 for c in 0..3 {
-                    out.copy(target + c, &self.samples, source + c.min(self.colors - 1));
+                    let i = source + c.min(self.colors - 1);
+                    match self.view {
+                        None => out.copy(target + c, &self.samples, i),
+                        Some(_) => out.set(target + c, self.level(i)),
+                    }
                 }
                 if self.alpha {
                     out.copy(target + 3, &self.samples, source + self.colors);
@@ -339,13 +485,15 @@ impl Photo {
         }
     }
 
-    /// All samples as interleaved `f32` (alpha last when there is one), 0..1 for 8 and 16 bit photos.
+    /// All samples as interleaved `f32` (alpha last when there is one): 0..1 for 8 and 16 bit photos, others as in the file.
     pub fn float32(&self) -> Vec<f32> {
         (0..self.samples.len()).map(|i| self.samples.get(i)).collect()
     }
 
-    /// The photo as a file. Bit depth, alpha, ICC profile and EXIF are kept where the format can hold them (PNG: 8 and 16
-    /// bit; TIFF: all; WebP, lossless, and JPEG: 8 bit, JPEG on white without alpha). `quality` (1..=100) is for JPEG.
+    /// The photo as a file. Bit depth, alpha, ICC profile, EXIF, XMP, IPTC and resolution are kept where the format can hold
+    /// them (PNG: 8 and 16 bit; TIFF: all, in the depth and units of the file; WebP, lossless, and JPEG: 8 bit, JPEG on white
+    /// without alpha). Where it cannot hold a photo's numbers, they are written as they are seen ([`Photo::stretched`]).
+    /// `quality` (1..=100) is for JPEG.
     ///
     /// # Errors
     /// [`Kind::Encode`] when the format cannot hold a photo of this size.

@@ -95,6 +95,7 @@ impl Trainer {
         check_objective(card, objective, shots.len(), clean.is_some())?;
         let facts = Facts::of(card, objective, &network, &material, shots, &options)?;
         material.hold_out(facts.judged, options.seed);
+        let network = network.in_range(shots[0].range());
         let start = network.clone();
         let network = if options.random {
             // What a fresh network makes of a photo tells nothing about its noise.

@@ -170,7 +170,7 @@ impl Facts {
             batch: options.batch.unwrap_or(defaults.batch),
             patch,
             judged,
-            margin: margin(objective, material, options),
+            margin: margin(objective, material, shots[0].bit_depth() == 8, options),
             rate: options.learning_rate.unwrap_or(defaults.rate),
             steps: options.steps.unwrap_or(defaults.steps),
             statistics: statistics(material),
@@ -213,9 +213,9 @@ impl Facts {
     }
 }
 
-/// Anything is better than random weights; trained ones are given up for a clear gain only.
-fn margin(objective: Objective, material: &Material, options: &Options) -> f32 {
-    let erased = || material.scenes.iter().any(|scene| is_noise_erased(&scene.shots[0]));
+/// Anything is better than random weights; trained ones are given up for a clear gain only. JPEG makes 8 bits, no more.
+fn margin(objective: Objective, material: &Material, eight_bits: bool, options: &Options) -> f32 {
+    let erased = || eight_bits && material.scenes.iter().any(|scene| is_noise_erased(&scene.shots[0]));
     match options.random {
         true => 0.0,
         false if objective.is_judged_by_risk() && erased() => ERASED_MARGIN,

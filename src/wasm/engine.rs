@@ -236,6 +236,12 @@ impl Job {
         Ok(rect.map_or(JsValue::UNDEFINED, |rect| self.tile(rect)))
     }
 
+    /// What a user should know of the result, when all tiles are done.
+    #[wasm_bindgen(getter)]
+    pub fn note(&self) -> Option<String> {
+        self.inner.note()
+    }
+
     /// The denoised photo; the job is used up.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 
 use super::js_error;
 use crate::photo::{self, Format};
+use crate::{Error, Kind};
 
 /// A decoded photo, in the memory of this instance: `free()` it.
 #[wasm_bindgen]
@@ -16,14 +17,6 @@ pub struct Photo {
 
 #[wasm_bindgen]
 impl Photo {
-    /// Reads a PNG, JPEG, WebP, TIFF or BMP file.
-    ///
-    /// # Errors
-    /// `decode`, `unsupported`, `too-large`.
-    pub fn decode(bytes: &[u8]) -> Result<Photo, JsValue> {
-        photo::decode(bytes).map(|photo| Photo { inner: photo.into() }).map_err(js_error)
-    }
-
     /// A photo from 8-bit RGBA with straight alpha.
     ///
     /// # Errors
@@ -65,12 +58,18 @@ impl Photo {
         self.inner.bit_depth()
     }
 
+    /// The numbers of the file that are seen as black and as white.
+    #[wasm_bindgen(getter)]
+    pub fn range(&self) -> Vec<f32> {
+        self.inner.range().to_vec()
+    }
+
     /// 8-bit RGBA, for display.
     pub fn rgba(&self) -> Vec<u8> {
         self.inner.rgba8(0, 0, self.inner.width(), self.inner.height())
     }
 
-    /// Interleaved samples in `[0, 1]`, alpha last when there is one.
+    /// Interleaved samples, alpha last when there is one: in `[0, 1]` for 8 and 16 bits, others in the units of the file.
     pub fn float32(&self) -> Vec<f32> {
         self.inner.float32()
     }
@@ -81,8 +80,8 @@ impl Photo {
     /// `option` for another format, `encode` when it cannot hold the photo.
     pub fn encode(&self, format: &str, quality: Option<u8>) -> Result<Vec<u8>, JsValue> {
         let format = Format::from_extension(format).ok_or_else(|| {
-            js_error(crate::Error::new(
-                crate::Kind::Option,
+            js_error(Error::new(
+                Kind::Option,
                 format!("photos are not written as `{format}`; there are: png, jpeg, webp, tiff"),
             ))
         })?;
@@ -98,5 +97,89 @@ impl Photo {
             .blend(&original.inner, strength, detail)
             .map(|photo| Photo { inner: photo.into() })
             .map_err(js_error)
+    }
+}
+
+/// An image file, of one picture or many, in the memory of this instance: `free()` it.
+#[wasm_bindgen]
+pub struct ImageFile {
+    inner: photo::ImageFile,
+}
+
+#[wasm_bindgen]
+impl ImageFile {
+    /// Opens a PNG, JPEG, WebP, TIFF, BMP or GIF file.
+    ///
+    /// # Errors
+    /// `decode`, `unsupported`, `too-large`.
+    pub fn open(bytes: Vec<u8>) -> Result<ImageFile, JsValue> {
+        photo::ImageFile::open(bytes).map(|inner| ImageFile { inner }).map_err(js_error)
+    }
+
+    /// How many pictures there are.
+    #[wasm_bindgen(getter)]
+    pub fn pictures(&self) -> usize {
+        self.inner.pictures()
+    }
+
+    /// What they are called, e.g. "5 pages".
+    #[wasm_bindgen(getter)]
+    pub fn count(&self) -> String {
+        self.inner.count()
+    }
+
+    /// What a user should know of the file.
+    #[wasm_bindgen(getter)]
+    pub fn notes(&self) -> Vec<String> {
+        self.inner.notes().to_vec()
+    }
+
+    /// One of the pictures, from 0.
+    ///
+    /// # Errors
+    /// `option` when there is none of that number, `decode`, `unsupported`.
+    pub fn picture(&self, index: usize) -> Result<Photo, JsValue> {
+        self.inner.picture(index).map(|photo| Photo { inner: photo.into() }).map_err(js_error)
+    }
+
+    /// The same; the file is used up.
+    ///
+    /// # Errors
+    /// As `picture`.
+    #[wasm_bindgen(js_name = intoPicture)]
+    pub fn into_picture(self, index: usize) -> Result<Photo, JsValue> {
+        self.inner.into_picture(index).map(|photo| Photo { inner: photo.into() }).map_err(js_error)
+    }
+}
+
+/// A TIFF of several pages that is being written: `free()` it, or finish it.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct StackWriter {
+    inner: photo::TiffWriter,
+}
+
+#[wasm_bindgen]
+impl StackWriter {
+    /// A file without pages.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self { inner: photo::TiffWriter::new() }
+    }
+
+    /// Adds the next picture.
+    ///
+    /// # Errors
+    /// `encode` when it does not belong to the page that is not complete.
+    pub fn add(&mut self, photo: &Photo) -> Result<(), JsValue> {
+        self.inner.add(&photo.inner).map_err(js_error)
+    }
+
+    /// The file; the writer is used up.
+    ///
+    /// # Errors
+    /// `encode` when there are no pages.
+    pub fn finish(self) -> Result<Vec<u8>, JsValue> {
+        self.inner.finish().map_err(js_error)
     }
 }

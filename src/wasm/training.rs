@@ -50,10 +50,12 @@ impl Engine {
     pub fn train(&self, shots: Vec<Photo>, clean: Vec<Photo>, options: JsValue) -> Result<Trainer, JsValue> {
         let Loaded { card, network, random, adapt } = self.loaded()?;
         let options = train::Options { adapt, ..read_options(options, random).map_err(js_error)? };
-        let shots: Vec<_> = shots.into_iter().map(|photo| photo.inner).collect();
-        let photo = shots.first().cloned().ok_or_else(|| js_error(no_shot()))?;
-        let clean = clean.first().map(|photo| &*photo.inner);
-        let inner = train::Trainer::new(network, card, self.device.clone(), &shots, clean, options)
+        let photo = shots.first().map(|photo| Arc::clone(&photo.inner)).ok_or_else(|| js_error(no_shot()))?;
+        // Shots of one scene have to be seen alike.
+        let alike = |shot: Photo| Arc::unwrap_or_clone(shot.inner).stretched_like(&photo);
+        let shots: Vec<_> = shots.into_iter().map(|shot| Arc::new(alike(shot))).collect();
+        let clean = clean.into_iter().next().map(alike);
+        let inner = train::Trainer::new(network, card, self.device.clone(), &shots, clean.as_ref(), options)
             .map_err(js_error)?;
         Ok(Trainer { inner, card, device: self.device.clone(), run: options.run, photo })
     }

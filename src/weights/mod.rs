@@ -14,6 +14,7 @@ pub use self::safetensors::Precision;
 pub use module::{export, export_gradients, load};
 
 use crate::error::{Error, Kind, Result};
+use crate::sniff;
 
 /// One named array: row-major, any rank.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,15 +34,31 @@ pub struct StateDict {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// Notes of weights that say the mean and deviation of each channel of the pictures that they were trained on, as lists of
+/// numbers in the units of these pictures (0 to 255 for 8 bits).
+pub const IMAGE_MEANS: &str = "image_means";
+/// See [`IMAGE_MEANS`].
+pub const IMAGE_STDS: &str = "image_stds";
+
 impl StateDict {
-    /// Reads a file of weights, safetensors or a checkpoint of PyTorch: its content tells which. Names and prefixes that
-    /// trainers wrap around the keys are taken off.
+    /// Reads a file of weights, safetensors or a checkpoint of PyTorch (or an archive with one of these in it): its content
+    /// tells which. Names and prefixes that trainers wrap around the keys are taken off.
     ///
     /// # Errors
-    /// [`Kind::Weights`], as [`StateDict::from_safetensors`] and [`StateDict::from_pth`].
+    /// [`Kind::Weights`], as [`StateDict::from_safetensors`] and [`StateDict::from_pth`]; files of other sorts are named.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        let state = if pth::is_pth(bytes) { Self::from_pth(bytes) } else { Self::from_safetensors(bytes) };
+        let state = Self::from_archive(bytes).unwrap_or_else(|| Self::read_file(bytes));
         Ok(state?.unwrapped())
+    }
+
+    fn read_file(bytes: &[u8]) -> Result<Self> {
+        if pth::is_pth(bytes) {
+            return Self::from_pth(bytes);
+        }
+        Self::from_safetensors(bytes).map_err(|e| match sniff::describe_weights(bytes) {
+            Some(what) => Error::new(Kind::Weights, what),
+            None => e,
+        })
     }
 
     /// The shape of an array, if it is there.

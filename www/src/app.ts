@@ -19,6 +19,8 @@ import type { Stage } from "./stage";
 interface Photo {
   readonly file: Blob;
   readonly name: string;
+  /** Page of a stack, from 0. */
+  readonly page: number;
 }
 
 /** What is said when something begins that takes a while. */
@@ -60,9 +62,9 @@ export class App {
   async start(sample: string): Promise<void> {
     const file = await (await fetch(sample)).blob();
     const bitmap = await createImageBitmap(file);
-    this.#photo = { file, name: "Sample photo" };
+    this.#photo = { file, name: "Sample photo", page: 0 };
     await this.#stage.show(bitmap);
-    this.#panel.showPhoto("Sample photo", { ...sizeOf(bitmap), bitDepth: 8 });
+    this.#panel.showPhoto("Sample photo", { ...sizeOf(bitmap), bitDepth: 8, pages: 1 }, 0);
     await this.#attempt("starting", async () => {
       this.#panel.showEngine((await this.#engines.get()).info());
       this.#panel.setStatus("");
@@ -70,24 +72,34 @@ export class App {
   }
 
   /** Opens a photo. When it cannot be read, the photo on screen stays, and a run goes on. */
-  async open(file: File): Promise<void> {
+  open(file: File): Promise<void> {
+    return this.#open({ file, name: file.name, page: 0 });
+  }
+
+  /** Turns to another page of the stack on screen, from 0. */
+  async turnTo(page: number): Promise<void> {
+    if (this.#photo) await this.#open({ ...this.#photo, page });
+  }
+
+  async #open(photo: Photo): Promise<void> {
+    const { file, name, page } = photo;
     const turn = ++this.#opened;
     const isLast = () => turn === this.#opened;
     this.#panel.clearAlert();
-    if (!this.#run) this.#panel.setStatus(`Opening ${file.name}…`);
+    if (!this.#run) this.#panel.setStatus(`Opening ${name}…`);
     try {
       const denoiser = await this.#engines.get();
-      const decoded = await denoiser.decode(file);
+      const decoded = await denoiser.decode(file, { page });
       if (!isLast()) return;
       this.#run?.abort();
       await this.#forgetResult();
-      this.#photo = { file, name: file.name };
-      this.#panel.setStatus("");
-      this.#panel.showPhoto(file.name, decoded);
+      this.#photo = photo;
+      this.#panel.setStatus(format.notes(decoded.notes));
+      this.#panel.showPhoto(name, decoded, page);
       await this.#stage.show(decoded.image);
     } catch (thrown) {
       if (!this.#run) this.#panel.setStatus("");
-      this.#panel.alert(`${file.name} was not opened: ${sentence(thrown)}`);
+      this.#panel.alert(`${name} was not opened: ${sentence(thrown)}`);
     }
   }
 
@@ -254,7 +266,8 @@ export class App {
     const denoiser = await this.#engines.get();
     signal.throwIfAborted();
     const before = this.#engines.choice;
-    const lesson = { photo: photo.file, scale: this.#card.scale, random: scratch !== undefined, signal };
+    const { file: shot, page } = photo;
+    const lesson = { photo: shot, page, scale: this.#card.scale, random: scratch !== undefined, signal };
     const { kept } = await this.#learning.run(denoiser, lesson);
     this.#stage.dropResult();
     if (!kept) return;
@@ -293,6 +306,7 @@ export class App {
     const painted: Promise<void>[] = [];
     const result = await denoiser.denoise(photo.file, {
       ...options,
+      page: photo.page,
       onProgress: (progress) => {
         this.#panel.showProgress(progress, (performance.now() - this.#runStart) / 1000);
       },

@@ -28,8 +28,18 @@ export function resultName(name: string): string {
   return `${name.replace(/\.[^.]*$/, "") || "photo"}-denoised.png`;
 }
 
+/** A deviation: of 255, or, where the numbers of the file are no shares of white, in these. */
+function deviation(sigma: number, [black, white]: readonly [number, number]): string {
+  if (black === 0 && [1, 255, 65_535].includes(white)) return `${(255 * sigma).toFixed(1)} of 255`;
+  return `${Number((Math.abs(white - black) * sigma).toPrecision(3))} in the numbers of the file`;
+}
+
 /** The noise of a photo, and how the network was run on it. */
-export function noise({ sigma, correlated }: NoiseEstimate, adapt: string): string {
+export function noise(
+  { sigma, correlated }: NoiseEstimate,
+  adapt: string,
+  range: readonly [number, number],
+): string {
   const grain = correlated ? ", spread over neighbouring pixels" : "";
   const steps = adapt.split("+");
   const number = (step: string) => steps.find((name) => name.startsWith(step))?.slice(step.length);
@@ -40,7 +50,7 @@ export function noise({ sigma, correlated }: NoiseEstimate, adapt: string): stri
   if (steps.includes("detail")) words.push("detail kept");
   if (steps.includes("wiener")) words.push("no more taken than the noise");
   if (turns !== undefined) words.push(`mean of ${turns} turns`);
-  return `Noise: about ${(255 * sigma).toFixed(1)} of 255${grain}; ${words.join(", ")}.`;
+  return `Noise: about ${deviation(sigma, range)}${grain}; ${words.join(", ")}.`;
 }
 
 /** Which network to take instead, where the noise is of a kind that the shipped weights of this one do not know. */
@@ -59,4 +69,9 @@ export function weightsName(photo: string, model: string): string {
 /** `1` as `1 step`, `24` as `24 steps`. */
 export function steps(value: number): string {
   return value === 1 ? "1 step" : `${value} steps`;
+}
+
+/** What a user should know of a file or a result, as sentences. */
+export function notes(all: readonly string[]): string {
+  return all.map((note) => `${note.charAt(0).toUpperCase()}${note.slice(1)}.`).join(" ");
 }

@@ -1,6 +1,6 @@
 /** Whether a file holds weights, by its name. */
 export function isWeights({ name }: File): boolean {
-  return /\.(safetensors|pth|pt)$/i.test(name);
+  return /\.(safetensors|pth|pt|ckpt)$/i.test(name);
 }
 
 /** Where files come in: the picker, a drop anywhere, a paste. */

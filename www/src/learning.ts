@@ -10,6 +10,8 @@ const ENDLESS = 100_000;
 /** What a network is to learn from, and from which weights on. */
 interface Lesson {
   readonly photo: Blob;
+  /** Page of a stack, from 0. */
+  readonly page: number;
   /** Pixels of the result per photo pixel, per side. */
   readonly scale: number;
   /** Whether the weights are random. */
@@ -29,9 +31,10 @@ export class Learning {
   }
 
   /** Fine-tunes the network of `denoiser`, as the panel says. */
-  async run(denoiser: Denoiser, { photo, scale, random, signal }: Lesson): Promise<FineTuned> {
+  async run(denoiser: Denoiser, { photo, page, scale, random, signal }: Lesson): Promise<FineTuned> {
     this.#stage.startResult(scale);
     this.#tuning = denoiser.fineTune(photo, {
+      page,
       objective: this.#panel.objective,
       budget: this.#panel.budget,
       steps: random ? ENDLESS : undefined,

@@ -44,6 +44,10 @@ on(panel.strength, "input", () => {
   app.setStrength(strength());
 });
 on(panel.download, "click", () => app.download(strength()));
+on(panel.page, "input", () => {
+  panel.showPage();
+});
+on(panel.page, "change", () => app.turnTo(panel.page.valueAsNumber - 1));
 
 on(learnPanel.start, "click", () => app.learn());
 on(learnPanel.stop, "click", () => {

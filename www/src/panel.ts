@@ -17,6 +17,8 @@ export class Panel {
   readonly cancel = byId("cancel", HTMLButtonElement);
   readonly download = byId("download", HTMLButtonElement);
   readonly strength = byId("strength", HTMLInputElement);
+  /** Page of a stack, from 1. */
+  readonly page = byId("page", HTMLInputElement);
   readonly model = byId("model", HTMLSelectElement);
   readonly device = byId("device", HTMLSelectElement);
   readonly adapt = byId("adapt", HTMLSelectElement);
@@ -47,13 +49,26 @@ export class Panel {
     if (first) this.showModel(first, undefined);
   }
 
-  /** Names the photo. */
-  showPhoto(name: string, photo: { width: number; height: number; bitDepth: number }): void {
-    const { width, height, bitDepth } = photo;
+  /** Names the photo, and the page where it is one of a stack. */
+  showPhoto(
+    name: string,
+    photo: { width: number; height: number; bitDepth: number; pages: number },
+    page: number,
+  ): void {
+    const { width, height, bitDepth, pages } = photo;
     byId("photo-name", HTMLElement).textContent = name;
+    byId("page-field", HTMLElement).hidden = pages === 1;
+    this.page.max = String(pages);
+    this.page.value = String(page + 1);
+    this.showPage();
     const size = `${width} × ${height} · ${format.megapixels(width, height)}`;
     const depth = bitDepth === 32 ? "32-bit float" : `${bitDepth} bit`;
     byId("photo-facts", HTMLElement).textContent = `${size} · ${depth}`;
+  }
+
+  /** Says which page the slider is at. */
+  showPage(): void {
+    byId("page-value", HTMLOutputElement).textContent = `${this.page.value} of ${this.page.max}`;
   }
 
   /** Enables what makes sense now. While a photo is being denoised, only looking, opening another and Cancel do. */
@@ -101,8 +116,9 @@ export class Panel {
     const rate = format.seconds(info.secondsPerMegapixel);
     const device = DEVICE_NAMES[info.device] ?? info.device;
     const size = scale > 1 ? ` · enlarged to ${width} × ${height}` : "";
-    byId("noise-about", HTMLElement).textContent = format.noise(info.noise, info.adapt) + advice;
-    this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel${size}`);
+    byId("noise-about", HTMLElement).textContent = format.noise(info.noise, info.adapt, info.range) + advice;
+    const notes = info.notes.length > 0 ? ` · ${format.notes(info.notes)}` : "";
+    this.setStatus(`Done in ${time} on ${device} · ${rate} per megapixel${size}${notes}`);
   }
 
   /** Hides the controls of the result: there is none. */

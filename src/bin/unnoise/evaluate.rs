@@ -17,7 +17,7 @@ use unnoise::noise::add_white_gaussian;
 use unnoise::photo::{Photo, Planar, decode};
 
 use crate::fine_tune::Training;
-use crate::{Engine, Loaded, Result, read};
+use crate::{Denoised, Engine, Loaded, Result, read};
 
 #[derive(clap::Args)]
 #[command(group(ArgGroup::new("data").required(true).args(["clean", "pairs"])))]
@@ -113,7 +113,8 @@ pub fn run(args: &Args) -> Result<()> {
     for (index, (path, clean)) in files.iter().enumerate().step_by(args.every.get()) {
         let sample = read_sample(path, clean.as_deref(), args, index, &engine)?;
         let start = Instant::now();
-        let (mut denoised, mut adapt) = engine.denoise(sample.noisy.clone(), options)?;
+        let Denoised { photo: mut denoised, mut adapt, .. } =
+            engine.denoise(sample.noisy.clone(), options, "")?;
         let mut seconds = start.elapsed().as_secs_f64();
         let mut tuning = None;
         if args.fine_tune {
@@ -126,7 +127,7 @@ pub fn run(args: &Args) -> Result<()> {
             let scores = tuned.progress.scores;
             (engine.network, engine.adapt) = (tuned.network, tuned.adapt);
             let start = Instant::now();
-            (denoised, adapt) = engine.denoise(sample.noisy.clone(), options)?;
+            Denoised { photo: denoised, adapt, .. } = engine.denoise(sample.noisy.clone(), options, "")?;
             seconds = start.elapsed().as_secs_f64();
             (engine.network, engine.adapt) = before;
             tuning = Some(Tuning { psnr_before, kept, best_step, scores, seconds_tuning });
@@ -159,7 +160,9 @@ fn read_sample(
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if let Some(clean) = clean {
         let noisy = open(path)?;
-        return Ok(Sample { name, clean: open(clean)?, plain: noisy.clone(), noisy });
+        // Measured in one range.
+        let clean = open(clean)?.stretched_like(&noisy);
+        return Ok(Sample { name, clean, plain: noisy.clone(), noisy });
     }
     // One seed for the run; every photo gets noise of its own.
     let seed = args.seed.wrapping_add(index as u64);

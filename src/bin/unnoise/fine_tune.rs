@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use unnoise::objectives::Objective;
-use unnoise::photo::{Photo, decode};
+use unnoise::photo::{ImageFile, Photo};
 use unnoise::train::{Options, Trainer, Tuned};
 use unnoise::weights::Precision;
 
-use crate::{Engine, Loaded, Result, read};
+use crate::{Engine, Loaded, Result, read, tell};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -86,13 +86,35 @@ impl Training {
     }
 }
 
+/// The pictures of a file: all of them, when they are shots of one scene, or the first.
+fn open(path: &PathBuf, all: bool) -> Result<Vec<Photo>> {
+    let context = |e: unnoise::Error| e.context(path.display());
+    let file = ImageFile::open(read(path)?).map_err(context)?;
+    file.notes().iter().for_each(|note| tell(&path.display(), note));
+    let count = if all { file.pictures() } else { 1 };
+    if count < file.pictures() {
+        let note = format!(
+            "of {}, the first is learned from; where they show one scene, --objective noise2noise learns from all",
+            file.count()
+        );
+        tell(&path.display(), &note);
+    }
+    Ok((0..count).map(|i| file.picture(i)).collect::<unnoise::Result<_>>().map_err(context)?)
+}
+
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
 pub fn run(args: &Args) -> Result<()> {
-    let open = |path: &PathBuf| -> Result<Photo> {
-        Ok(decode(&read(path)?).map_err(|e| e.context(path.display()))?)
-    };
-    let shots = args.photos.iter().map(|path| open(path).map(Arc::new)).collect::<Result<Vec<_>>>()?;
-    let clean = args.clean.as_ref().map(open).transpose()?;
+    let all_pages = args.training.objective == Some(Objective::Noise2noise);
+    let mut shots = Vec::new();
+    for path in &args.photos {
+        shots.extend(open(path, all_pages)?);
+    }
+    let clean = args.clean.as_ref().map(|path| open(path, false)).transpose()?.and_then(|mut all| all.pop());
+    // Shots of one scene have to be seen alike.
+    let first = shots[0].clone();
+    let alike = |photo: Photo| photo.stretched_like(&first);
+    let shots: Vec<Arc<Photo>> = shots.into_iter().map(alike).map(Arc::new).collect();
+    let clean = clean.map(alike);
     let engine = args.engine.load()?;
     let tuned = args.training.run(&engine, &shots, clean.as_ref())?;
     let precision = if args.half { Precision::F16 } else { Precision::F32 };

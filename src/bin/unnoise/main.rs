@@ -29,7 +29,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Denoise one photo (PNG, JPEG, WebP, TIFF or BMP)
+    /// Denoise one photo (PNG, JPEG, WebP, TIFF, BMP or GIF), or all pages of a TIFF
     Denoise(denoise::Args),
     /// Let a network learn from one noisy photo, and write its weights
     FineTune(fine_tune::Args),
@@ -108,20 +108,30 @@ impl Engine {
     }
 }
 
+/// What came of denoising.
+struct Denoised {
+    photo: Photo,
+    /// How the network was run.
+    adapt: Adapt,
+    /// What a user should know.
+    note: Option<String>,
+}
+
 impl Loaded {
-    /// Denoises a photo, with a progress bar where there is a terminal. Also tells how the network was run.
-    fn denoise(&self, photo: Photo, options: Options) -> Result<(Photo, Adapt)> {
+    /// Denoises a photo, with a progress bar where there is a terminal, which says `which` of several photos it is.
+    fn denoise(&self, photo: Photo, options: Options, which: &str) -> Result<Denoised> {
         let options = Options { tile_pixels: self.tile_pixels, adapt: self.adapt, ..options };
         let mut job = Job::new(self.network.clone(), self.card, self.device.clone(), photo.into(), options)?;
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tiles, {eta} left")?;
+        let style = ProgressStyle::with_template("{bar:40} {msg}{pos}/{len} tiles, {eta} left")?;
         let bar = ProgressBar::new(job.plan().tiles.len() as u64).with_style(style);
+        bar.set_message(which.to_string());
         bar.tick();
         while pollster::block_on(job.step())?.is_some() {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let adapt = job.adapt();
-        Ok((job.finish()?, adapt))
+        let (adapt, note) = (job.adapt(), job.note());
+        Ok(Denoised { photo: job.finish()?, adapt, note })
     }
 }
 
@@ -138,6 +148,11 @@ fn bundled_weights(card: &Card) -> Result<PathBuf> {
         .find(|p| p.is_file())
         .cloned()
         .ok_or_else(|| format!("{} is not there; give weights with --weights", places[0].display()).into())
+}
+
+/// Says something that is no failure.
+fn tell(name: &impl std::fmt::Display, note: &str) {
+    eprintln!("unnoise: {name}: {note}");
 }
 
 fn read(path: &std::path::Path) -> Result<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! A pickle machine that can do nothing but make dictionaries, lists, numbers, texts and tensors. Python's pickles
-//! are programs: what is not on the lists below is refused, and nothing is ever called.
+//! are programs: nothing is ever called. What they name that is not on the lists below, such as the objects that trainers save
+//! beside the weights, becomes a value that holds nothing; instructions that are not on the lists are refused.
 //!
 //! All values are in one arena and refer to each other by index. So cycles do no harm, deep values are dropped
 //! without recursion, and memory stays in proportion to the file.
@@ -27,6 +28,8 @@ pub(super) enum Value<'a> {
     Int(i64),
     /// An integer of more than 64 bits, little-endian.
     Long(&'a [u8]),
+    Float(f64),
+    Bool(bool),
     Text(&'a str),
     Tuple(Vec<Id>),
     List(Vec<Id>),
@@ -34,7 +37,9 @@ pub(super) enum Value<'a> {
     Global(Global),
     Storage(Storage<'a>),
     Tensor(Tensor),
-    /// Something that holds no weights: a float, a boolean, bytes, a set, an option of the training, ...
+    /// Module and name of something that is not known.
+    Foreign(&'a str, &'a str),
+    /// Something that holds no weights: bytes, a set, an object, ...
     Other,
 }
 
@@ -44,9 +49,9 @@ pub(super) enum Global {
     Dict,
     Tensor,
     Parameter,
+    /// A tensor of a class of its own.
+    Subclass,
     Storage(Number),
-    /// Holds no weights.
-    Other,
 }
 
 /// A run of numbers in the file.
@@ -142,11 +147,11 @@ impl<'a> Machine<'a> {
             b'0' => drop(self.pop()?),
             b'1' => drop(self.pop_mark()?),
             b'N' => self.push(Value::None),
-            0x88 | 0x89 => self.push(Value::Other),
+            0x88 | 0x89 => self.push(Value::Bool(opcode == 0x88)),
             b'J' | b'K' | b'M' | 0x8a | 0x8b => self.integer(opcode)?,
             b'G' => {
-                self.take(8)?;
-                self.push(Value::Other);
+                let bytes = self.take(8)?;
+                self.push(Value::Float(f64::from_be_bytes(std::array::from_fn(|i| bytes[i]))));
             }
             b'X' | 0x8c | 0x8d | b'U' | b'T' => self.text(opcode)?,
             b'C' | b'B' | 0x8e => {
@@ -166,6 +171,16 @@ impl<'a> Machine<'a> {
             b'c' | 0x93 => self.global(opcode)?,
             b'Q' => self.storage()?,
             b'R' | 0x81 => self.reduce()?,
+            0x91 => {
+                // A set that does not change.
+                self.pop_mark()?;
+                self.push(Value::Other);
+            }
+            0x92 => {
+                // The same with named arguments, which nothing that is made here takes.
+                self.pop()?;
+                self.reduce()?;
+            }
             // Attributes of an object (such as the `_metadata` of a state dict) hold no weights.
             b'b' => drop(self.pop()?),
             other => {
@@ -303,7 +318,7 @@ impl<'a> Machine<'a> {
         match (opcode, &mut self.values[target]) {
             (b'a' | b'e', Value::List(list)) => list.extend(items),
             (b's' | b'u', Value::Dict(dict)) => dict.extend(pairs(&items)?),
-            (_, Value::Other) => {}
+            (_, Value::Other | Value::Foreign(..)) => {}
             _ => return Err("it fills something that is no container".into()),
         }
         Ok(())
@@ -335,14 +350,10 @@ impl<'a> Machine<'a> {
                 _ => return Err("a name in it is no text".into()),
             }
         };
-        let global = Global::known(module, name).ok_or_else(|| {
-            format!(
-                "it refers to `{}.{}`, which is no part of plain weights and is not run; save it with `torch.save(model.state_dict(), ...)`",
-                short(module),
-                short(name)
-            )
-        })?;
-        self.push(Value::Global(global));
+        self.push(match Global::known(module, name) {
+            Some(global) => Value::Global(global),
+            None => Value::Foreign(module, name),
+        });
         Ok(())
     }
 
@@ -361,6 +372,9 @@ impl<'a> Machine<'a> {
                 Some(&Value::Int(count)),
                 None | Some(Value::None),
             ) => Storage { number: *number, key, count: length(count)? },
+            (_, Some(Value::Foreign(_, kind)), ..) => {
+                return Err(format!("numbers of the type `{}` in it are not read", short(kind)));
+            }
             _ => return Err("a reference to numbers in it is malformed".into()),
         };
         self.push(Value::Storage(storage));
@@ -371,19 +385,23 @@ impl<'a> Machine<'a> {
     fn reduce(&mut self) -> Result<(), String> {
         let arguments = self.pop()?;
         let callee = self.pop()?;
+        if matches!(self.get(callee), Value::Foreign(..) | Value::Other) {
+            self.push(Value::Other);
+            return Ok(());
+        }
         let Value::Tuple(arguments) = self.get(arguments) else {
             return Err("it calls something without arguments".into());
         };
         let value = match self.get(callee) {
             Value::Global(Global::Dict) => Value::Dict(self.dict(arguments)),
             Value::Global(Global::Tensor) => self.tensor(arguments)?,
+            Value::Global(Global::Subclass) => self.subclass(arguments)?,
             Value::Global(Global::Parameter) => {
                 // A parameter is its tensor.
                 let tensor = arguments.first().copied().ok_or("a parameter in it is malformed")?;
                 self.stack.push(tensor);
                 return Ok(());
             }
-            Value::Global(Global::Other) => Value::Other,
             _ => return Err("it calls something that cannot be called".into()),
         };
         if let Value::Dict(entries) = &value {
@@ -403,6 +421,17 @@ impl<'a> Machine<'a> {
             _ => None,
         };
         items.iter().filter_map(pair).collect()
+    }
+
+    /// `_rebuild_from_type_v2(function, class, arguments, state)`.
+    fn subclass(&self, arguments: &[Id]) -> Result<Value<'a>, String> {
+        let &[function, _, arguments, ..] = arguments else {
+            return Err("a tensor in it is malformed".into());
+        };
+        match (self.get(function), self.get(arguments)) {
+            (Value::Global(Global::Tensor), Value::Tuple(arguments)) => self.tensor(arguments),
+            _ => Ok(Value::Other),
+        }
     }
 
     /// `_rebuild_tensor(storage, offset, shape, stride, ...)`.
@@ -454,7 +483,7 @@ fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, String> {
 }
 
 /// A name from a file, for a message.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
@@ -479,15 +508,7 @@ impl Global {
                 "ByteStorage" | "BoolStorage" => storage(Number::U8),
                 _ => None,
             },
-            (
-                "torch",
-                "Size" | "device" | "float64" | "float32" | "float16" | "bfloat16" | "int64" | "bool",
-            )
-            | ("argparse", "Namespace")
-            | ("numpy", "dtype" | "ndarray")
-            | ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar" | "_reconstruct")
-            | ("_codecs", "encode")
-            | ("builtins" | "__builtin__", "set" | "frozenset") => Some(Global::Other),
+            ("torch._tensor", "_rebuild_from_type_v2") => Some(Global::Subclass),
             _ => None,
         }
     }

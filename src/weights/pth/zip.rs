@@ -1,13 +1,24 @@
 //! The zip archives that PyTorch writes: every file in them is stored, not compressed, so a file is a slice of the
-//! archive and nothing can be larger than it. Their checksums are not used: PyTorch may be told to write none.
+//! archive and nothing can be larger than it. Their checksums are not used: PyTorch may be told to write none. Archives of
+//! others may be compressed, and hold a checkpoint.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::Range;
 
 /// The files of an archive.
 pub(super) struct Zip<'a> {
     bytes: &'a [u8],
-    files: BTreeMap<&'a str, Range<usize>>,
+    files: BTreeMap<&'a str, (Method, Range<usize>)>,
+}
+
+/// How a file is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Stored,
+    Deflated,
+    /// Encrypted, or compressed in another way.
+    Other,
 }
 
 const END: &[u8] = b"PK\x05\x06";
@@ -23,23 +34,33 @@ impl<'a> Zip<'a> {
         let mut files = BTreeMap::new();
         for _ in 0..count {
             let (entry, next) = Entry::read(bytes, at).ok_or("the archive's directory is damaged")?;
-            if !entry.stored {
-                return Err(format!(
-                    "`{}` in the archive is compressed, which PyTorch does not do",
-                    entry.name
-                ));
-            }
             let range =
                 entry.data(bytes).ok_or_else(|| format!("`{}` in the archive is cut off", entry.name))?;
-            files.insert(entry.name, range);
+            files.insert(entry.name, (entry.method, range));
             at = next;
         }
         Ok(Self { bytes, files })
     }
 
-    /// A file by its full name.
+    /// A file that is not compressed, by its full name.
     pub(super) fn file(&self, name: &str) -> Option<&'a [u8]> {
-        self.bytes.get(self.files.get(name)?.clone())
+        let (method, range) = self.files.get(name)?;
+        self.bytes.get(range.clone()).filter(|_| *method == Method::Stored)
+    }
+
+    /// A file by its full name, unpacked, if it has at most `most` bytes.
+    pub(super) fn unpacked(&self, name: &str, most: u64) -> Option<Vec<u8>> {
+        let (method, range) = self.files.get(name)?;
+        let packed = self.bytes.get(range.clone())?;
+        match method {
+            Method::Stored => Some(packed.to_vec()),
+            Method::Deflated => {
+                let mut bytes = Vec::new();
+                let read = flate2::read::DeflateDecoder::new(packed).take(most + 1).read_to_end(&mut bytes);
+                read.ok().filter(|&read| read as u64 <= most).map(|_| bytes)
+            }
+            Method::Other => None,
+        }
     }
 
     /// The names of the files.
@@ -83,7 +104,7 @@ fn end(bytes: &[u8]) -> Option<(usize, usize)> {
 
 struct Entry<'a> {
     name: &'a str,
-    stored: bool,
+    method: Method,
     size: usize,
     header: usize,
 }
@@ -101,14 +122,14 @@ impl<'a> Entry<'a> {
         let extra = bytes.get(name_end..name_end + extra)?;
         let wide = [number::<4>(bytes, at + 24)?, number::<4>(bytes, at + 20)?, number::<4>(bytes, at + 42)?];
         let [full, packed, header] = zip64(extra, wide)?;
-        // Method 0, and neither of the flags that mean encryption.
-        let stored = size::<2>(bytes, at + 10)? == 0 && number::<2>(bytes, at + 8)? & 0x41 == 0;
-        let entry = Self {
-            name,
-            stored: stored && full == packed,
-            size: usize::try_from(full).ok()?,
-            header: usize::try_from(header).ok()?,
+        let encrypted = number::<2>(bytes, at + 8)? & 0x41 != 0;
+        let method = match number::<2>(bytes, at + 10)? {
+            0 if !encrypted && full == packed => Method::Stored,
+            8 if !encrypted => Method::Deflated,
+            _ => Method::Other,
         };
+        let entry =
+            Self { name, method, size: usize::try_from(packed).ok()?, header: usize::try_from(header).ok()? };
         Some((entry, name_end + extra.len() + comment))
     }
 
