@@ -1,10 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { chooseDevice } from "./device.js";
 import { absolute, folder } from "./download.js";
 import { UnnoiseError, canceled, throwIfAborted, untilAborted } from "./errors.js";
 import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
 import { atPage, toSource } from "./input.js";
 import { Link, type Hooks } from "./link.js";
-import { findModel } from "./models.js";
+import { findModel, modelFor } from "./models.js";
 import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, Source, TrainArgs } from "./protocol.js";
 import { DenoiseResult, checkShare } from "./result.js";
 import { runTiles } from "./run.js";
@@ -73,6 +74,10 @@ export class Denoiser {
    */
   static async create(options: CreateOptions = {}): Promise<Denoiser> {
     throwIfAborted(options.signal);
+    if (options.model === "auto") {
+      const model = options.weights === undefined ? await bestModel(options.device) : undefined;
+      return Denoiser.create({ ...options, model });
+    }
     const { model, weights, cache = true, signal, onProgress } = options;
     const recognise = model === undefined && weights !== undefined;
     const denoiser = new Denoiser(recognise ? undefined : findModel(model), options);
@@ -350,6 +355,13 @@ export class Denoiser {
 
 function disposedError(): UnnoiseError {
   return new UnnoiseError("canceled", "This denoiser was disposed of.");
+}
+
+/** The model that `auto` is on this machine. A software adapter, which may be asked for, is no GPU. */
+async function bestModel(choice: DeviceChoice = "auto"): Promise<string> {
+  const mayUseGpu = checkDevice(choice) === "auto" || choice === "webgpu";
+  const { device } = await chooseDevice(mayUseGpu ? "auto" : choice, undefined);
+  return modelFor(device);
 }
 
 function checkDevice(device: DeviceChoice): DeviceChoice {

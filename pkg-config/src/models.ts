@@ -1,7 +1,7 @@
 import { UnnoiseError } from "./errors.js";
 import { cards, objectiveCards } from "./shipped.js";
 import type { ObjectiveCard } from "./tuning.js";
-import type { ModelCard } from "./types.js";
+import type { Device, ModelCard } from "./types.js";
 
 /** The models there are, as cards. */
 export function models(): readonly ModelCard[] {
@@ -16,6 +16,11 @@ export function models(): readonly ModelCard[] {
 export function objectives(model?: string): readonly ObjectiveCard[] {
   if (model === undefined) return objectiveCards;
   return findModel(model).objectives.flatMap((id) => objectiveCards.filter((card) => card.id === id));
+}
+
+/** The id of the model that `auto` is: the large default where a GPU computes, else the card marked `default`. */
+export function modelFor(device: Device): string {
+  return device === "webgpu" ? findModel("unet-large").id : findModel().id;
 }
 
 /**

@@ -149,7 +149,10 @@ export interface Tile {
 
 /** Options of `Denoiser.create`. */
 export interface CreateOptions {
-  /** Id of a model card. Default: the one that own `weights` are of, else the card marked `default`. */
+  /**
+   * Id of a model card. Default: the one that own `weights` are of, else the card marked `default`. `auto`: on a real GPU
+   * `unet-large`, which is better and on the CPU three times slower, else the one marked `default`.
+   */
   readonly model?: string | undefined;
   /** Own weights, which must fit the `model` where one is named. Default: the file that ships with the package. */
   readonly weights?: WeightsInput | undefined;

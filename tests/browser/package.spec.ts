@@ -282,6 +282,22 @@ test("own weights tell their network, and an enlarged result its size", async ({
   expect(got.size).toEqual([48, 36, 48, 36]);
 });
 
+test("the model auto is the small default without a GPU, or that of own weights", async ({ page }) => {
+  const models = await page.evaluate(async () => {
+    const { Denoiser } = window.unnoise;
+    const found: string[] = [];
+    for (const device of ["flex", "auto"] as const) {
+      using denoiser = await Denoiser.create({ model: "auto", device });
+      found.push(denoiser.info().device, denoiser.info().model);
+    }
+    const weights = "/pkg/weights/hq-ssl.safetensors";
+    using own = await Denoiser.create({ model: "auto", device: "flex", weights });
+    return [...found, own.info().model];
+  });
+  // The browser of the tests has a software adapter at most.
+  expect(models).toEqual(["flex", "unet", "flex", "unet", "hq-ssl"]);
+});
+
 test("weights from elsewhere: bytes, Blob, URL, folder; altered ones are refused", async ({ page }) => {
   const codes = await page.evaluate(async () => {
     const { Denoiser, models } = window.unnoise;
