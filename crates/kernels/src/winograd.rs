@@ -47,9 +47,9 @@ pub(crate) struct Packed {
     outputs: usize,
 }
 
-/// Cells that are transformed at once: what they need stays in 512 kB.
+/// Cells that are transformed at once: what they need stays in 256 kB.
 fn strip(depth: usize, columns: usize, rows: usize) -> usize {
-    let fitting = (96 * 1024) / (POINTS * (depth + columns));
+    let fitting = (64 * 1024) / (POINTS * (depth + columns));
     fitting.clamp(12, 48).next_multiple_of(rows)
 }
 
