@@ -3,11 +3,15 @@
 //! A [`Job`] is pumped: each [`Job::step`] denoises one tile. Whoever pumps it shows progress between the steps,
 //! and cancels by dropping it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::adapt::{Adapt, Mode};
+use crate::device;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run, Survey};
 use crate::nn::read;
@@ -17,6 +21,9 @@ use crate::photo::{Photo, Planar, check_detail, check_strength};
 
 /// Pixels of the photo, at most, that a network surveys before it sees the tiles.
 const SURVEY_PIXELS: usize = 1 << 20;
+
+/// Side, at least, of the tile that shaders are compiled with.
+const WARM_UP_SIDE: usize = 64;
 
 /// Deviation that a network is told at least, where it has to be told one: one step of 8 bits.
 const SMALLEST_SIGMA: f32 = 1.0 / 255.0;
@@ -59,6 +66,8 @@ pub struct Job {
     detail: f32,
     placed: Vec<bool>,
     noise: NoiseEstimate,
+    /// The next tile, when the device works on it already.
+    ahead: Option<(usize, Coming)>,
 }
 
 impl Job {
@@ -105,7 +114,7 @@ impl Job {
         };
         let worker = Worker::new(network, card, device, run);
         let Options { strength, detail, .. } = options;
-        Ok(Self { worker, input, output, plan, strength, detail, placed, noise })
+        Ok(Self { worker, input, output, plan, strength, detail, placed, noise, ahead: None })
     }
 
     /// The tiles of this run.
@@ -154,19 +163,39 @@ impl Job {
     }
 
     /// Denoises the next tile and returns the part of the output (in its own pixels) that is now final; `None` when
-    /// all are done.
+    /// all are done. A GPU is given the tile after it as well, so that it never waits for what is done here.
     ///
     /// # Errors
     /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number.
     pub async fn step(&mut self) -> Result<Option<Rect>> {
-        let Some(index) = self.placed.iter().position(|&placed| !placed) else {
+        let mut waiting =
+            self.placed.iter().enumerate().filter(|(_, placed)| !**placed).map(|(index, _)| index);
+        let (Some(index), next) = (waiting.next(), waiting.next()) else {
             return Ok(None);
         };
         if let Some(overview) = self.overview() {
             self.worker.survey(overview);
         }
-        let block = self.worker.denoise(self.task(index)?).await?;
+        let coming = match self.ahead.take() {
+            Some((ahead, coming)) if ahead == index => coming,
+            _ => self.begin(index)?,
+        };
+        if let Some(next) = next.filter(|_| device::is_gpu(&self.worker.device)) {
+            self.ahead = Some((next, self.begin(next)?));
+        }
+        let block = coming.await?;
         self.place(index, &block).map(Some)
+    }
+
+    /// Hands a tile to the device, and asks for what will become of it.
+    fn begin(&self, index: usize) -> Result<Coming> {
+        let mut coming: Coming = Box::pin(self.worker.launch(self.task(index)?));
+        // Asked for only when it is waited for, the result of this tile would come after that of the next.
+        let mut context = Context::from_waker(Waker::noop());
+        match coming.as_mut().poll(&mut context) {
+            Poll::Ready(block) => Ok(Box::pin(std::future::ready(block))),
+            Poll::Pending => Ok(coming),
+        }
     }
 
     /// What a worker has to see of the whole photo before its first tile (the photo, or the middle of a large one), for
@@ -244,6 +273,9 @@ impl Job {
     }
 }
 
+/// The wanted part of a tile, on its way from the device.
+type Coming = Pin<Box<dyn Future<Output = Result<Planar>>>>;
+
 /// The work for one tile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
@@ -276,6 +308,26 @@ impl Worker {
         Self { network, card, device, run, survey: None }
     }
 
+    /// Has a GPU run the network over a small blank tile, so that its shaders are compiled while nobody waits for them;
+    /// on a CPU there is nothing to be done.
+    pub fn warm_up(&mut self) {
+        if !device::is_gpu(&self.device) {
+            return;
+        }
+        let multiple = self.network.demands(self.card).size_multiple;
+        let side = WARM_UP_SIDE.next_multiple_of(multiple);
+        let channels = self.card.channels;
+        let data = vec![0.5; channels * side * side];
+        let blank = Planar { channels, height: side, width: side, data };
+        if self.lacks_survey() {
+            self.survey(blank.clone());
+        }
+        let core = Rect { x: 0, y: 0, width: side, height: side };
+        // The result is asked for, as that takes shaders too, and then forgotten.
+        let mut result = Box::pin(self.launch(Task { index: 0, at: [0, 0], window: blank, core }));
+        let _ = result.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+
     /// Shows the worker [`Job::overview`].
     pub fn survey(&mut self, overview: Planar) {
         self.survey = self.network.survey(|| tensor(overview, &self.device));
@@ -289,20 +341,28 @@ impl Worker {
     ///
     /// # Errors
     /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number.
-    pub async fn denoise(&self, Task { index, at, window, core }: Task) -> Result<Planar> {
+    pub async fn denoise(&self, task: Task) -> Result<Planar> {
+        self.launch(task).await
+    }
+
+    /// [`Worker::denoise`], begun: the device has all its work when this returns.
+    fn launch(&self, Task { index, at, window, core }: Task) -> impl Future<Output = Result<Planar>> + use<> {
         let scale = self.card.scale;
         let (height, width) = (window.height * scale, window.width * scale);
         let run = Run { seed: self.run.seed.wrapping_add(index as u64), ..self.run };
         let x = tensor(window, &self.device);
         let place = (at, self.run.seed);
         let result = self.network.denoise_adapted(x, self.card, &run, self.survey.as_ref(), place);
-        let data = read(result).await?;
-        if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
-            let message = format!("the network gave {bad} for a pixel");
-            return Err(Error::new(Kind::Internal, message));
+        let channels = self.card.channels;
+        async move {
+            let data = read(result).await?;
+            if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
+                let message = format!("the network gave {bad} for a pixel");
+                return Err(Error::new(Kind::Internal, message));
+            }
+            let tile = Planar { channels, height, width, data };
+            Ok(tile.crop(core.x * scale, core.y * scale, core.width * scale, core.height * scale))
         }
-        let tile = Planar { channels: self.card.channels, height, width, data };
-        Ok(tile.crop(core.x * scale, core.y * scale, core.width * scale, core.height * scale))
     }
 }
 

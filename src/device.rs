@@ -45,6 +45,18 @@ impl Backend {
     }
 }
 
+/// Whether what is asked of a device is done beside the program, not when it is asked.
+#[cfg(feature = "wgpu")]
+pub fn is_gpu(device: &Device) -> bool {
+    matches!(device.as_dispatch(), burn::backend::DispatchDevice::Cube(_))
+}
+
+/// Whether what is asked of a device is done beside the program, not when it is asked.
+#[cfg(not(feature = "wgpu"))]
+pub fn is_gpu(_: &Device) -> bool {
+    false
+}
+
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,5 @@
 import { UnnoiseError } from "./errors.js";
+import { findAdapter, lendAdapter } from "./gpu.js";
 import type { Device, DeviceChoice } from "./types.js";
 
 /** The device to use, and why. */
@@ -14,7 +15,7 @@ export interface DeviceDecision {
 interface Probe {
   readonly name: string | undefined;
   readonly software: boolean;
-  /** What is missing, or `undefined` when burn can run on it. */
+  /** What is missing, or `undefined` when there is an adapter. */
   readonly problem: string | undefined;
 }
 
@@ -61,20 +62,13 @@ async function probeGpu(): Promise<Probe> {
       isSecureContext ? "This browser has no WebGPU." : "WebGPU needs a secure page (https, or localhost).",
     );
   }
-  // An adapter request may throw where the GPU is blocked; that is "none" as well.
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+  const adapter = await findAdapter(gpu);
   if (!adapter) return without("WebGPU finds no adapter on this machine.");
+  lendAdapter(gpu, adapter);
   const { info } = adapter;
   const words = [info.vendor, info.architecture, info.device, info.description].filter(Boolean);
   const name = words.join(" ") || undefined;
-  return {
-    name,
-    software: isFallback(adapter) || SOFTWARE.test(words.join(" ")),
-    // burn opens its device with this feature, and the process ends where it is missing.
-    problem: adapter.features.has("timestamp-query")
-      ? undefined
-      : `The WebGPU adapter (${name ?? "unnamed"}) lacks "timestamp-query", which the engine needs.`,
-  };
+  return { name, software: isFallback(adapter) || SOFTWARE.test(words.join(" ")), problem: undefined };
 }
 
 /** The flag moved from the adapter to its info; browsers have one or the other. */

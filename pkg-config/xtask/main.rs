@@ -2,6 +2,7 @@
 //! test. Each command installs what it needs, or says in one sentence what to install.
 
 mod bench;
+mod constructors;
 mod package;
 mod quality;
 mod test;

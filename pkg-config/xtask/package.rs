@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::constructors;
 use crate::tools::{self, root};
 
 /// How the wasm is compiled.
@@ -146,6 +147,7 @@ fn is_current(stamp: &Path, recipe: &str) -> Result<bool> {
         "Cargo.lock",
         "rust-toolchain.toml",
         ".cargo",
+        "crates/kernels",
         "src",
         "crates",
         "pkg-config/Cargo.toml",
@@ -173,6 +175,7 @@ fn newest(path: &Path) -> Result<SystemTime> {
 /// Writes glue and wasm into `out`; names of functions are for those who debug, and a seventh of the file.
 fn bindgen(wasm: &Path, out: &Path, profile: Profile) -> Result<()> {
     let bytes = fs::read(wasm).with_context(|| wasm.display().to_string())?;
+    constructors::check(&bytes)?;
     fs::create_dir_all(out)?;
     Bindgen::new()
         .input_bytes("unnoise", bytes)

@@ -11,17 +11,18 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::{ConvOptions, PadMode};
-use burn::tensor::{Device, Tensor, s};
+use burn::tensor::ops::PadMode;
+use burn::tensor::{Device, Tensor, TensorData, s};
 use serde::{Deserialize, Serialize};
 
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
+use crate::nn::kernels::Geometry;
+use crate::nn::kernels::attention::{Windows, channel_products, normalised, windowed_attention};
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle, pd_down, pd_up};
 use crate::nn::windows::in_chunks;
-use crate::nn::{Convolve, Then};
+use crate::nn::{Convolve, Then, convolve};
 use crate::weights::{self, StateDict};
 
 /// What the network is and what it demands.
@@ -358,7 +359,8 @@ impl PatchEmbed {
         // Taken away as a constant: the public training computes a gradient for the centre too.
         let masked = weight.clone() - (weight * centre).detach();
         let bias = self.proj.bias.as_ref().map(Param::val);
-        conv2d(x, masked, bias, ConvOptions::new([1, 1], [1, 1], [1, 1], 1))
+        let [outputs, inputs, ..] = masked.dims();
+        convolve(vec![x], masked, bias, Geometry::same(3, inputs, outputs), Then::nothing())
     }
 }
 
@@ -409,11 +411,17 @@ struct Norm {
 
 impl Norm {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        const EPSILON: f32 = 1e-5;
+        if self.bias.is_none()
+            && let Some(normalised) = normalised(&x, &self.weight.val(), EPSILON)
+        {
+            return normalised;
+        }
         // Channels last, as the convolutions leave them: means run along memory.
         let by_channel = |values: &Param<Tensor<1>>| values.val().reshape([1, 1, 1, -1]);
         let x = x.permute([0, 2, 3, 1]);
         let centred = x.clone() - x.clone().mean_dim(3);
-        let deviation = ((centred.clone() * centred.clone()).mean_dim(3) + 1e-5).sqrt();
+        let deviation = ((centred.clone() * centred.clone()).mean_dim(3) + EPSILON).sqrt();
         let y = match &self.bias {
             None => x / deviation * by_channel(&self.weight),
             Some(bias) => centred / deviation * by_channel(&self.weight) + by_channel(bias),
@@ -459,6 +467,9 @@ impl ChannelAttention {
         let temperature = self.temperature.val();
         let heads = temperature.dims()[0];
         let qkv = self.qkv_dwconv.run(self.qkv.run(x));
+        if let Some(products) = channel_products(&qkv, 2 * channels) {
+            return self.attend(qkv, products, then);
+        }
         let qkv = qkv.reshape([n, 3, heads, channels / heads, height * width]);
         let part = |i: usize| qkv.clone().slice_dim(1, i..i + 1).squeeze_dim::<4>(1);
         let (q, k) = (part(0), part(1));
@@ -468,6 +479,40 @@ impl ChannelAttention {
         let logits = q.matmul(k.swap_dims(2, 3)) / norms * temperature.unsqueeze();
         let attended = softmax(logits, 3).matmul(part(2));
         self.project_out.then(attended.reshape([n, channels, height, width]), then)
+    }
+
+    /// The rest of [`ChannelAttention::forward`], from the products of all queries and keys: heads are blocks of these.
+    ///
+    /// # Shapes
+    /// - `qkv`: `[1, 3 C, H, W]`
+    /// - `products`: `[2 C, 2 C]`
+    /// - output: `[1, C, H, W]`
+    fn attend(&self, qkv: Tensor<4>, products: Tensor<2>, then: Then) -> Tensor<4> {
+        let (device, channels) = (qkv.device(), qkv.dims()[1] / 3);
+        let temperature = self.temperature.val();
+        let heads = temperature.dims()[0];
+        let size = channels / heads;
+        let norms =
+            (products.clone() * Tensor::eye(2 * channels, &device)).sum_dim(1).sqrt().clamp_min(1e-12);
+        let (of_q, of_k) = (norms.clone().slice(s![..channels, ..]), norms.slice(s![channels.., ..]));
+        let logits = products.slice(s![..channels, channels..]) / of_q / of_k.transpose();
+        let logits = logits.reshape([heads, size, channels]) * temperature;
+        let shares = softmax(logits.reshape([channels, channels]) + self.between_heads(size, &device), 1);
+        // What is done with the values afterwards is as linear as the attention itself.
+        let weights = self.project_out.weight.val().reshape([-1, channels as i32]).matmul(shares);
+        let outputs = weights.dims()[0];
+        let values = qkv.slice_dim(1, 2 * channels..3 * channels);
+        let weights = weights.reshape([outputs, channels, 1, 1]);
+        let bias = self.project_out.bias.as_ref().map(Param::val);
+        convolve(vec![values], weights, bias, Geometry::same(1, channels, outputs), then)
+    }
+
+    /// What keeps channels from attending to those of other heads of `size` channels: `[C, C]`, 0 within a head.
+    fn between_heads(&self, size: usize, device: &Device) -> Tensor<2> {
+        let channels = size * self.temperature.dims()[0];
+        let at = |i: usize| if i / channels / size == i % channels / size { 0.0 } else { -1e9 };
+        let values: Vec<f32> = (0..channels * channels).map(at).collect();
+        Tensor::from_data(TensorData::new(values, [channels, channels]), device)
     }
 }
 
@@ -504,7 +549,13 @@ impl SpatialAttention {
     /// image is ordinary attention within each of the four phases, and nothing has to be masked.
     pub(crate) fn forward(&self, x: Tensor<4>, then: Then) -> Tensor<4> {
         let dim_head = self.rel_height.dims()[1];
-        let qkv = pd_down(self.qkv.run(x), 2);
+        let qkv = self.qkv.run(x);
+        let windows = Windows { queries: SIDE, keys: KEYS, dilation: 2 };
+        let tables = [&self.rel_height.val(), &self.rel_width.val()];
+        if let Some(attended) = windowed_attention(&qkv, tables, windows) {
+            return self.project_out.then(attended, then);
+        }
+        let qkv = pd_down(qkv, 2);
         let [n, channels, rows, columns] = qkv.dims();
         let inner = channels / 3;
         let part = |i: usize| qkv.clone().slice_dim(1, i * inner..(i + 1) * inner);
@@ -586,7 +637,6 @@ fn overlapping(x: Tensor<4>) -> Tensor<4> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::TensorData;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 

@@ -78,6 +78,7 @@ impl Engine {
         let state = StateDict::read(weights).map_err(js_error)?;
         let network = Network::load(card.id, &state, &self.device).map_err(js_error)?;
         let adapt = Mode::noted(&state).map_err(js_error)?;
+        denoise::Worker::new(network.clone(), card, self.device.clone(), Run::default()).warm_up();
         self.loaded = Some(Loaded { card, network, random: false, adapt });
         Ok(())
     }

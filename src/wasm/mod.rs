@@ -15,9 +15,18 @@ use crate::models::Card;
 use crate::objectives::Objective;
 use crate::weights::StateDict;
 
+unsafe extern "C" {
+    /// Runs the static constructors of all crates; the linker makes it.
+    fn __wasm_call_ctors();
+}
+
 /// Runs when the module is instantiated.
 #[wasm_bindgen(start)]
 pub fn start() {
+    // A module that never calls them is taken for a command by the linker, which then has every export call them first:
+    // cubecl's thousands of registrations, for every JavaScript object that is made.
+    // SAFETY: the first call into the module, and the only one of them.
+    unsafe { __wasm_call_ctors() };
     console_error_panic_hook::set_once();
 }
 

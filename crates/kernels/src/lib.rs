@@ -17,6 +17,8 @@
 mod convolution;
 mod depthwise;
 mod direct;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 mod gradient;
 mod pixelwise;
 mod pool;

@@ -1,14 +1,18 @@
 //! Operations of our own, and how burn's devices come to them.
 //!
-//! [`Kernels`] has a body made of burn's operations for each; the CPU backend overrides them with `unnoise-kernels`,
-//! [`autodiff`] adds gradients. Tensors keep burn's shape `[N, C, H, W]`; those that come out of a kernel lie channels
-//! last in memory, and a kernel that takes such a tensor copies nothing.
+//! [`Kernels`] has a body made of burn's operations for each; the CPU's and the GPU's backends override them with
+//! `unnoise-kernels`, [`autodiff`] adds gradients. Tensors keep burn's shape `[N, C, H, W]`; those that come out of a
+//! kernel lie channels last in memory (images on a GPU plane by plane), and a kernel that takes such a tensor copies
+//! nothing.
 
+pub mod attention;
 mod autodiff;
+mod composed;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "wgpu")]
+mod gpu;
 
-use burn::backend::ops::{ConvOptions, ConvTransposeOptions};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Slice};
@@ -101,17 +105,7 @@ pub trait Kernels: Backend {
         geometry: Geometry,
         slopes: Slopes,
     ) -> FloatTensor<Self> {
-        let (x, bias) = (Self::concatenation(x), bias.into_option());
-        let y = if geometry.transposed {
-            Self::conv_transpose2d(x, weight, bias, transposed_options(&geometry))
-        } else {
-            Self::conv2d(x, weight, bias, options(&geometry))
-        };
-        let y = leaky::<Self>(y, slopes.slope);
-        match add {
-            Perhaps::Given(add) => Self::activated_sum(y, add, slopes.after),
-            Perhaps::Absent => y,
-        }
+        composed::convolution::<Self>(x, weight, bias, add, geometry, slopes)
     }
 
     /// The gradient for the input of a convolution of one input, from that of its output.
@@ -121,11 +115,7 @@ pub trait Kernels: Backend {
         gradient: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        if geometry.transposed {
-            Self::conv_transpose2d_x_backward(weight, gradient, transposed_options(&geometry))
-        } else {
-            Self::conv2d_x_backward(x, weight, gradient, options(&geometry))
-        }
+        composed::convolution_input_gradient::<Self>(x, weight, gradient, geometry)
     }
 
     /// The gradient for the weights of a convolution of one input.
@@ -135,11 +125,7 @@ pub trait Kernels: Backend {
         gradient: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        if geometry.transposed {
-            Self::conv_transpose2d_weight_backward(x, weight, gradient, transposed_options(&geometry))
-        } else {
-            Self::conv2d_weight_backward(x, weight, gradient, options(&geometry))
-        }
+        composed::convolution_weight_gradient::<Self>(x, weight, gradient, geometry)
     }
 
     /// The gradient for the biases: sums over all but channels, `[C]`.
@@ -155,15 +141,12 @@ pub trait Kernels: Backend {
         y: FloatTensor<Self>,
         slope: f32,
     ) -> FloatTensor<Self> {
-        let booleans = burn::backend::get_device_settings::<Self>(&y.device()).bool_dtype;
-        let negative = Self::float_lower_equal_elem(y, 0f32.into(), booleans);
-        let smaller = Self::float_mul_scalar(gradient.clone(), slope.into());
-        Self::float_mask_where(gradient, negative, smaller)
+        composed::activation_gradient::<Self>(gradient, y, slope)
     }
 
     /// `leaky(a + b, slope)`.
     fn activated_sum(a: FloatTensor<Self>, b: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
-        leaky::<Self>(Self::float_add(a, b), slope)
+        composed::activated_sum::<Self>(a, b, slope)
     }
 
     /// Concatenates along channels.
@@ -222,31 +205,3 @@ pub trait Kernels: Backend {
 
 #[cfg(feature = "ndarray")]
 impl Kernels for burn::backend::NdArray {}
-
-#[cfg(feature = "wgpu")]
-impl Kernels for burn::backend::Cube {}
-
-fn leaky<B: Backend>(x: FloatTensor<B>, slope: f32) -> FloatTensor<B> {
-    match slope {
-        1.0 => x,
-        0.0 => B::relu(x),
-        slope => B::leaky_relu(x, slope.into()),
-    }
-}
-
-fn options(geometry: &Geometry) -> ConvOptions<2> {
-    let [top, bottom, left, right] = geometry.padding;
-    let padding = [(top, bottom), (left, right)];
-    ConvOptions::new_with_padding(geometry.stride, padding, geometry.dilation, geometry.groups)
-}
-
-fn transposed_options(geometry: &Geometry) -> ConvTransposeOptions<2> {
-    let [top, _, left, _] = geometry.padding;
-    ConvTransposeOptions::new(
-        geometry.stride,
-        [top, left],
-        geometry.output_padding,
-        geometry.dilation,
-        geometry.groups,
-    )
-}

@@ -1,0 +1,19 @@
+//! Kernels for GPUs, in CubeCL: Vulkan, Metal, Direct3D 12 and browsers are served by the same source.
+//!
+//! Features lie channels last in memory, so that four channels of a pixel are one load.
+
+#![expect(clippy::too_many_arguments, reason = "a kernel is handed its buffers and sizes one by one")]
+
+pub mod attention;
+pub mod conv;
+pub mod depthwise;
+mod epilogue;
+mod features;
+pub mod gather;
+pub mod normalise;
+mod plan;
+pub mod products;
+
+pub use epilogue::Epilogue;
+pub use features::Features;
+pub use plan::{Geometry, Tiling};

@@ -1,0 +1,83 @@
+//! Layer normalisation over channels.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use super::features::Four;
+use super::gather::cubes;
+
+/// Threads that share a pixel.
+const LANES: usize = 8;
+/// Threads of a workgroup.
+const THREADS: usize = 64;
+
+/// The sum of a number over the threads that share a pixel. All threads of the workgroup come here.
+#[cube]
+fn over_lanes(value: Four, shared: &mut Shared<[f32]>) -> f32 {
+    let lanes = comptime![LANES as u32];
+    sync_cube();
+    shared[UNIT_POS as usize] =
+        value.extract(0usize) + value.extract(1usize) + value.extract(2usize) + value.extract(3usize);
+    sync_cube();
+    let first = UNIT_POS / lanes * lanes;
+    let mut sum = f32::new(0.0);
+    #[unroll]
+    for i in 0..lanes {
+        sum += shared[(first + i) as usize];
+    }
+    sum
+}
+
+#[cube(launch_unchecked)]
+fn normalise(input: &[Four], weight: &[Four], output: &mut [Four], pixels: u32, fours: u32, epsilon: f32) {
+    let lanes = comptime![LANES as u32];
+    let mut shared = Shared::<[f32]>::new_slice(THREADS);
+    let pixel = ABSOLUTE_POS as u32 / lanes;
+    let lane = UNIT_POS % lanes;
+    let first = select(pixel < pixels, lane, fours);
+    let count = (4 * fours) as f32;
+
+    let mut sum = Four::new(0.0);
+    for i in range_stepped(first, fours, lanes) {
+        sum += input[(pixel * fours + i) as usize];
+    }
+    let mean = Four::new(over_lanes(sum, &mut shared) / count);
+    let mut squares = Four::new(0.0);
+    for i in range_stepped(first, fours, lanes) {
+        let centred = input[(pixel * fours + i) as usize] - mean;
+        squares = fma(centred, centred, squares);
+    }
+    let variance = over_lanes(squares, &mut shared) / count;
+    let factor = Four::new(1.0 / (variance + epsilon).sqrt());
+    for i in range_stepped(first, fours, lanes) {
+        let at = (pixel * fours + i) as usize;
+        output[at] = input[at] * factor * weight[i as usize];
+    }
+}
+
+/// Divides every pixel's channels by their deviation (variance plus `epsilon`, its root) and multiplies them by
+/// `weight`; the mean stays. `[pixels, C]`, C a multiple of 4.
+pub fn normalise_into(
+    client: &Client,
+    input: &Handle,
+    weight: &Handle,
+    epsilon: f32,
+    [pixels, channels]: [usize; 2],
+    output: &Handle,
+) {
+    // SAFETY: the kernel stays inside of the image.
+    unsafe {
+        let buffer = |handle: &Handle, len: usize| BufferArg::from_raw_parts(handle.clone(), len);
+        normalise::launch_unchecked(
+            client,
+            cubes(pixels * LANES, THREADS as u32),
+            CubeDim::new_1d(THREADS as u32),
+            buffer(input, pixels * channels),
+            buffer(weight, channels),
+            buffer(output, pixels * channels),
+            pixels as u32,
+            (channels / 4) as u32,
+            epsilon,
+        );
+    }
+}
