@@ -113,6 +113,11 @@ impl Job {
         &self.plan
     }
 
+    /// The network of this run.
+    pub fn network(&self) -> &Network {
+        &self.worker.network
+    }
+
     /// What the networks of this run are told.
     pub fn run(&self) -> &Run {
         &self.worker.run
