@@ -124,9 +124,9 @@ impl NoiseModel {
         let mut parts = Vec::new();
         let strongest = dark.max(middle).max(bright);
         if strongest > LEAST_TOLD {
-            let trend = match (bright / dark.max(0.01), strongest) {
-                (ratio, _) if ratio > TREND => ", stronger where it is bright",
-                (ratio, _) if ratio < 1.0 / TREND => ", stronger where it is dark",
+            let trend = match bright / dark.max(0.01) {
+                ratio if ratio > TREND => ", stronger where it is bright",
+                ratio if ratio < 1.0 / TREND => ", stronger where it is dark",
                 _ => "",
             };
             let spread = match self.correlation(1, 0).max(self.correlation(0, 1)) {

@@ -7,7 +7,7 @@ use unnoise::denoise::Options;
 use unnoise::noise::{Defects, NoiseModel};
 use unnoise::photo::{Photo, decode};
 
-use crate::{Engine, Result, read, write};
+use crate::{Engine, Result, print_json, read, write};
 
 /// Brightnesses that the noise is told at.
 const LEVELS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
@@ -87,12 +87,6 @@ impl Report {
             model,
         }
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_json(report: &Report) -> Result<()> {
-    println!("{}", serde_json::to_string(report)?);
-    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
