@@ -66,7 +66,7 @@ fn find(photo: &Photo, args: &Args) -> Result<NoiseModel> {
     let noisy = photo.planar();
     let defects = Defects::of(&[&noisy]);
     let calm = defects.removed(&noisy);
-    let (first, _) = engine.denoise(Photo::from_planar(&calm)?, Options::default())?;
+    let first = engine.denoise(Photo::from_planar(&calm)?, Options::default(), "")?.photo;
     let model = NoiseModel::of(&[(&calm, &first.planar())], defects);
     model.ok_or_else(|| format!("{}: too small to tell its noise", args.photo.display()).into())
 }
