@@ -26,7 +26,7 @@ const NEIGHBOURS: usize = 4;
 /// Parts of a line, which agree on a line's offset and on nothing else.
 const PARTS: usize = 4;
 /// Least deviation of lines from each other.
-const LEAST_OFFSET: f32 = 0.8 / 255.0;
+const LEAST_OFFSET: f32 = 3.0 / 255.0;
 /// What parts of lines have least in common, over what they have in common on the whole.
 const AGREEMENT: f32 = 0.5;
 /// Rounds in which the offsets of lines are made relative to neighbours that have offsets, too.

@@ -219,21 +219,13 @@ impl Sampler {
     /// # Panics
     /// When `clean` has fewer channels than the model.
     pub fn field(&self, clean: &Planar, rng: &mut ChaCha8Rng) -> Planar {
-        let mut field = self.grain(clean, rng);
-        self.add_lines(&mut field, rng);
-        field
-    }
-
-    /// [`Sampler::field`] without offsets of lines.
-    ///
-    /// # Panics
-    /// When `clean` has fewer channels than the model.
-    pub fn grain(&self, clean: &Planar, rng: &mut ChaCha8Rng) -> Planar {
-        let mut grain = self.unit_field(clean.width, clean.height, rng);
-        for (i, value) in grain.data.iter_mut().enumerate() {
+        let mut field = self.unit_field(clean.width, clean.height, rng);
+        for (i, value) in field.data.iter_mut().enumerate() {
             *value *= self.model.variance_at(clean.data[i]).sqrt();
         }
-        in_all_channels(grain, clean.channels)
+        let mut field = in_all_channels(field, clean.channels);
+        self.add_lines(&mut field, rng);
+        field
     }
 
     /// What a photo of `clean` (`[0, 1]`) would be: with noise, impulses, clipped and rounded.

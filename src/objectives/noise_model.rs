@@ -32,5 +32,5 @@ impl Lesson for NoiseModel {
 
 /// What the network makes of a scene.
 pub(super) fn first(scene: &Scene) -> &Planar {
-    scene.first.as_ref().unwrap_or(&scene.calm)
+    scene.first.as_ref().unwrap_or(&scene.shots[0])
 }

@@ -4,7 +4,7 @@
 //! Carlo (Eldar, "Generalized SURE for Exponential Families", 2009; Ramani, Blu, Unser, "Monte-Carlo SURE", 2008): the
 //! distance of the result from the noisy photo, corrected by how much the result follows the noise. How much it does is
 //! measured by adding a little more noise of the photo's model ([`crate::noise::NoiseModel`]). Impulses and offsets of lines,
-//! for which the method is not made, are first taken out of the photo that results are compared with.
+//! for which the method is not made, are taken out of photos before.
 //!
 //! Simulated pairs tell it with the truth at hand, but for another picture: what the network made of the photo before it
 //! learned, with noise of the model.
@@ -15,7 +15,7 @@ use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::material::{Draw, Material, Scene, Spot, Square, patch, stack};
+use super::material::{Draw, Material, Spot, Square, patch, stack};
 use crate::adapt::mean;
 use crate::error::Result;
 use crate::models::{Card, Network, Run};
@@ -50,8 +50,6 @@ pub enum Guard {
 /// Squares of the photo, `[N, C, S, S]`.
 pub struct Squares {
     noisy: Tensor<4>,
-    /// The same without impulses and offsets of lines.
-    calm: Tensor<4>,
     /// Noise to add, each by itself.
     noise: Vec<Tensor<4>>,
     /// What the network made of them before it learned, and that with noise.
@@ -119,18 +117,16 @@ impl Guard {
         let spots = squares(&mut draw, side);
         let first = |spot: &Spot| {
             let scene = &material.scenes[spot.scene];
-            let mut first = patch(scene.first.as_ref().unwrap_or(&scene.calm), spot);
+            let mut first = patch(scene.first.as_ref().unwrap_or(&scene.shots[0]), spot);
             first.data.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
             first
         };
         let clean: Vec<Planar> = spots.iter().map(first).collect();
-        let fields = (0..FIELDS).map(|_| clean.iter().map(|clean| draw.grain(clean)).collect::<Vec<_>>());
+        let fields = (0..FIELDS).map(|_| clean.iter().map(|clean| draw.noise(clean)).collect::<Vec<_>>());
         let noise = fields.collect::<Vec<_>>().iter().map(|field| stack(field, device)).collect();
         let noisy: Vec<Planar> = clean.iter().map(|clean| draw.noisy(clean)).collect();
-        let cut = |plane: fn(&Scene) -> &Planar| draw.cut(&spots, plane);
         Guard::Risk(Box::new(Squares {
-            noisy: cut(|scene| &scene.shots[0]),
-            calm: cut(|scene| &scene.calm),
+            noisy: draw.cut(&spots, |scene| &scene.shots[0]),
             noise,
             simulated: [clean, noisy].map(|pictures| stack(&pictures, device)),
         }))
@@ -174,7 +170,7 @@ impl Guard {
 
 impl Squares {
     async fn judge(&self, denoise: impl Fn(Tensor<4>) -> Tensor<4>) -> Result<Judgement> {
-        let parts = risk([&self.noisy, &self.calm], &self.noise, &denoise);
+        let parts = risk(&self.noisy, &self.noise, &denoise);
         let [distances, follows] = [read(parts[0].clone()).await?, read(parts[1].clone()).await?];
         let blocks: Vec<[f32; 2]> = distances.into_iter().zip(follows).map(|(d, f)| [d, f]).collect();
         let score = blocks.iter().flatten().sum::<f32>() / blocks.len() as f32;
@@ -186,18 +182,14 @@ impl Squares {
 
 /// The two parts of the estimated risk, short of a constant that is the same for all denoisers of one photo: distance, and
 /// how much the result follows the noise, of each block.
-fn risk(
-    [noisy, calm]: [&Tensor<4>; 2],
-    noise: &[Tensor<4>],
-    denoise: impl Fn(Tensor<4>) -> Tensor<4>,
-) -> [Tensor<4>; 2] {
+fn risk(noisy: &Tensor<4>, noise: &[Tensor<4>], denoise: impl Fn(Tensor<4>) -> Tensor<4>) -> [Tensor<4>; 2] {
     let output = denoise(noisy.clone());
     let follows = noise.iter().map(|z| {
         let moved = denoise(noisy.clone() + z.clone() * LITTLE);
         (moved - output.clone()) * z.clone() * (2.0 / LITTLE)
     });
     let follows = mean(follows);
-    [(output - calm.clone()).square(), follows].map(blocks)
+    [(output - noisy.clone()).square(), follows].map(blocks)
 }
 
 /// Means of the blocks that lie wholly in a picture, over all channels; of a picture smaller than that, of all of it.
@@ -246,7 +238,7 @@ mod tests {
         let noisy = clean.clone() + noise;
         let value = |t: Tensor<1>| pollster::block_on(read(t)).unwrap()[0];
         let estimated = |k: f32| {
-            let [distances, follows] = risk([&noisy, &noisy], &fields, |x| x * k);
+            let [distances, follows] = risk(&noisy, &fields, |x| x * k);
             value((distances + follows).mean())
         };
         let true_risk = |k: f32| {

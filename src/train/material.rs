@@ -22,13 +22,11 @@ const BLUR: usize = 2;
 /// A place of the photo.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// The noisy shots of it, all of one size.
+    /// The noisy shots of it, all of one size; the first without impulses and offsets of lines.
     pub shots: Vec<Planar>,
     /// The same without noise, where it is known.
     pub clean: Option<Planar>,
-    /// The first shot without impulses and offsets of lines.
-    pub calm: Planar,
-    /// What the network makes of that.
+    /// What the network makes of the first shot.
     pub first: Option<Planar>,
     /// What teachers made of the first shot.
     pub taught: Vec<Planar>,
@@ -61,7 +59,9 @@ pub struct Material {
     pub scenes: Vec<Scene>,
     /// Impulses and lines that were found.
     pub defects: Defects,
-    /// Draws noise like the photo's, once that is known.
+    /// The photo's noise, once it is known.
+    pub noise: Option<NoiseModel>,
+    /// Draws more of it, without impulses and lines.
     pub sampler: Option<Sampler>,
 }
 
@@ -107,7 +107,7 @@ impl Material {
             let windows = windows(photo.width(), photo.height(), pixels);
             Self::of_windows(windows, std::slice::from_ref(picture), None, channels).scenes
         });
-        Ok(Self { scenes: scenes.collect(), defects: Defects::default(), sampler: None })
+        Ok(Self { scenes: scenes.collect(), defects: Defects::default(), noise: None, sampler: None })
     }
 
     fn of_windows(
@@ -119,7 +119,6 @@ impl Material {
         let scene = |[x, y, w, h]: [usize; 4]| {
             let planes = |photo: &Photo| photo.window(x as isize, y as isize, w, h, channels);
             Scene {
-                calm: planes(shots[0].as_ref()),
                 shots: shots.iter().map(|shot| planes(shot.as_ref())).collect(),
                 clean: clean.map(planes),
                 first: None,
@@ -128,15 +127,15 @@ impl Material {
             }
         };
         let scenes = windows.into_iter().map(scene).collect();
-        Self { scenes, defects: Defects::default(), sampler: None }
+        Self { scenes, defects: Defects::default(), noise: None, sampler: None }
     }
 
-    /// Finds impulses and lines, so that looks are not led astray by them.
-    pub fn find_defects(&mut self) {
+    /// Finds impulses and lines and takes them out, as is done with any photo before a network sees it.
+    pub fn mend(&mut self) {
         let shots: Vec<&Planar> = self.scenes.iter().map(|scene| &scene.shots[0]).collect();
         self.defects = Defects::of(&shots);
         for scene in &mut self.scenes {
-            scene.calm = self.defects.removed(&scene.shots[0]);
+            scene.shots[0] = self.defects.removed(&scene.shots[0]);
         }
     }
 
@@ -163,7 +162,7 @@ impl Material {
     /// Takes a blurred photo for what a network made of it.
     pub fn blur(&mut self) {
         for scene in &mut self.scenes {
-            scene.first = Some(box_blur(&scene.calm, BLUR));
+            scene.first = Some(box_blur(&scene.shots[0], BLUR));
         }
     }
 
@@ -171,14 +170,21 @@ impl Material {
     /// it for white, and as strong as estimated.
     /// A model that is there already is kept.
     pub fn find_noise(&mut self, estimate: &NoiseEstimate) {
-        if self.sampler.is_some() {
+        if self.noise.is_some() {
             return;
         }
-        let looked = self.scenes.iter().filter_map(|scene| Some((&scene.calm, scene.first.as_ref()?)));
+        let looked = self.scenes.iter().filter_map(|scene| Some((&scene.shots[0], scene.first.as_ref()?)));
         let pairs: Vec<(&Planar, &Planar)> = looked.collect();
         let model = NoiseModel::of(&pairs, self.defects.clone());
-        let channels = self.scenes[0].calm.channels;
-        self.sampler = Some(model.unwrap_or_else(|| NoiseModel::white(estimate.sigma, channels)).sampler());
+        let channels = self.scenes[0].shots[0].channels;
+        self.take_noise(model.unwrap_or_else(|| NoiseModel::white(estimate.sigma, channels)));
+    }
+
+    /// Takes noise for the photo's. What is taken out of photos is not learned.
+    pub fn take_noise(&mut self, noise: NoiseModel) {
+        let rest = NoiseModel { defects: Defects::default(), ..noise.clone() };
+        self.sampler = Some(rest.sampler());
+        self.noise = Some(noise);
     }
 
     /// The shorter side of the smallest scene.
@@ -260,14 +266,6 @@ impl Draw<'_> {
     pub fn noise(&mut self, clean: &Planar) -> Planar {
         match &self.material.sampler {
             Some(sampler) => sampler.field(clean, &mut self.rng),
-            None => Planar { data: vec![0.0; clean.data.len()], ..*clean },
-        }
-    }
-
-    /// The same without offsets of lines.
-    pub fn grain(&mut self, clean: &Planar) -> Planar {
-        match &self.material.sampler {
-            Some(sampler) => sampler.grain(clean, &mut self.rng),
             None => Planar { data: vec![0.0; clean.data.len()], ..*clean },
         }
     }

@@ -99,12 +99,12 @@ impl Trainer {
             false => Material::of_pictures(photos, clean, card.channels)?,
         };
         check_objective(card, objective, material.scenes[0].shots.len(), clean.is_some())?;
+        if objective.is_judged_by_risk() {
+            material.mend();
+        }
         let facts = Facts::of(card, objective, &network, &material, photos, &options)?;
         material.hold_out(facts.judged, options.seed);
         let network = network.in_range(photos[0].range());
-        if objective.is_judged_by_risk() {
-            material.find_defects();
-        }
         let start = network.clone();
         let network = if options.random {
             // What a fresh network makes of a photo tells nothing about its noise.
@@ -144,7 +144,7 @@ impl Trainer {
             let message = format!("a model of noise in {} channels does not fit {channels}", model.channels);
             return Err(Error::new(Kind::Option, message));
         }
-        self.material.sampler = Some(model.sampler());
+        self.material.take_noise(model.clone());
         Ok(())
     }
 
@@ -212,8 +212,14 @@ impl Trainer {
     pub fn finish(self) -> Tuned {
         let (kept, adapt) = (self.best.is_some(), self.best_mode());
         let network = self.best.unwrap_or(self.start);
-        let noise = self.material.sampler.map(|sampler| sampler.model().clone());
-        Tuned { network, kept, adapt, progress: self.progress, seed: self.options.seed, noise }
+        Tuned {
+            network,
+            kept,
+            adapt,
+            progress: self.progress,
+            seed: self.options.seed,
+            noise: self.material.noise,
+        }
     }
 
     fn begin(&mut self, stage: Stage) -> Result<Work> {
@@ -236,8 +242,8 @@ impl Trainer {
         scene: usize,
         learning: Option<Box<Learning>>,
     ) -> Result<Work> {
-        let photo = Photo::from_planar(&self.material.scenes[scene].calm)?;
-        let options = denoise::Options { run, adapt: Mode::Fixed(adapt), ..Default::default() };
+        let photo = Photo::from_planar(&self.material.scenes[scene].shots[0])?;
+        let options = denoise::Options { run, adapt: Mode::Fixed(adapt), mend: false, ..Default::default() };
         let card = self.networks[self.looking(learning.is_some()).index()].0;
         let job = Job::new(network, card, self.device.clone(), Arc::new(photo), options)?;
         self.progress.phase = Phase::Looking;
@@ -299,7 +305,7 @@ impl Trainer {
     fn begin_learning(&mut self, who: Who, objective: Objective) -> Result<Work> {
         if who == Who::Learner && objective.is_judged_by_risk() {
             self.material.find_noise(&self.facts.noise);
-            self.progress.noise = self.material.sampler.as_ref().map(|sampler| sampler.model().in_words());
+            self.progress.noise = self.material.noise.as_ref().map(NoiseModel::in_words);
         }
         let (card, network) = &self.networks[who.index()];
         let fresh = self.options.random || who != Who::Learner;

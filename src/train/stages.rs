@@ -144,7 +144,10 @@ impl Facts {
         shots: &[Arc<Photo>],
         options: &Options,
     ) -> Result<Self> {
-        let noise = NoiseEstimate::of_photo(&shots[0]);
+        let noise = match material.defects.is_empty() {
+            true => NoiseEstimate::of_photo(&shots[0]),
+            false => NoiseEstimate::of(&material.scenes[0].shots[0]),
+        };
         let multiple = network.demands(card).size_multiple * grid(objective);
         let zero_shot = objective == Objective::ContrastiveSuperResolution;
         let defaults = Defaults::of(objective, options.random);
