@@ -15,7 +15,7 @@ use crate::device;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run, Survey};
 use crate::nn::read;
-use crate::noise::NoiseEstimate;
+use crate::noise::{Defects, NoiseEstimate};
 use crate::photo::tiles::{Plan, Rect, Tile};
 use crate::photo::{Photo, Planar, check_detail, check_strength};
 
@@ -31,6 +31,9 @@ const SMALLEST_SIGMA: f32 = 1.0 / 255.0;
 /// By how much the mean of a result may differ from that of the photo: this, in `[0, 1]` units, and a share of the noise.
 const MEAN_SHIFT: (f64, f64) = (0.01, 0.25);
 
+/// Pixels of the largest photo that is searched for impulses and lines: planes of it are held in memory.
+const MENDED_PIXELS: usize = 1 << 22;
+
 /// How to denoise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
@@ -42,13 +45,23 @@ pub struct Options {
     pub detail: f32,
     /// Pixel-shuffle downsampling and refinement around the network.
     pub adapt: Mode,
+    /// Whether impulses and offsets of lines, which few networks know, are first taken out of a photo that has such
+    /// ([`Defects`]); of up to 4 megapixels, as they are looked for in all of it.
+    pub mend: bool,
     /// Seed and known noise level, for networks that ask. Where the level is not known, it is estimated.
     pub run: Run,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tile_pixels: None, strength: 1.0, detail: 0.0, adapt: Mode::Auto, run: Run::default() }
+        Self {
+            tile_pixels: None,
+            strength: 1.0,
+            detail: 0.0,
+            adapt: Mode::Auto,
+            mend: true,
+            run: Run::default(),
+        }
     }
 }
 
@@ -60,6 +73,8 @@ impl Default for Options {
 pub struct Job {
     worker: Worker,
     input: Arc<Photo>,
+    /// The input without impulses and offsets of lines, where it has such.
+    mended: Option<Photo>,
     output: Photo,
     plan: Plan,
     strength: f32,
@@ -90,7 +105,8 @@ impl Job {
             let message = "an enlarged photo has no detail of its own that could be given back";
             return Err(Error::new(Kind::Option, message));
         }
-        let noise = NoiseEstimate::of_photo(&input);
+        let mended = if options.mend { mended(&input)? } else { None };
+        let noise = NoiseEstimate::of_photo(mended.as_ref().unwrap_or(&input));
         let mut adapt = options.adapt.choose(card, &noise, input.width() * input.height())?;
         let demands = network.demands(card);
         let tile_pixels = options.tile_pixels.unwrap_or(card.tile_pixels);
@@ -114,12 +130,17 @@ impl Job {
         };
         let worker = Worker::new(network, card, device, run);
         let Options { strength, detail, .. } = options;
-        Ok(Self { worker, input, output, plan, strength, detail, placed, noise, ahead: None })
+        Ok(Self { worker, input, mended, output, plan, strength, detail, placed, noise, ahead: None })
     }
 
     /// The tiles of this run.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The network of this run.
+    pub fn network(&self) -> &Network {
+        &self.worker.network
     }
 
     /// What the networks of this run are told.
@@ -253,7 +274,8 @@ impl Job {
 
     /// A window of the photo as the network takes it, in `[0, 1]`.
     fn window(&self, x: usize, y: usize, width: usize, height: usize) -> Planar {
-        self.input.window(x as isize, y as isize, width, height, self.worker.card.channels)
+        let source = self.mended.as_ref().unwrap_or(&self.input);
+        source.window(x as isize, y as isize, width, height, self.worker.card.channels)
     }
 
     /// The denoised photo.
@@ -275,6 +297,16 @@ impl Job {
 
 /// The wanted part of a tile, on its way from the device.
 type Coming = Pin<Box<dyn Future<Output = Result<Planar>>>>;
+
+/// The colours of a photo without impulses and offsets of lines; `None` where there are none.
+fn mended(photo: &Photo) -> Result<Option<Photo>> {
+    if photo.width() * photo.height() > MENDED_PIXELS {
+        return Ok(None);
+    }
+    let planes = photo.planar();
+    let defects = Defects::of(&[&planes]);
+    (!defects.is_empty()).then(|| Photo::from_planar(&defects.removed(&planes))).transpose()
+}
 
 /// The work for one tile.
 #[derive(Clone, Debug, PartialEq)]

@@ -192,6 +192,30 @@ fn a_network_learns_a_photo_and_its_weights_are_used() {
 }
 
 #[test]
+fn the_noise_of_a_photo_is_told_saved_and_used() {
+    let dir = folder("info");
+    let samples = (0..64 * 64 * 3).map(|i: u32| (128 + (i * 7919 + i / 192 * 31) % 61 - 30) as u8).collect();
+    let photo = Photo::new(64, 64, 3, false, Samples::U8(samples)).unwrap();
+    let noisy = write(&dir, "noisy.png", &photo.encode(Format::Png, 100).unwrap());
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    let (model, tuned) = (path("noise.json"), path("tuned.safetensors"));
+    let result = unnoise(&["info", &noisy, "--weights", TINY, "--save-noise", &model]);
+    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+    assert!(String::from_utf8_lossy(&result.stdout).starts_with("64x64 pixels: noise of about"));
+    let result = unnoise(&["info", &noisy, "--weights", TINY, "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
+    assert_eq!(report["levels"].as_array().unwrap().len(), 5);
+    let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(&model).unwrap()).unwrap();
+    assert_eq!(report["model"], saved);
+    let learn = ["--steps", "1", "--batch", "1", "--patch", "32", "--noise"];
+    let learn = [&["fine-tune", &noisy, &noisy, "-o", &tuned, "--weights", TINY], learn.as_slice()].concat();
+    let result = unnoise(&[learn.as_slice(), &[&model]].concat());
+    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+    assert!(String::from_utf8_lossy(&result.stdout).contains("found: noise of about"));
+    refused(&[learn.as_slice(), &[&noisy]].concat(), None, "noisy.png");
+}
+
+#[test]
 fn evaluation_tells_what_fine_tuning_did() {
     let dir = folder("evaluate_fine_tune");
     let samples = (0..64 * 64 * 3).map(|i: u32| (100 + i / 192) as u8).collect();

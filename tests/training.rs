@@ -8,7 +8,7 @@ use unnoise::adapt::Mode;
 use unnoise::device::Backend;
 use unnoise::metrics::psnr;
 use unnoise::models::{self, CARDS, Card, Network};
-use unnoise::noise::add_white_gaussian;
+use unnoise::noise::{NoiseModel, add_white_gaussian};
 use unnoise::objectives::Objective;
 use unnoise::photo::{Format, Photo, Samples, decode};
 use unnoise::train::{Options, Trainer, Tuned};
@@ -79,6 +79,7 @@ fn every_network_learns_by_every_objective_that_suits_it() {
                 steps: Some(3),
                 batch: Some(1),
                 patch: Some(32),
+                shots: true,
                 random: true,
                 ..Options::default()
             };
@@ -209,6 +210,87 @@ fn trained_weights_are_hardly_given_up_where_jpeg_has_erased_the_noise() {
     assert!(margin(&compressed, true) == 0.0);
 }
 
+fn shipped() -> (Network, &'static Card) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/pkg-config/weights/unet.safetensors");
+    let state = StateDict::read(&std::fs::read(file).unwrap()).unwrap();
+    let device = block_on(Backend::Flex.open()).unwrap();
+    (Network::load("unet", &state, &device).unwrap(), models::card("unet").unwrap())
+}
+
+/// A part of Kodak 23, 128x128, with grain of the same kind in all colours: means of 3x3 white values.
+fn grainy(x: isize) -> (Arc<Photo>, Photo) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/fixtures/kodak23_clean.png");
+    let part = decode(&std::fs::read(file).unwrap()).unwrap().window(x, 100, 128, 128, 3);
+    let flat = Photo::new(130, 130, 1, false, Samples::U8(vec![128; 130 * 130])).unwrap();
+    let white = add_white_gaussian(&flat, 40.0, x as u64).planar();
+    let mut noisy = part.clone();
+    for (i, value) in noisy.data.iter_mut().enumerate() {
+        let (x, y) = (i % 128, i / 128 % 128);
+        let around = (0..9).map(|k| white.data[(y + k / 3) * 130 + x + k % 3]).sum::<f32>() / 9.0;
+        *value += around - 128.0 / 255.0;
+    }
+    let photo = |planar| Photo::from_planar(planar).unwrap().to_8bit();
+    (Arc::new(photo(&noisy)), photo(&part))
+}
+
+#[test]
+fn the_shipped_network_learns_noise_that_it_does_not_know_and_says_what_it_found() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let (network, card) = shipped();
+    let (photo, truth) = grainy(200);
+    let options = Options { steps: Some(20), batch: Some(2), ..Options::default() };
+    let tuned = train(network.clone(), card, &[Arc::clone(&photo)], None, options);
+    assert_eq!(tuned.progress.objective, Objective::NoiseModel);
+    assert!(tuned.progress.noise.as_ref().unwrap().contains("in blotches, the same in all colours"));
+    assert!(tuned.kept, "{:?} {:?}", tuned.progress.scores, tuned.progress.simulated);
+    let after = psnr(&run(&tuned.network, card, &photo), &truth).unwrap();
+    let before = psnr(&run(&network, card, &photo), &truth).unwrap();
+    assert!(after > before, "{before} to {after} dB");
+}
+
+#[test]
+fn what_is_learned_on_some_pictures_serves_another_and_their_noise_model_too() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let (network, card) = shipped();
+    let (other, truth) = grainy(260);
+    let options = Options { steps: Some(20), batch: Some(2), ..Options::default() };
+    let pictures = [grainy(200).0, grainy(230).0];
+    let tuned = train(network.clone(), card, &pictures, None, options);
+    assert!(tuned.kept);
+    let quality = |network: &Network| psnr(&run(network, card, &other), &truth).unwrap();
+    assert!(quality(&tuned.network) > quality(&network));
+    let model = NoiseModel::from_json(&tuned.noise.unwrap().to_json().unwrap()).unwrap();
+    let device = block_on(Backend::Flex.open()).unwrap();
+    let mut trainer = Trainer::new(network, card, device, &[other], None, options).unwrap();
+    trainer.use_noise(&model).unwrap();
+    while block_on(trainer.step()).unwrap().is_some() {}
+    assert_eq!(trainer.finish().noise.unwrap(), model);
+}
+
+#[test]
+fn lost_pixels_are_replaced_before_a_network_sees_them() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let (network, card) = shipped();
+    let truth = grainy(200).1;
+    let mut noisy = truth.planar();
+    for i in 0..128 * 128u32 {
+        let random = i.wrapping_mul(2_654_435_761) >> 8;
+        if random % 25 == 0 {
+            (0..3).for_each(|c| noisy.data[c * 128 * 128 + i as usize] = (random / 25 % 2) as f32);
+        }
+    }
+    let noisy = Arc::new(Photo::from_planar(&noisy).unwrap().to_8bit());
+    let quality = |mend| {
+        let device = block_on(Backend::Flex.open()).unwrap();
+        let options = denoise::Options { mend, ..denoise::Options::default() };
+        let mut job = denoise::Job::new(network.clone(), card, device, Arc::clone(&noisy), options).unwrap();
+        while block_on(job.step()).unwrap().is_some() {}
+        psnr(&job.finish().unwrap(), &truth).unwrap()
+    };
+    let (before, after) = (quality(false), quality(true));
+    assert!(after > before + 4.0, "{before} to {after} dB");
+}
+
 #[test]
 fn what_cannot_be_learned_is_refused_by_name() {
     let device = block_on(Backend::Flex.open()).unwrap();
@@ -226,7 +308,12 @@ fn what_cannot_be_learned_is_refused_by_name() {
     assert!(refuse(card, &one, by(Objective::Noise2noise)).contains("2 noisy shots"));
     assert!(refuse(card, &one, by(Objective::Supervised)).contains("without noise"));
     assert!(refuse(card, &[], Options::default()).contains("no photo"));
-    assert!(refuse(card, &[photo, noisy(64, 32, 1)], Options::default()).contains("one size"));
+    let shots = Options { shots: true, ..Options::default() };
+    assert!(refuse(card, &[Arc::clone(&photo), noisy(64, 32, 1)], shots).contains("one size"));
+    let two = [photo, noisy(64, 64, 1)];
+    let trainer =
+        Trainer::new(network(card), card, device.clone(), &two, Some(&clean(64, 64)), Options::default());
+    assert!(trainer.err().unwrap().to_string().contains("shots of one scene"));
     assert!(refuse(card, &[noisy(6, 6, 1)], Options::default()).contains("at least 8x8"));
     assert!(refuse(card, &one, Options { steps: Some(0), ..Options::default() }).contains("steps"));
     assert!(refuse(card, &one, Options { seconds: Some(0.0), ..Options::default() }).contains("seconds"));

@@ -145,7 +145,7 @@ export class Denoiser {
   }
 
   /**
-   * Fine-tunes the network on a noisy photo (or several of one scene): it learns from the photo alone, and is judged by
+   * Fine-tunes the network on a noisy photo (or several with noise of one kind): it learns from the photo alone, and is judged by
    * parts that it does not learn from. Afterwards the denoiser has the best network of the run, or the one from before
    * where none was better. Takes its turn among the calls of `denoise`.
    *
@@ -263,8 +263,9 @@ export class Denoiser {
       const base = this.#weights?.name ?? card.id;
       const { kept, weights } = await link.call("adopt", { job, base });
       if (kept) this.#hold(session, { weights, name: `${base}, tuned` });
-      const { objective, bestStep, step: steps, scores, margin, seconds } = last;
-      return { ...engine.info, model: card.id, kept, objective, bestStep, steps, scores, margin, seconds };
+      const { objective, bestStep, step: steps, noise, scores, margin, seconds } = last;
+      const info = { ...engine.info, model: card.id };
+      return { ...info, kept, objective, bestStep, steps, noise, scores, margin, seconds };
     } finally {
       link.release(job);
       void this.#reap(link);

@@ -54,6 +54,7 @@ export interface TrainingOptions {
   readonly learningRate: number | undefined;
   readonly batch: number | undefined;
   readonly patch: number | undefined;
+  readonly shots: boolean;
 }
 
 /** What a network is to learn from, and how. */

@@ -50,6 +50,8 @@ export interface LearningProgress {
   readonly steps: number;
   /** What is learned by. */
   readonly objective: string;
+  /** What was found out about the photo's noise, in a sentence, once it is known and where it is learned from. */
+  readonly noise: string | null;
   /** Mean of the loss over the last steps, once there is one. */
   readonly loss: number | null;
   /**
@@ -57,6 +59,8 @@ export interface LearningProgress {
    * the first is the network from before.
    */
   readonly scores: readonly (readonly [step: number, score: number])[];
+  /** The same judgements by pictures with simulated noise of the photo's kind: mean square errors. */
+  readonly simulated: readonly (readonly [step: number, error: number])[];
   /** After which step the network was best; 0 is the network from before. */
   readonly bestStep: number;
   /**
@@ -78,7 +82,7 @@ export interface TuningProgress extends LearningProgress {
 export interface FineTuneOptions {
   /** Id of a card of `objectives(model)`. Default: what suits the network. */
   readonly objective?: string | undefined;
-  /** Steps of the optimiser, at most. Default 60. */
+  /** Steps of the optimiser, at most. Default: what suits the weights, 100 for trained ones. */
   readonly steps?: number | undefined;
   /** Time, at most, seconds. */
   readonly budget?: number | undefined;
@@ -92,6 +96,11 @@ export interface FineTuneOptions {
   readonly patch?: number | undefined;
   /** Which page of a stack is learned from, from 0. Default 0. */
   readonly page?: number | undefined;
+  /**
+   * Whether several photos are shots of one scene, for `noise2noise`; else they are pictures with noise of one kind, from
+   * all of which the network learns. Default: with `noise2noise`, they are.
+   */
+  readonly shots?: boolean | undefined;
   /** The scene without noise, for objectives that learn from it (`supervised`). */
   readonly clean?: ImageInput | undefined;
   /** A part of the (first) photo to be shown as it would be denoised by then, about every two seconds. */
@@ -114,6 +123,8 @@ export interface FineTuned extends EngineInfo {
   readonly bestStep: number;
   /** Steps that were done. */
   readonly steps: number;
+  /** What was found out about the photo's noise, in a sentence, where it was learned from. */
+  readonly noise: string | null;
   /** See `TuningProgress`. */
   readonly scores: LearningProgress["scores"];
   /** See `TuningProgress`. */
@@ -306,9 +317,10 @@ export class TuningRun {
  */
 export function trainingOptions(options: FineTuneOptions): TrainingOptions {
   const { objective, steps, budget: seconds, seed, learningRate, batch, patch } = options;
+  const shots = options.shots ?? objective === "noise2noise";
   for (const [name, value] of Object.entries({ steps, seed, batch, patch })) {
     if (value === undefined || (Number.isInteger(value) && value >= 0 && value < 2 ** 32)) continue;
     throw new UnnoiseError("option", `${name} is ${value}; it is a whole number from 0 to 2^32 - 1.`);
   }
-  return { objective, steps, seconds, seed, learningRate, batch, patch };
+  return { objective, steps, seconds, seed, learningRate, batch, patch, shots };
 }

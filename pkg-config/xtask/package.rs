@@ -33,8 +33,7 @@ impl Profile {
 const STAMPS: &str = ".recipes";
 
 /// The wasm artifacts: name and cargo feature.
-const ARTIFACTS: [(&str, &str); 3] =
-    [("cpu", "web-cpu"), ("relaxed", "web-relaxed"), ("full", "web-full")];
+const ARTIFACTS: [(&str, &str); 3] = [("cpu", "web-cpu"), ("relaxed", "web-relaxed"), ("full", "web-full")];
 
 /// Builds the package into `pkg/`; `extra` are further cargo features of the crate.
 pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {

@@ -1,15 +1,18 @@
 //! Noise: how much of it a photo has, more of the same, and synthetic noise for measuring and tests.
 
-mod blocks;
+mod blur;
 mod compression;
 mod dct;
+mod defects;
 mod estimate;
-mod field;
+mod fit;
+mod frequencies;
+mod model;
 mod synthetic;
 
-pub use blocks::NoiseBlocks;
-pub(crate) use blocks::box_blur;
+pub(crate) use blur::box_blur;
 pub use compression::is_noise_erased;
+pub use defects::{Defects, Impulses, Lines};
 pub use estimate::{ChannelNoise, Correlation, LevelNoise, NoiseEstimate};
-pub use field::white_field;
+pub use model::{NoiseModel, Sampler};
 pub use synthetic::add_white_gaussian;

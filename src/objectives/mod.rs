@@ -8,7 +8,7 @@ pub mod masked;
 pub mod neighbor2neighbor;
 pub mod noise2noise;
 pub mod noise2void;
-pub mod noise_transplant;
+pub mod noise_model;
 pub mod recorruption;
 pub mod residual_recorruption;
 pub mod sasl;
@@ -47,8 +47,8 @@ pub trait Lesson: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
-    /// [`noise_transplant`].
-    NoiseTransplant,
+    /// [`noise_model`].
+    NoiseModel,
     /// [`residual_recorruption`].
     ResidualRecorruption,
     /// [`noise2void`], masked pixels replaced by a neighbour.
@@ -107,15 +107,15 @@ const fn single(
 /// All objectives.
 pub const OBJECTIVES: &[ObjectiveCard] = &[
     single(
-        Objective::NoiseTransplant,
-        "Noise transplant",
-        "Puts noise from the photo's flat parts on the network's own result, and learns to take it off again. For networks with trained weights.",
+        Objective::NoiseModel,
+        "Noise model",
+        "Finds out what the photo's noise is like, puts more of it on the network's own result, and learns to take it off again. For networks with trained weights.",
         "https://openaccess.thecvf.com/content_cvpr_2018/html/Chen_Image_Blind_Denoising_CVPR_2018_paper.html",
     ),
     single(
         Objective::ResidualRecorruption,
         "Residual recorruption",
-        "Like the noise transplant, with what the network took away for noise. For networks that leave no noise behind.",
+        "Like the noise model, with what the network took away for noise. For networks that leave no noise behind.",
         "https://arxiv.org/abs/2102.02234",
     ),
     single(
@@ -198,7 +198,7 @@ pub const OBJECTIVES: &[ObjectiveCard] = &[
 
 /// What fits any network that gives a photo of the size that it takes.
 const GENERAL: &[Objective] = &[
-    Objective::NoiseTransplant,
+    Objective::NoiseModel,
     Objective::ResidualRecorruption,
     Objective::Noise2void,
     Objective::N2v2,
@@ -217,7 +217,7 @@ impl Objective {
     /// Its stable name.
     pub fn id(self) -> &'static str {
         match self {
-            Self::NoiseTransplant => "noise-transplant",
+            Self::NoiseModel => "noise-model",
             Self::ResidualRecorruption => "residual-recorruption",
             Self::Noise2void => "noise2void",
             Self::N2v2 => "n2v2",
@@ -260,7 +260,7 @@ impl Objective {
         let suitable = Self::of(card);
         // Measured on camera photos, from random weights: R2R with the photo's own noise gains where Noise2Void, which
         // wants noise that is independent from pixel to pixel, loses.
-        let wanted = if random { Self::Recorrupted2recorrupted } else { Self::NoiseTransplant };
+        let wanted = if random { Self::Recorrupted2recorrupted } else { Self::NoiseModel };
         if suitable.contains(&wanted) { wanted } else { suitable[0] }
     }
 }

@@ -1,7 +1,9 @@
 //! Recorrupted-to-Recorrupted (R2R; Pang et al., CVPR 2021): the photo plus fresh noise, and the photo minus the same
 //! noise scaled the other way, are two pictures of one scene whose noise is uncorrelated, if the fresh noise has the
-//! covariance of the photo's own. That is drawn from the photo's flat parts, or white ([`crate::noise`]).
+//! covariance of the photo's own. That is drawn after a model of the
+//! photo's noise ([`crate::noise::NoiseModel`]).
 
+use super::noise_model::first;
 use super::{Lesson, mse};
 use crate::models::Network;
 use crate::photo::Planar;
@@ -28,8 +30,10 @@ impl Lesson for Recorrupted {
         let spots = draw.spots(draw.patch);
         let (mut sources, mut targets) = (Vec::new(), Vec::new());
         for spot in &spots {
-            let noisy = patch(&draw.material.scenes[spot.scene].shots[0], spot);
-            let [source, target] = pair(&noisy, &draw.noise(spot));
+            let scene = &draw.material.scenes[spot.scene];
+            let noisy = patch(&scene.shots[0], spot);
+            let noise = draw.noise(&patch(first(scene), spot));
+            let [source, target] = pair(&noisy, &noise.data);
             sources.push(source);
             targets.push(target);
         }

@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::noise_transplant::first;
+use super::noise_model::first;
 use super::{Lesson, l1};
 use crate::models::Network;
 use crate::photo::Planar;

@@ -548,6 +548,16 @@ impl Planar {
         }
         Self { channels: self.channels, height, width, data }
     }
+
+    /// So many planes from the `first` on.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[must_use]
+    pub fn planes(&self, first: usize, channels: usize) -> Self {
+        let area = self.width * self.height;
+        Self { channels, data: self.data[first * area..(first + channels) * area].to_vec(), ..*self }
+    }
 }
 
 /// Index of position `i` after reflecting it into `0..n` (edge not repeated; `n = 1` is constant).

@@ -1,49 +1,108 @@
-//! Whether learning has helped, told without the truth.
+//! Whether learning has helped, told without the truth, in two ways.
 //!
 //! The risk of a denoiser is estimated by Stein's method, made general for noise of any covariance and computed by Monte
 //! Carlo (Eldar, "Generalized SURE for Exponential Families", 2009; Ramani, Blu, Unser, "Monte-Carlo SURE", 2008): the
 //! distance of the result from the noisy photo, corrected by how much the result follows the noise. How much it does is
-//! measured by adding more noise: noise from the photo's flat parts ([`crate::noise::NoiseBlocks`]), which has the same
-//! correlation and the same dependence on brightness.
+//! measured by adding a little more noise of the photo's model ([`crate::noise::NoiseModel`]). Impulses and offsets of lines,
+//! for which the method is not made, are taken out of photos before.
+//!
+//! Simulated pairs tell it with the truth at hand, but for another picture: what the network made of the photo before it
+//! learned, with noise of the model.
 
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::material::{Draw, FRESH_FIELDS, Material, Spot, Square};
+use super::material::{Draw, Material, Spot, Square, patch, stack};
 use crate::adapt::mean;
 use crate::error::Result;
 use crate::models::{Card, Network, Run};
 use crate::nn::read;
 use crate::objectives::Lesson;
+use crate::photo::Planar;
 
 /// Squares that are judged by, at most.
 const SQUARES: usize = 8;
 /// Batches of a lesson that are judged by, where there is no risk to estimate.
 const BATCHES: usize = 4;
+/// Fields of noise that are added, each by itself.
+const FIELDS: usize = 2;
+/// How much of each: little, as the method asks for.
+const LITTLE: f32 = 0.25;
+/// Side of the blocks that squares are judged by, pixels.
+const BLOCK: usize = 32;
+/// How many times the variance that was found the noise may have.
+const DOUBTS: [f32; 2] = [0.8, 1.2];
+/// Standard errors by which the risk must have fallen.
+const SURE: f32 = 1.0;
 
 /// What networks are judged by; the same for every network of a run.
 pub enum Guard {
-    /// The estimated risk of denoising.
-    Risk {
-        /// Noisy squares, `[N, C, S, S]`.
-        noisy: Box<Tensor<4>>,
-        /// Noise to add to them, each by itself.
-        noise: Vec<Tensor<4>>,
-    },
+    /// The estimated risk of denoising, and the error on simulated pairs.
+    Risk(Box<Squares>),
     /// The loss of the objective itself on parts of the photo that are not learned from: for objectives whose target is
     /// not the noisy photo.
     Loss,
 }
 
+/// Squares of the photo, `[N, C, S, S]`.
+pub struct Squares {
+    noisy: Tensor<4>,
+    /// Noise to add, each by itself.
+    noise: Vec<Tensor<4>>,
+    /// What the network made of them before it learned, and that with noise.
+    simulated: [Tensor<4>; 2],
+}
+
 /// How good a network is, by what is not learned from: the less the better. A score is of use beside others only.
 pub type Score = f32;
 
+/// What is found out about a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The estimated risk, or the loss.
+    pub score: Score,
+    /// Mean square error on simulated pairs, where there are such.
+    pub simulated: Option<Score>,
+    /// Of each block of the squares, the distance from the photo and how much the result follows the noise: the two
+    /// parts of the risk.
+    blocks: Vec<[f32; 2]>,
+}
+
+impl Judgement {
+    fn of_loss(score: Score) -> Self {
+        Self { score, simulated: None, blocks: Vec::new() }
+    }
+
+    /// Whether a network is better than the one `before`, as sure as that can be told: by blocks that agree, also if the
+    /// photo's noise were weaker or stronger than it was found to be, and by simulated pairs.
+    pub fn is_surely_better(&self, before: &Self) -> bool {
+        if self.blocks.is_empty() {
+            return self.score < before.score;
+        }
+        let simulated = self.simulated.zip(before.simulated).is_none_or(|(after, before)| after < before);
+        simulated && DOUBTS.iter().all(|doubt| self.loss_to(before, *doubt) < 0.0)
+    }
+
+    /// By how much the risk has grown, at most, if the noise has so many times the variance that it was found to have.
+    fn loss_to(&self, before: &Self, noise: f32) -> f32 {
+        let risk = |[distance, follows]: &[f32; 2]| distance + noise * follows;
+        let growth: Vec<f32> =
+            self.blocks.iter().zip(&before.blocks).map(|(now, then)| risk(now) - risk(then)).collect();
+        let count = growth.len().max(1) as f32;
+        let mean = growth.iter().sum::<f32>() / count;
+        let variance = growth.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / (count - 1.0).max(1.0);
+        mean + SURE * (variance / count).sqrt()
+    }
+}
+
 impl Guard {
-    /// Squares of `side` that are held out (or any, of a small photo), and noise for them. Where the photo is too small to
-    /// tell its noise, the objective's loss has to do.
+    /// Squares of `side` that are held out (or any, of a small photo), and noise for them. Where there is no model of the
+    /// noise, the objective's loss has to do.
     pub fn risk(material: &Material, side: usize, seed: u64, device: &Device) -> Self {
-        if material.scenes.iter().any(|scene| scene.fresh_noise.is_empty()) {
+        if material.sampler.is_none() {
             return Guard::Loss;
         }
         let mut draw = Draw {
@@ -56,58 +115,88 @@ impl Guard {
             held_out: false,
         };
         let spots = squares(&mut draw, side);
-        let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
-        let noise = (0..FRESH_FIELDS).map(|i| draw.cut(&spots, |scene| &scene.fresh_noise[i])).collect();
-        Guard::Risk { noisy: Box::new(noisy), noise }
+        let first = |spot: &Spot| {
+            let scene = &material.scenes[spot.scene];
+            let mut first = patch(scene.first.as_ref().unwrap_or(&scene.shots[0]), spot);
+            first.data.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
+            first
+        };
+        let clean: Vec<Planar> = spots.iter().map(first).collect();
+        let fields = (0..FIELDS).map(|_| clean.iter().map(|clean| draw.noise(clean)).collect::<Vec<_>>());
+        let noise = fields.collect::<Vec<_>>().iter().map(|field| stack(field, device)).collect();
+        let noisy: Vec<Planar> = clean.iter().map(|clean| draw.noisy(clean)).collect();
+        Guard::Risk(Box::new(Squares {
+            noisy: draw.cut(&spots, |scene| &scene.shots[0]),
+            noise,
+            simulated: [clean, noisy].map(|pictures| stack(&pictures, device)),
+        }))
     }
 
-    /// The score of a network that is not learning (after `valid()`), run as `run` says.
+    /// Judges a network that is not learning (after `valid()`), run as `run` says.
     ///
     /// # Errors
     /// [`crate::Kind::Device`] when the device fails.
-    pub async fn score(
+    pub async fn judge(
         &self,
         (card, network, run): (&Card, &Network, &Run),
         lesson: &mut dyn Lesson,
         draw: &mut Draw<'_>,
-    ) -> Result<Score> {
+    ) -> Result<Judgement> {
         match self {
-            Guard::Risk { noisy, noise } => {
-                let denoise = |x| network.denoise_adapted(x, card, run, None, ([0, 0], run.seed));
-                let risk = risk(noisy, noise, denoise);
-                Ok(read(risk).await?[0])
+            Guard::Risk(squares) => {
+                squares.judge(|x| network.denoise_adapted(x, card, run, None, ([0, 0], run.seed))).await
             }
             Guard::Loss => {
                 let mut total = 0.0;
                 for _ in 0..BATCHES {
                     total += read(lesson.loss(network, draw)).await?[0];
                 }
-                Ok(total / BATCHES as f32)
+                Ok(Judgement::of_loss(total / BATCHES as f32))
             }
         }
     }
 
-    /// The score of leaving the photo as it is, where that can be told.
+    /// Judges leaving the photo as it is, where that can be told.
     ///
     /// # Errors
-    /// As [`Guard::score`].
-    pub async fn score_of_nothing(&self) -> Result<Option<Score>> {
+    /// As [`Guard::judge`].
+    pub async fn judge_nothing(&self) -> Result<Option<Judgement>> {
         match self {
-            Guard::Risk { noisy, noise } => Ok(Some(read(risk(noisy, noise, |x| x)).await?[0])),
+            Guard::Risk(squares) => Ok(Some(squares.judge(|x| x).await?)),
             Guard::Loss => Ok(None),
         }
     }
 }
 
-/// The estimated risk, short of a constant: the same for all denoisers of one photo.
-fn risk(noisy: &Tensor<4>, noise: &[Tensor<4>], denoise: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<1> {
+impl Squares {
+    async fn judge(&self, denoise: impl Fn(Tensor<4>) -> Tensor<4>) -> Result<Judgement> {
+        let parts = risk(&self.noisy, &self.noise, &denoise);
+        let [distances, follows] = [read(parts[0].clone()).await?, read(parts[1].clone()).await?];
+        let blocks: Vec<[f32; 2]> = distances.into_iter().zip(follows).map(|(d, f)| [d, f]).collect();
+        let score = blocks.iter().flatten().sum::<f32>() / blocks.len() as f32;
+        let [clean, noisy] = self.simulated.clone();
+        let error = (denoise(noisy).clamp(0.0, 1.0) - clean).square().mean();
+        Ok(Judgement { score, simulated: Some(read(error).await?[0]), blocks })
+    }
+}
+
+/// The two parts of the estimated risk, short of a constant that is the same for all denoisers of one photo: distance, and
+/// how much the result follows the noise, of each block.
+fn risk(noisy: &Tensor<4>, noise: &[Tensor<4>], denoise: impl Fn(Tensor<4>) -> Tensor<4>) -> [Tensor<4>; 2] {
     let output = denoise(noisy.clone());
     let follows = noise.iter().map(|z| {
-        let moved = denoise(noisy.clone() + z.clone());
-        ((moved - output.clone()) * z.clone()).mean() * 2.0
+        let moved = denoise(noisy.clone() + z.clone() * LITTLE);
+        (moved - output.clone()) * z.clone() * (2.0 / LITTLE)
     });
     let follows = mean(follows);
-    (output - noisy.clone()).square().mean() + follows
+    [(output - noisy.clone()).square(), follows].map(blocks)
+}
+
+/// Means of the blocks that lie wholly in a picture, over all channels; of a picture smaller than that, of all of it.
+fn blocks(x: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    let side = BLOCK.min(height).min(width);
+    avg_pool2d(x.mean_dim(1), AvgPoolOptions::new([side, side]).with_stride([side, side]))
 }
 
 /// What is held out; of a photo too small to hold out anything, what comes.
@@ -148,12 +237,36 @@ mod tests {
         let fields = [normal(0.1), normal(0.1)];
         let noisy = clean.clone() + noise;
         let value = |t: Tensor<1>| pollster::block_on(read(t)).unwrap()[0];
-        let estimated = |k: f32| value(risk(&noisy, &fields, |x| x * k));
-        let true_risk = |k: f32| value((noisy.clone() * k - clean.clone()).square().mean());
+        let estimated = |k: f32| {
+            let [distances, follows] = risk(&noisy, &fields, |x| x * k);
+            value((distances + follows).mean())
+        };
+        let true_risk = |k: f32| {
+            let error = (noisy.clone() * k - clean.clone()).square();
+            value(blocks(error).mean())
+        };
         for (a, b) in [(0.5, 0.3), (0.5, 0.7), (0.3, 1.0), (0.5, 0.0)] {
             let difference = (estimated(a) - estimated(b)) - (true_risk(a) - true_risk(b));
             assert!(difference.abs() < 1e-3, "{a} {b}: {difference}");
             assert!(estimated(a) < estimated(b));
         }
+    }
+
+    #[test]
+    fn only_what_is_surely_better_is_taken_for_it() {
+        let judged = |blocks: &[[f32; 2]], simulated| Judgement {
+            score: blocks.iter().flatten().sum(),
+            simulated: Some(simulated),
+            blocks: blocks.to_vec(),
+        };
+        let before = judged(&[[1.0, 1.0]; 4], 1.0);
+        assert!(judged(&[[1.1, 0.7]; 4], 0.9).is_surely_better(&before));
+        // Simulated pairs say otherwise.
+        assert!(!judged(&[[1.1, 0.7]; 4], 1.1).is_surely_better(&before));
+        // Were the noise a little weaker, it would be worse.
+        assert!(!judged(&[[1.27, 0.7]; 4], 0.9).is_surely_better(&before));
+        // Blocks do not agree.
+        let apart = [[0.0, 1.0], [0.0, 1.0], [1.9, 1.0], [1.9, 1.0]];
+        assert!(!judged(&apart, 0.9).is_surely_better(&before));
     }
 }

@@ -3,40 +3,33 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 
 use crate::error::{Error, Kind, Result};
-use crate::noise::{NoiseBlocks, NoiseEstimate, box_blur, white_field};
+use crate::noise::{Defects, NoiseEstimate, NoiseModel, Sampler, box_blur};
 use crate::photo::{Photo, Planar};
 
 /// Pixels of a photo, at most, that a network learns from: of a larger one, [`GRID`] x [`GRID`] windows.
 const PIXELS: usize = 1 << 20;
+/// Pixels of each of many pictures, at least.
+const LEAST_PIXELS: usize = 1 << 18;
 /// Windows along each side of a large photo.
 const GRID: usize = 3;
 /// Share of the area, about, that is kept from training and judged by.
 const HELD_OUT: f64 = 0.25;
 /// Pixels to each side that a blurred photo is the mean of.
 const BLUR: usize = 2;
-/// Fields of noise that are mixed.
-const FIELDS: usize = 3;
-/// Fields of noise that networks are judged by.
-pub const FRESH_FIELDS: usize = 2;
 
 /// A place of the photo.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// The noisy shots of it, all of one size.
+    /// The noisy shots of it, all of one size; the first without impulses and offsets of lines.
     pub shots: Vec<Planar>,
     /// The same without noise, where it is known.
     pub clean: Option<Planar>,
-    /// What the network made of the first shot before it learned.
+    /// What the network makes of the first shot.
     pub first: Option<Planar>,
     /// What teachers made of the first shot.
     pub taught: Vec<Planar>,
-    /// Fields of noise like that of the first shot.
-    pub noise: Vec<Planar>,
-    /// More fields, for judging.
-    pub fresh_noise: Vec<Planar>,
     /// Squares that are not learned from.
     pub held_out: Vec<Square>,
 }
@@ -64,6 +57,12 @@ impl Square {
 pub struct Material {
     /// Places of the photo; one when it is not large.
     pub scenes: Vec<Scene>,
+    /// Impulses and lines that were found.
+    pub defects: Defects,
+    /// The photo's noise, once it is known.
+    pub noise: Option<NoiseModel>,
+    /// Draws more of it, without impulses and lines.
+    pub sampler: Option<Sampler>,
 }
 
 impl Material {
@@ -86,6 +85,37 @@ impl Material {
                 return Err(Error::new(Kind::Option, message));
             }
         }
+        Ok(Self::of_windows(windows(width, height, PIXELS), shots, clean, channels))
+    }
+
+    /// From several pictures, of any sizes, that have noise of one kind: each is a scene, or some.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when a clean twin is given: there would have to be one for each.
+    pub fn of_pictures(
+        pictures: &[impl AsRef<Photo>],
+        clean: Option<&Photo>,
+        channels: usize,
+    ) -> Result<Self> {
+        if clean.is_some() {
+            let message = "the scene without noise is that of one photo, or of shots of one scene";
+            return Err(Error::new(Kind::Option, message));
+        }
+        let pixels = (PIXELS / pictures.len().max(1)).max(LEAST_PIXELS);
+        let scenes = pictures.iter().flat_map(|picture| {
+            let photo = picture.as_ref();
+            let windows = windows(photo.width(), photo.height(), pixels);
+            Self::of_windows(windows, std::slice::from_ref(picture), None, channels).scenes
+        });
+        Ok(Self { scenes: scenes.collect(), defects: Defects::default(), noise: None, sampler: None })
+    }
+
+    fn of_windows(
+        windows: Vec<[usize; 4]>,
+        shots: &[impl AsRef<Photo>],
+        clean: Option<&Photo>,
+        channels: usize,
+    ) -> Self {
         let scene = |[x, y, w, h]: [usize; 4]| {
             let planes = |photo: &Photo| photo.window(x as isize, y as isize, w, h, channels);
             Scene {
@@ -93,12 +123,20 @@ impl Material {
                 clean: clean.map(planes),
                 first: None,
                 taught: Vec::new(),
-                noise: Vec::new(),
-                fresh_noise: Vec::new(),
                 held_out: Vec::new(),
             }
         };
-        Ok(Self { scenes: windows(width, height).into_iter().map(scene).collect() })
+        let scenes = windows.into_iter().map(scene).collect();
+        Self { scenes, defects: Defects::default(), noise: None, sampler: None }
+    }
+
+    /// Finds impulses and lines and takes them out, as is done with any photo before a network sees it.
+    pub fn mend(&mut self) {
+        let shots: Vec<&Planar> = self.scenes.iter().map(|scene| &scene.shots[0]).collect();
+        self.defects = Defects::of(&shots);
+        for scene in &mut self.scenes {
+            scene.shots[0] = self.defects.removed(&scene.shots[0]);
+        }
     }
 
     /// Chooses squares of `side` that are not learned from, where a scene is large enough to spare them.
@@ -128,23 +166,25 @@ impl Material {
         }
     }
 
-    /// Makes more noise like the photo's own, now that the network has looked at it. White noise is made after the
-    /// estimate; of noise that is correlated, the photo's flat parts are the model. (In photos with white noise, what flat
-    /// parts have beside it is texture.)
-    pub fn sample_noise(&mut self, estimate: &NoiseEstimate, seed: u64) {
-        let pairs: Vec<(&Planar, &Planar)> =
-            self.scenes.iter().filter_map(|scene| Some((&scene.shots[0], scene.first.as_ref()?))).collect();
-        let blocks = if estimate.correlated { NoiseBlocks::of(&pairs) } else { None };
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut field = |first: &Planar| match &blocks {
-            Some(blocks) => blocks.field(first, &mut rng),
-            None => white_field(estimate, first, &mut rng),
-        };
-        for scene in &mut self.scenes {
-            let Some(first) = &scene.first else { continue };
-            scene.noise = (0..FIELDS).map(|_| field(first)).collect();
-            scene.fresh_noise = (0..FRESH_FIELDS).map(|_| field(first)).collect();
+    /// Finds out what the noise is like, now that the network has looked at the photo; of photos too small for that, takes
+    /// it for white, and as strong as estimated.
+    /// A model that is there already is kept.
+    pub fn find_noise(&mut self, estimate: &NoiseEstimate) {
+        if self.noise.is_some() {
+            return;
         }
+        let looked = self.scenes.iter().filter_map(|scene| Some((&scene.shots[0], scene.first.as_ref()?)));
+        let pairs: Vec<(&Planar, &Planar)> = looked.collect();
+        let model = NoiseModel::of(&pairs, self.defects.clone());
+        let channels = self.scenes[0].shots[0].channels;
+        self.take_noise(model.unwrap_or_else(|| NoiseModel::white(estimate.sigma, channels)));
+    }
+
+    /// Takes noise for the photo's. What is taken out of photos is not learned.
+    pub fn take_noise(&mut self, noise: NoiseModel) {
+        let rest = NoiseModel { defects: Defects::default(), ..noise.clone() };
+        self.sampler = Some(rest.sampler());
+        self.noise = Some(noise);
     }
 
     /// The shorter side of the smallest scene.
@@ -158,12 +198,12 @@ impl Material {
     }
 }
 
-/// The whole photo, or windows spread over a large one: `[x, y, width, height]`.
-fn windows(width: usize, height: usize) -> Vec<[usize; 4]> {
-    if width * height <= PIXELS {
+/// The whole photo, or windows spread over one of more than so many pixels: `[x, y, width, height]`.
+fn windows(width: usize, height: usize, pixels: usize) -> Vec<[usize; 4]> {
+    if width * height <= pixels {
         return vec![[0, 0, width, height]];
     }
-    let side = ((PIXELS / (GRID * GRID)) as f64).sqrt() as usize;
+    let side = ((pixels / (GRID * GRID)) as f64).sqrt() as usize;
     let (w, h) = (side.min(width), side.min(height));
     let at = |i: usize, length: usize, part: usize| i * (length - part) / (GRID - 1);
     let corners = (0..GRID).flat_map(|i| (0..GRID).map(move |j| (at(j, width, w), at(i, height, h))));
@@ -222,19 +262,20 @@ impl Draw<'_> {
         Spot { scene, square, turn }
     }
 
-    /// Noise like the photo's own for a patch, a new mixture each time.
-    pub fn noise(&mut self, spot: &Spot) -> Vec<f32> {
-        let material = self.material;
-        let fields = &material.scenes[spot.scene].noise;
-        let weights: Vec<f32> = fields.iter().map(|_| StandardNormal.sample(&mut self.rng)).collect();
-        let norm = weights.iter().map(|w| w * w).sum::<f32>().sqrt().max(1e-6);
-        let channels = material.scenes[spot.scene].shots[0].channels;
-        let mut mixture = vec![0.0; channels * spot.square.side * spot.square.side];
-        for (field, weight) in fields.iter().zip(weights) {
-            let noise = patch(field, spot);
-            mixture.iter_mut().zip(&noise.data).for_each(|(sum, n)| *sum += weight / norm * n);
+    /// A field of noise like the photo's, as it would be on a clean patch.
+    pub fn noise(&mut self, clean: &Planar) -> Planar {
+        match &self.material.sampler {
+            Some(sampler) => sampler.field(clean, &mut self.rng),
+            None => Planar { data: vec![0.0; clean.data.len()], ..*clean },
         }
-        mixture
+    }
+
+    /// What the photo would be like where it is this clean patch.
+    pub fn noisy(&mut self, clean: &Planar) -> Planar {
+        match &self.material.sampler {
+            Some(sampler) => sampler.noisy(clean, &mut self.rng),
+            None => clean.clone(),
+        }
     }
 
     /// The patches of a plane of the scenes at the given places: `[N, C, side, side]`.

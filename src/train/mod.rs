@@ -22,13 +22,14 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use web_time::Instant;
 
-use crate::adapt::Mode;
+use crate::adapt::{Adapt, Mode};
 use crate::denoise::{self, Job};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run};
+use crate::noise::NoiseModel;
 use crate::objectives::Objective;
 use crate::photo::Photo;
-use guard::Guard;
+use guard::{Guard, Judgement};
 use learning::Learning;
 use material::Material;
 use stages::{Facts, Networks, Stage, Who};
@@ -59,6 +60,8 @@ pub struct Trainer {
     before: f64,
     progress: Progress,
     guard: Option<Guard>,
+    /// What was found out about the network from before.
+    before: Option<Judgement>,
     best: Option<Network>,
 }
 
@@ -66,8 +69,8 @@ pub struct Trainer {
 enum Work {
     /// Nothing: the next stage is to begin.
     Idle,
-    /// A network looks at a scene.
-    Look { scene: usize, job: Box<Job> },
+    /// A network looks at a scene; one that learns goes on with that afterwards.
+    Look { scene: usize, job: Box<Job>, learning: Option<Box<Learning>> },
     /// A network learns.
     Learn(Box<Learning>),
 }
@@ -75,7 +78,7 @@ enum Work {
 impl Trainer {
     /// Plans a run. Nothing is computed yet.
     ///
-    /// - `shots`: the noisy photo, or several of one scene
+    /// - `photos`: the noisy photo, or several of one kind, or shots of one scene ([`Options::shots`])
     /// - `clean`: the scene without noise, for objectives that want it
     ///
     /// # Errors
@@ -85,17 +88,23 @@ impl Trainer {
         network: Network,
         card: &'static Card,
         device: Device,
-        shots: &[Arc<Photo>],
+        photos: &[Arc<Photo>],
         clean: Option<&Photo>,
         options: Options,
     ) -> Result<Self> {
         let objective = options.objective.unwrap_or_else(|| Objective::default_of(card, options.random));
         options.check()?;
-        let mut material = Material::new(shots, clean, card.channels)?;
-        check_objective(card, objective, shots.len(), clean.is_some())?;
-        let facts = Facts::of(card, objective, &network, &material, shots, &options)?;
+        let mut material = match options.shots || photos.len() < 2 {
+            true => Material::new(photos, clean, card.channels)?,
+            false => Material::of_pictures(photos, clean, card.channels)?,
+        };
+        check_objective(card, objective, material.scenes[0].shots.len(), clean.is_some())?;
+        if objective.is_judged_by_risk() {
+            material.mend();
+        }
+        let facts = Facts::of(card, objective, &network, &material, photos, &options)?;
         material.hold_out(facts.judged, options.seed);
-        let network = network.in_range(shots[0].range());
+        let network = network.in_range(photos[0].range());
         let start = network.clone();
         let network = if options.random {
             // What a fresh network makes of a photo tells nothing about its noise.
@@ -120,8 +129,23 @@ impl Trainer {
             before: 0.0,
             progress,
             guard: None,
+            before: None,
             best: None,
         })
+    }
+
+    /// Has the run learn noise of a model that is known already, instead of that of the photo.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when the model has more channels than the network takes.
+    pub fn use_noise(&mut self, model: &NoiseModel) -> Result<()> {
+        let channels = self.networks[0].0.channels;
+        if model.channels > channels {
+            let message = format!("a model of noise in {} channels does not fit {channels}", model.channels);
+            return Err(Error::new(Kind::Option, message));
+        }
+        self.material.take_noise(model.clone());
+        Ok(())
     }
 
     /// How far it is.
@@ -141,7 +165,7 @@ impl Trainer {
                 None => return Ok(None),
                 Some(stage) => self.begin(stage)?,
             },
-            Work::Look { scene, job } => self.look(scene, job).await?,
+            Work::Look { scene, job, learning } => self.look(scene, job, learning).await?,
             Work::Learn(learning) => self.learn(learning).await?,
         };
         self.spent += started.elapsed().as_secs_f64();
@@ -188,40 +212,73 @@ impl Trainer {
     pub fn finish(self) -> Tuned {
         let (kept, adapt) = (self.best.is_some(), self.best_mode());
         let network = self.best.unwrap_or(self.start);
-        Tuned { network, kept, adapt, progress: self.progress, seed: self.options.seed }
+        Tuned {
+            network,
+            kept,
+            adapt,
+            progress: self.progress,
+            seed: self.options.seed,
+            noise: self.material.noise,
+        }
     }
 
     fn begin(&mut self, stage: Stage) -> Result<Work> {
         self.progress.stage = self.stage;
         self.progress.stages = self.stages.len();
         match stage {
-            Stage::Look(_) => self.begin_look(0),
+            Stage::Look(who) => {
+                let network = self.networks[who.index()].1.clone();
+                let (run, adapt) = self.facts.look(who, &self.options);
+                self.progress.loss = None;
+                self.begin_look((network, run, adapt), 0, None)
+            }
             Stage::Learn { who, objective, .. } => self.begin_learning(who, objective),
         }
     }
 
-    fn begin_look(&mut self, scene: usize) -> Result<Work> {
-        let Stage::Look(who) = self.stages[self.stage] else { unreachable!("a stage of looking") };
-        let (card, network) = &self.networks[who.index()];
+    fn begin_look(
+        &mut self,
+        (network, run, adapt): (Network, Run, Adapt),
+        scene: usize,
+        learning: Option<Box<Learning>>,
+    ) -> Result<Work> {
         let photo = Photo::from_planar(&self.material.scenes[scene].shots[0])?;
-        let (run, adapt) = self.facts.look(who, &self.options);
-        let options = denoise::Options { run, adapt: Mode::Fixed(adapt), ..Default::default() };
-        let job = Job::new(network.clone(), card, self.device.clone(), Arc::new(photo), options)?;
+        let options = denoise::Options { run, adapt: Mode::Fixed(adapt), mend: false, ..Default::default() };
+        let card = self.networks[self.looking(learning.is_some()).index()].0;
+        let job = Job::new(network, card, self.device.clone(), Arc::new(photo), options)?;
         self.progress.phase = Phase::Looking;
-        self.progress.loss = None;
-        Ok(Work::Look { scene, job: Box::new(job) })
+        Ok(Work::Look { scene, job: Box::new(job), learning })
     }
 
-    async fn look(&mut self, scene: usize, mut job: Box<Job>) -> Result<Work> {
+    /// Who looks: the network of the stage, which may be at learning.
+    fn looking(&self, at_learning: bool) -> Who {
+        match self.stages[self.stage] {
+            Stage::Look(who) => who,
+            Stage::Learn { who, .. } => {
+                debug_assert!(at_learning);
+                who
+            }
+        }
+    }
+
+    async fn look(
+        &mut self,
+        scene: usize,
+        mut job: Box<Job>,
+        learning: Option<Box<Learning>>,
+    ) -> Result<Work> {
         let more = job.step().await?.is_some();
         let scenes = self.material.scenes.len();
-        let done = scene as f32 + job.done() as f32 / job.plan().tiles.len() as f32;
-        self.progress.done = done / scenes as f32;
-        if more {
-            return Ok(Work::Look { scene, job });
+        if learning.is_none() {
+            let done = scene as f32 + job.done() as f32 / job.plan().tiles.len() as f32;
+            self.progress.done = done / scenes as f32;
         }
-        let Stage::Look(who) = self.stages[self.stage] else { unreachable!("a stage of looking") };
-        let channels = self.networks[0].0.channels;
+        if more {
+            return Ok(Work::Look { scene, job, learning });
+        }
+        let who = self.looking(learning.is_some());
+        let channels = self.networks[who.index()].0.channels;
+        let (network, run) = (job.network().clone(), *job.run());
         let result = job.finish()?;
         let planes = result.window(0, 0, result.width(), result.height(), channels);
         let place = &mut self.material.scenes[scene];
@@ -230,10 +287,14 @@ impl Trainer {
             Who::Teacher(_) => place.taught.push(planes),
         }
         if scene + 1 < scenes {
-            return self.begin_look(scene + 1);
+            return self.begin_look((network, run, run.adapt), scene + 1, learning);
         }
-        self.next_stage();
-        Ok(Work::Idle)
+        let Some(learning) = learning else {
+            self.next_stage();
+            return Ok(Work::Idle);
+        };
+        self.progress.phase = Phase::Learning;
+        Ok(Work::Learn(learning))
     }
 
     fn next_stage(&mut self) {
@@ -243,7 +304,8 @@ impl Trainer {
 
     fn begin_learning(&mut self, who: Who, objective: Objective) -> Result<Work> {
         if who == Who::Learner && objective.is_judged_by_risk() {
-            self.material.sample_noise(&self.facts.noise, self.options.seed);
+            self.material.find_noise(&self.facts.noise);
+            self.progress.noise = self.material.noise.as_ref().map(NoiseModel::in_words);
         }
         let (card, network) = &self.networks[who.index()];
         let fresh = self.options.random || who != Who::Learner;
@@ -303,8 +365,22 @@ impl Trainer {
         let next = self.stage_progress(learning.done());
         if next < 1.0 && judgement(next) > judgement(progress) {
             self.judge(&mut learning).await?;
+            if self.is_to_look_again() {
+                let (network, run) = (learning.average(), self.facts.tuned_run(&self.options));
+                return self.begin_look((network, run, run.adapt), 0, Some(learning));
+            }
         }
         Ok(Work::Learn(learning))
+    }
+
+    /// Whether the learner takes its own result for the truth, and has just become better.
+    fn is_to_look_again(&self) -> bool {
+        let takes_it = matches!(
+            self.stages[self.stage],
+            Stage::Learn { who: Who::Learner, objective: Objective::NoiseModel, .. }
+        );
+        let last = self.progress.scores.last().map(|(step, _)| *step);
+        takes_it && self.best.is_some() && last == Some(self.progress.best_step)
     }
 
     /// A draw of the learner's material, from a seed of its own.
@@ -324,39 +400,45 @@ impl Trainer {
         }
         let step = learning.done();
         if step == 0 {
-            let score = self.score_before(learning).await?;
-            self.progress.scores.push((0, score));
+            let judgement = self.judge_before(learning).await?;
+            self.progress.note(0, &judgement);
+            self.before = Some(judgement);
             return Ok(());
         }
         let tuned = learning.average();
-        let score = self.score(&tuned, &self.facts.tuned_run(&self.options), learning).await?;
-        self.progress.scores.push((step, score));
-        if self.progress.is_best(score) {
+        let judgement = self.judgement(&tuned, &self.facts.tuned_run(&self.options), learning).await?;
+        let surely = self.options.random
+            || self.before.as_ref().is_none_or(|before| judgement.is_surely_better(before));
+        let is_best = surely && self.progress.is_best(judgement.score);
+        self.progress.note(step, &judgement);
+        if is_best {
             self.progress.best_step = step;
             self.best = Some(tuned);
         }
         Ok(())
     }
 
-    /// The score to beat: of the network as it was, or, where its weights are random, of the photo as it is.
-    async fn score_before(&self, learning: &mut Learning) -> Result<f32> {
+    /// What is to be beaten: the network as it was, or, where its weights are random, the photo as it is.
+    async fn judge_before(&self, learning: &mut Learning) -> Result<Judgement> {
         let nothing = match &self.guard {
-            Some(guard) if self.options.random => guard.score_of_nothing().await?,
+            Some(guard) if self.options.random => guard.judge_nothing().await?,
             _ => None,
         };
         match nothing {
-            Some(score) => Ok(score),
+            Some(judgement) => Ok(judgement),
             None => {
                 let run = self.facts.untuned_run(&self.options);
-                self.score(&self.networks[0].1, &run, learning).await
+                self.judgement(&self.networks[0].1, &run, learning).await
             }
         }
     }
 
-    async fn score(&self, network: &Network, run: &Run, learning: &mut Learning) -> Result<f32> {
-        let Some(guard) = &self.guard else { return Ok(f32::INFINITY) };
+    async fn judgement(&self, network: &Network, run: &Run, learning: &mut Learning) -> Result<Judgement> {
+        let Some(guard) = &self.guard else {
+            unreachable!("judged without a guard");
+        };
         let mut draw = self.draw(0, 1.0, false);
-        guard.score((self.networks[0].0, network, run), learning.lesson(), &mut draw).await
+        guard.judge((self.networks[0].0, network, run), learning.lesson(), &mut draw).await
     }
 
     fn end_learning(&mut self, learning: &Learning) -> Work {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::guard::Score;
+use super::guard::{Judgement, Score};
 use crate::adapt::{self, Mode};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Run};
+use crate::noise::NoiseModel;
 use crate::objectives::Objective;
 use crate::weights::{Precision, StateDict};
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub seconds: Option<f64>,
     /// Seed of everything random.
     pub seed: u64,
+    /// Whether several photos are shots of one scene, all of one size; else they are pictures with noise of one kind.
+    pub shots: bool,
     /// Whether the network's weights are random.
     pub random: bool,
     /// Peak of the learning rate; by default what suits the network and its weights.
@@ -43,6 +46,7 @@ impl Default for Options {
             steps: None,
             seconds: None,
             seed: 0,
+            shots: false,
             random: false,
             learning_rate: None,
             batch: None,
@@ -101,10 +105,14 @@ pub struct Progress {
     pub steps: usize,
     /// What is learned by.
     pub objective: Objective,
+    /// What was found out about the photo's noise, in a sentence, once it is known and where it is learned from.
+    pub noise: Option<String>,
     /// Mean of the loss over the last steps.
     pub loss: Option<f32>,
     /// Judgements so far: after which step, and the score, of which less is better. The first is the network from before.
     pub scores: Vec<(usize, Score)>,
+    /// The same judgements by simulated pairs of the photo's noise: mean square errors, of which less is better.
+    pub simulated: Vec<(usize, Score)>,
     /// After which step the network was best; 0 is the network from before.
     pub best_step: usize,
     /// Part of its score by which the network from before must be beaten.
@@ -123,15 +131,23 @@ impl Progress {
             step: 0,
             steps,
             objective,
+            noise: None,
             loss: None,
             scores: Vec::new(),
+            simulated: Vec::new(),
             best_step: 0,
             margin,
             seconds: 0.0,
         }
     }
 
-    /// Whether a score is better than that of the best so far; than the one from before, it must be so by the margin.
+    /// Writes down what was found out after a step.
+    pub(super) fn note(&mut self, step: usize, judgement: &Judgement) {
+        self.scores.push((step, judgement.score));
+        self.simulated.extend(judgement.simulated.map(|error| (step, error)));
+    }
+
+    /// Whether a network is better than the best so far; than the one from before, it must be so by the margin.
     pub(super) fn is_best(&self, score: Score) -> bool {
         let best = self.scores.iter().find(|(step, _)| *step == self.best_step);
         let margin = if self.best_step == 0 { self.margin } else { 0.0 };
@@ -153,6 +169,8 @@ pub struct Tuned {
     pub progress: Progress,
     /// Seed of the run.
     pub seed: u64,
+    /// The photo's noise, where it was learned from.
+    pub noise: Option<NoiseModel>,
 }
 
 impl Tuned {

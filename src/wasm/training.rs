@@ -38,24 +38,26 @@ struct TrainingOptions {
     learning_rate: Option<f64>,
     batch: Option<usize>,
     patch: Option<usize>,
+    shots: bool,
 }
 
 #[wasm_bindgen]
 impl Engine {
-    /// Plans fine-tuning of the loaded network; nothing is computed yet. `shots` are noisy photos of one scene, `clean` the
-    /// same without noise (none or one).
+    /// Plans fine-tuning of the loaded network; nothing is computed yet. `photos` are noisy photos of one kind or, by the
+    /// option `shots`, of one scene, `clean` is that without noise (none or one).
     ///
     /// # Errors
     /// `option`; `model` when no network is loaded.
-    pub fn train(&self, shots: Vec<Photo>, clean: Vec<Photo>, options: JsValue) -> Result<Trainer, JsValue> {
+    pub fn train(&self, photos: Vec<Photo>, clean: Vec<Photo>, options: JsValue) -> Result<Trainer, JsValue> {
         let Loaded { card, network, random, adapt } = self.loaded()?;
         let options = train::Options { adapt, ..read_options(options, random).map_err(js_error)? };
-        let photo = shots.first().map(|photo| Arc::clone(&photo.inner)).ok_or_else(|| js_error(no_shot()))?;
-        // Shots of one scene have to be seen alike.
+        let photo =
+            photos.first().map(|photo| Arc::clone(&photo.inner)).ok_or_else(|| js_error(no_shot()))?;
+        // Pictures of one kind have to be seen alike.
         let alike = |shot: Photo| Arc::unwrap_or_clone(shot.inner).stretched_like(&photo);
-        let shots: Vec<_> = shots.into_iter().map(|shot| Arc::new(alike(shot))).collect();
+        let photos: Vec<_> = photos.into_iter().map(|shot| Arc::new(alike(shot))).collect();
         let clean = clean.into_iter().next().map(alike);
-        let inner = train::Trainer::new(network, card, self.device.clone(), &shots, clean.as_ref(), options)
+        let inner = train::Trainer::new(network, card, self.device.clone(), &photos, clean.as_ref(), options)
             .map_err(js_error)?;
         Ok(Trainer { inner, card, device: self.device.clone(), run: options.run, photo })
     }
@@ -127,6 +129,7 @@ fn read_options(options: JsValue, random: bool) -> Result<train::Options, Error>
         learning_rate: given.learning_rate,
         batch: given.batch,
         patch: given.patch,
+        shots: given.shots,
         ..defaults
     })
 }

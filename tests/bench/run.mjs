@@ -116,7 +116,7 @@ async function main() {
     }
     if (!options.gpu && native[id]?.step && options.steps.includes(id)) {
       await attempt(`${id}, a training step`, async () => {
-        const steps = { model: id, device: "flex", objective: "noise-transplant", steps: [10, 30] };
+        const steps = { model: id, device: "flex", objective: "noise-model", steps: [10, 30] };
         const { result } = await measure("tuning", steps);
         ratio(`${id}, a step of training, 4 patches of 64x64 / PyTorch native`, 1.2, result, native[id].step, {});
       });

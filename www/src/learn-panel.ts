@@ -28,6 +28,8 @@ export class LearnPanel {
   #offered = "";
   /** When the stage under way began, seconds since the start. */
   #stage = { number: 0, began: 0 };
+  /** What the photo's noise was found to be like. */
+  #found: string | undefined;
 
   constructor() {
     const key = (name: string) => byId("learn-curves", HTMLElement).getElementsByClassName(name)[0];
@@ -92,6 +94,7 @@ export class LearnPanel {
     this.#curves.hidden = false;
     this.#progress.removeAttribute("value");
     this.#facts.textContent = "";
+    this.#found = undefined;
     this.#say("Learning has begun.");
   }
 
@@ -102,6 +105,10 @@ export class LearnPanel {
     if (stages > 0) this.#progress.value = (stage + done) / stages;
     const what = phase === "looking" ? "Denoising the photo first" : format.steps(step);
     this.#facts.textContent = `${what} · ${format.seconds(seconds)} · ${this.#left(progress)}`;
+    if (progress.noise !== null && progress.noise !== this.#found) {
+      this.#found = progress.noise;
+      this.#say(`Found: ${progress.noise}. The network learns to take that off.`);
+    }
     this.#chart.show(progress);
   }
 

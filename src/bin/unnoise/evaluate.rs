@@ -16,7 +16,7 @@ use unnoise::models::Run;
 use unnoise::noise::add_white_gaussian;
 use unnoise::photo::{Photo, Planar, decode};
 
-use crate::fine_tune::Training;
+use crate::fine_tune::{Lesson, Training};
 use crate::{Denoised, Engine, Loaded, Result, read};
 
 #[derive(clap::Args)]
@@ -79,6 +79,8 @@ struct Tuning {
     best_step: usize,
     /// Judgements: after which step, and the score.
     scores: Vec<(usize, f32)>,
+    /// The same by simulated pairs.
+    simulated: Vec<(usize, f32)>,
     seconds_tuning: f64,
 }
 
@@ -121,16 +123,17 @@ pub fn run(args: &Args) -> Result<()> {
             let psnr_before = psnr(&denoised, &sample.clean)?;
             let before = (engine.network.clone(), engine.adapt);
             let shots = [Arc::new(sample.noisy.clone())];
-            let tuned = args.training.run(&engine, &shots, None)?;
+            let lesson = Lesson { photos: &shots, shots: false, clean: None, noise: None };
+            let tuned = args.training.run(&engine, lesson)?;
             let (kept, best_step) = (tuned.kept, tuned.progress.best_step);
             let seconds_tuning = tuned.progress.seconds;
-            let scores = tuned.progress.scores;
+            let (scores, simulated) = (tuned.progress.scores, tuned.progress.simulated);
             (engine.network, engine.adapt) = (tuned.network, tuned.adapt);
             let start = Instant::now();
             Denoised { photo: denoised, adapt, .. } = engine.denoise(sample.noisy.clone(), options, "")?;
             seconds = start.elapsed().as_secs_f64();
             (engine.network, engine.adapt) = before;
-            tuning = Some(Tuning { psnr_before, kept, best_step, scores, seconds_tuning });
+            tuning = Some(Tuning { psnr_before, kept, best_step, scores, simulated, seconds_tuning });
         }
         let scores = Scores {
             psnr_noisy: psnr(&sample.plain, &sample.clean)?,

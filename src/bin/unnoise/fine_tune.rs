@@ -1,24 +1,34 @@
 //! `unnoise fine-tune PHOTO -o WEIGHTS`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use unnoise::noise::NoiseModel;
 use unnoise::objectives::Objective;
 use unnoise::photo::{ImageFile, Photo};
 use unnoise::train::{Options, Trainer, Tuned};
 use unnoise::weights::Precision;
 
-use crate::{Engine, Loaded, Result, read, tell};
+use crate::{Engine, Loaded, Result, read, tell, write};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The noisy photo, or several noisy shots of one scene
+    /// The noisy photo, or several pictures with noise of one kind, or a stack of such
     #[arg(required = true)]
     photos: Vec<PathBuf>,
     /// Where the tuned weights go (.safetensors)
     #[arg(short, long)]
     output: PathBuf,
+    /// The photos, or the pages of a stack, are shots of one scene, as always with `noise2noise`
+    #[arg(long)]
+    shots: bool,
+    /// A model of noise, as `unnoise info --save-noise` writes it, instead of that of the photo
+    #[arg(long, value_name = "JSON")]
+    noise: Option<PathBuf>,
+    /// Where the model of the photo's noise goes, for other photos of its kind
+    #[arg(long, value_name = "JSON")]
+    save_noise: Option<PathBuf>,
     /// The scene without noise, for `supervised`
     #[arg(long, value_name = "PHOTO")]
     clean: Option<PathBuf>,
@@ -57,10 +67,24 @@ pub struct Training {
     pub patch: Option<usize>,
 }
 
+/// What is learned from.
+#[derive(Clone, Copy)]
+pub struct Lesson<'a> {
+    /// The noisy photos.
+    pub photos: &'a [Arc<Photo>],
+    /// Whether they are shots of one scene.
+    pub shots: bool,
+    /// That scene without noise.
+    pub clean: Option<&'a Photo>,
+    /// The noise, where it is known.
+    pub noise: Option<&'a NoiseModel>,
+}
+
 impl Training {
     /// Fine-tunes a network, with a progress bar where there is a terminal.
-    pub fn run(&self, engine: &Loaded, shots: &[Arc<Photo>], clean: Option<&Photo>) -> Result<Tuned> {
+    pub fn run(&self, engine: &Loaded, lesson: Lesson<'_>) -> Result<Tuned> {
         let options = Options {
+            shots: lesson.shots,
             objective: self.objective,
             steps: self.steps,
             seconds: self.budget_seconds,
@@ -73,7 +97,11 @@ impl Training {
             ..Options::default()
         };
         let network = engine.network.clone();
-        let mut trainer = Trainer::new(network, engine.card, engine.device.clone(), shots, clean, options)?;
+        let Lesson { photos, clean, noise, .. } = lesson;
+        let mut trainer = Trainer::new(network, engine.card, engine.device.clone(), photos, clean, options)?;
+        if let Some(noise) = noise {
+            trainer.use_noise(noise)?;
+        }
         let style = ProgressStyle::with_template("{bar:40} {percent}% {msg}")?;
         let bar = ProgressBar::new(1000).with_style(style);
         while let Some(progress) = pollster::block_on(trainer.step())? {
@@ -86,40 +114,46 @@ impl Training {
     }
 }
 
-/// The pictures of a file: all of them, when they are shots of one scene, or the first.
-fn open(path: &PathBuf, all: bool) -> Result<Vec<Photo>> {
+fn read_noise(path: &Path) -> Result<NoiseModel> {
+    let json = String::from_utf8(read(path)?).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(NoiseModel::from_json(&json).map_err(|e| e.context(path.display()))?)
+}
+
+/// The pictures of a file.
+fn open(path: &PathBuf) -> Result<Vec<Photo>> {
     let context = |e: unnoise::Error| e.context(path.display());
     let file = ImageFile::open(read(path)?).map_err(context)?;
     file.notes().iter().for_each(|note| tell(&path.display(), note));
-    let count = if all { file.pictures() } else { 1 };
-    if count < file.pictures() {
-        let note = format!(
-            "of {}, the first is learned from; where they show one scene, --objective noise2noise learns from all",
-            file.count()
-        );
-        tell(&path.display(), &note);
-    }
-    Ok((0..count).map(|i| file.picture(i)).collect::<unnoise::Result<_>>().map_err(context)?)
+    Ok((0..file.pictures()).map(|i| file.picture(i)).collect::<unnoise::Result<_>>().map_err(context)?)
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]
 pub fn run(args: &Args) -> Result<()> {
-    let all_pages = args.training.objective == Some(Objective::Noise2noise);
-    let mut shots = Vec::new();
+    let mut photos = Vec::new();
     for path in &args.photos {
-        shots.extend(open(path, all_pages)?);
+        photos.extend(open(path)?);
     }
-    let clean = args.clean.as_ref().map(|path| open(path, false)).transpose()?.and_then(|mut all| all.pop());
-    // Shots of one scene have to be seen alike.
-    let first = shots[0].clone();
+    let clean = args.clean.as_ref().map(open).transpose()?.map(|mut all| all.swap_remove(0));
+    // Pictures of one kind have to be seen alike.
+    let first = photos[0].clone();
     let alike = |photo: Photo| photo.stretched_like(&first);
-    let shots: Vec<Arc<Photo>> = shots.into_iter().map(alike).map(Arc::new).collect();
+    let photos: Vec<Arc<Photo>> = photos.into_iter().map(alike).map(Arc::new).collect();
     let clean = clean.map(alike);
+    // These are learned from each other.
+    let shots = args.shots || args.training.objective == Some(Objective::Noise2noise);
     let engine = args.engine.load()?;
-    let tuned = args.training.run(&engine, &shots, clean.as_ref())?;
+    let noise = args.noise.as_deref().map(read_noise).transpose()?;
+    let lesson = Lesson { photos: &photos, shots, clean: clean.as_ref(), noise: noise.as_ref() };
+    let tuned = args.training.run(&engine, lesson)?;
+    if let (Some(path), Some(noise)) = (&args.save_noise, &tuned.noise) {
+        write(path, noise.to_json()?)?;
+    }
+    if let Some(noise) = &tuned.noise {
+        println!("found: {}", noise.in_words());
+    }
     let precision = if args.half { Precision::F16 } else { Precision::F32 };
     let weights = pollster::block_on(tuned.to_safetensors(engine.card, &engine.base, precision))?;
-    std::fs::write(&args.output, weights).map_err(|e| format!("{}: {e}", args.output.display()))?;
+    write(&args.output, weights)?;
     let what = match tuned.kept {
         true => format!("tuned weights, best after {} steps", tuned.progress.best_step),
         false => "the weights from before: nothing that was learned was clearly better".to_string(),

@@ -1,8 +1,9 @@
-//! The command line: `unnoise denoise`, `unnoise fine-tune` and `unnoise evaluate`.
+//! The command line: `unnoise denoise`, `fine-tune`, `evaluate`, `info`, and lists of what there is.
 
 mod denoise;
 mod evaluate;
 mod fine_tune;
+mod info;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,10 +32,12 @@ struct Cli {
 enum Command {
     /// Denoise one photo (PNG, JPEG, WebP, TIFF, BMP or GIF), or all pages of a TIFF
     Denoise(denoise::Args),
-    /// Let a network learn from one noisy photo, and write its weights
+    /// Let a network learn from one noisy photo, or some, and write its weights
     FineTune(fine_tune::Args),
     /// Measure a network: PSNR and SSIM over a folder of photos
     Evaluate(evaluate::Args),
+    /// Tell what the noise of a photo is like
+    Info(info::Args),
     /// List the networks, as JSON
     Models,
     /// List what networks can learn by, as JSON
@@ -159,11 +162,16 @@ fn read(path: &std::path::Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()).into())
 }
 
+fn write(path: &std::path::Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+    std::fs::write(path, bytes).map_err(|e| format!("{}: {e}", path.display()).into())
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Denoise(args) => denoise::run(&args),
         Command::FineTune(args) => fine_tune::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Info(args) => info::run(&args),
         Command::Models => print_json(models::CARDS),
         Command::Objectives => print_json(OBJECTIVES),
     };

@@ -1,0 +1,361 @@
+//! Noise that is no field: single pixels of a value of their own (salt and pepper, hot pixels), and whole rows or columns
+//! that are too bright or too dark. It is found before anything else, and taken out of the photo, for whatever looks at
+//! means and variances would be led astray by it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::photo::Planar;
+
+/// Side of the tiles by which it is judged how much pixels differ from those around them.
+const TILE: usize = 16;
+/// Least difference of an impulse from the median around it.
+const APART: f32 = 0.15;
+/// The same, as a multiple of the median difference in its tile.
+const OUTSTANDING: f32 = 6.0;
+/// Values that count as black or white: impulses are these.
+const ENDS: [f32; 2] = [0.01, 0.99];
+/// Share of the pixels below which there are no impulses: a photo has single bright points of its own.
+const FEWEST: f32 = 0.004;
+/// Colours of impulses that are kept, at most.
+const COLOURS: usize = 64;
+/// Pixels that tell how many impulses go unseen: every so many.
+const EVERY: usize = 7;
+
+/// Lines are compared with so many to each side.
+const NEIGHBOURS: usize = 4;
+/// Parts of a line, which agree on a line's offset and on nothing else.
+const PARTS: usize = 4;
+/// Least deviation of lines from each other.
+const LEAST_OFFSET: f32 = 3.0 / 255.0;
+/// What parts of lines have least in common, over what they have in common on the whole.
+const AGREEMENT: f32 = 0.5;
+/// Rounds in which the offsets of lines are made relative to neighbours that have offsets, too.
+const ROUNDS: usize = 6;
+
+/// Impulses and lines of a photo, where there are any.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Defects {
+    /// Pixels of a value of their own.
+    pub impulses: Option<Impulses>,
+    /// Offsets of rows.
+    pub rows: Option<Lines>,
+    /// Offsets of columns.
+    pub columns: Option<Lines>,
+}
+
+/// Pixels that have lost their value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Impulses {
+    /// Share of the pixels, or of the samples of each channel, 0 to 1.
+    pub density: f32,
+    /// Whether all channels of a pixel are lost together.
+    pub together: bool,
+    /// What they are instead, as samples of what was seen: of all channels where these go together, else of one.
+    pub colours: Vec<Vec<f32>>,
+}
+
+/// Offsets of lines, each of which is independent of the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lines {
+    /// Covariance of a line's offsets in the channels, row by row, in squares of `[0, 1]` units.
+    pub covariance: Vec<f32>,
+}
+
+impl Lines {
+    /// Standard deviation, mean of the channels, in `[0, 1]` units.
+    pub fn sigma(&self) -> f32 {
+        let channels = (self.covariance.len() as f32).sqrt() as usize;
+        let trace: f32 = self.covariance.iter().step_by(channels + 1).sum();
+        (trace / channels as f32).max(0.0).sqrt()
+    }
+}
+
+impl Defects {
+    /// Finds them in pictures of one photo or of one camera, all of one number of channels, in `[0, 1]`.
+    pub fn of(pictures: &[&Planar]) -> Self {
+        let impulses = Impulses::of(pictures);
+        let known = Self { impulses, rows: None, columns: None };
+        let calm: Vec<Planar> = pictures.iter().map(|picture| known.removed(picture)).collect();
+        let rows = Lines::of(&calm);
+        let turned: Vec<Planar> = calm.iter().map(transposed).collect();
+        Self { rows, columns: Lines::of(&turned), ..known }
+    }
+
+    /// The picture with medians in place of impulses, and lines brought to the level of their neighbours.
+    #[must_use]
+    pub fn removed(&self, picture: &Planar) -> Planar {
+        let mut calm = match &self.impulses {
+            Some(impulses) => Outliers::of(picture).removed(picture, impulses.together),
+            None => picture.clone(),
+        };
+        if self.rows.is_some() {
+            level(&mut calm);
+        }
+        if self.columns.is_some() {
+            let mut turned = transposed(&calm);
+            level(&mut turned);
+            calm = transposed(&turned);
+        }
+        calm
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Samples that differ from those around them more than noise does, and are black or white.
+struct Outliers {
+    found: Vec<bool>,
+    medians: Vec<f32>,
+    /// Least difference that would be found, by sample.
+    limits: Vec<f32>,
+}
+
+impl Outliers {
+    fn of(picture: &Planar) -> Self {
+        let (width, height) = (picture.width, picture.height);
+        let medians = medians(picture);
+        let difference: Vec<f32> = picture.data.iter().zip(&medians).map(|(v, m)| (v - m).abs()).collect();
+        let mut limits = vec![0.0; difference.len()];
+        for plane in 0..picture.channels {
+            for top in (0..height).step_by(TILE) {
+                for left in (0..width).step_by(TILE) {
+                    let at = |y: usize, x: usize| (plane * height + y) * width + x;
+                    let inside = || {
+                        (top..(top + TILE).min(height))
+                            .flat_map(move |y| (left..(left + TILE).min(width)).map(move |x| at(y, x)))
+                    };
+                    let limit = APART.max(OUTSTANDING * median(inside().map(|i| difference[i]).collect()));
+                    inside().for_each(|i| limits[i] = limit);
+                }
+            }
+        }
+        let ends = |v: f32| v <= ENDS[0] || v >= ENDS[1];
+        let found = (0..difference.len()).map(|i| difference[i] > limits[i] && ends(picture.data[i]));
+        Self { found: found.collect(), medians, limits }
+    }
+
+    /// Whether a pixel is one in all channels.
+    fn at(&self, pixel: usize, area: usize) -> bool {
+        self.found.iter().skip(pixel).step_by(area).all(|found| *found)
+    }
+
+    fn removed(&self, picture: &Planar, together: bool) -> Planar {
+        let area = picture.width * picture.height;
+        let lost = |i: usize| if together { self.at(i % area, area) } else { self.found[i] };
+        let value = |i: usize| if lost(i) { self.medians[i] } else { picture.data[i] };
+        Planar { data: (0..picture.data.len()).map(value).collect(), ..picture.clone() }
+    }
+}
+
+impl Impulses {
+    fn of(pictures: &[&Planar]) -> Option<Self> {
+        let (mut samples, mut lost, mut pixels, mut lost_together) = (0, 0, 0, 0);
+        let outliers: Vec<Outliers> = pictures.iter().map(|picture| Outliers::of(picture)).collect();
+        for (picture, outliers) in pictures.iter().zip(&outliers) {
+            let area = picture.width * picture.height;
+            samples += picture.data.len();
+            lost += outliers.found.iter().filter(|found| **found).count();
+            pixels += area;
+            lost_together += (0..area).filter(|pixel| outliers.at(*pixel, area)).count();
+        }
+        let share = lost as f32 / samples.max(1) as f32;
+        if share < FEWEST {
+            return None;
+        }
+        let of_pixels = lost_together as f32 / pixels as f32;
+        let together = of_pixels > 0.5 * share;
+        let mut colours = Vec::new();
+        for (picture, outliers) in pictures.iter().zip(&outliers) {
+            colours.extend(colours_of(picture, outliers, together));
+        }
+        let step = colours.len().div_ceil(COLOURS).max(1);
+        let colours: Vec<Vec<f32>> = colours.into_iter().step_by(step).collect();
+        let seen =
+            pictures.iter().zip(&outliers).map(|(picture, outliers)| seen(picture, outliers, &colours));
+        let seen = seen.sum::<f32>() / pictures.len() as f32;
+        let density = if together { of_pixels } else { share } / seen.max(0.2);
+        Some(Self { density: density.min(1.0), together, colours })
+    }
+}
+
+/// The colours of impulses, or their values where each channel has its own.
+fn colours_of(picture: &Planar, outliers: &Outliers, together: bool) -> Vec<Vec<f32>> {
+    let area = picture.width * picture.height;
+    let colour = |pixel: usize| picture.data.iter().skip(pixel).step_by(area).copied().collect();
+    match together {
+        true => (0..area).filter(|pixel| outliers.at(*pixel, area)).map(colour).collect(),
+        false => {
+            (0..picture.data.len()).filter(|i| outliers.found[*i]).map(|i| vec![picture.data[i]]).collect()
+        }
+    }
+}
+
+/// Share of impulses that can be told from the ground that they fall on.
+fn seen(picture: &Planar, outliers: &Outliers, colours: &[Vec<f32>]) -> f32 {
+    let area = picture.width * picture.height;
+    let (mut all, mut seen) = (0usize, 0usize);
+    for pixel in (0..area).step_by(EVERY) {
+        for colour in colours {
+            let channels = (pixel..picture.data.len()).step_by(area).zip(colour.iter().cycle());
+            seen += usize::from(
+                channels.clone().all(|(i, v)| (v - outliers.medians[i]).abs() > outliers.limits[i]),
+            );
+            all += 1;
+        }
+    }
+    seen as f32 / all.max(1) as f32
+}
+
+/// The median of each sample and the eight around it (fewer at the border).
+fn medians(picture: &Planar) -> Vec<f32> {
+    let (width, height) = (picture.width, picture.height);
+    let median_at = |i: usize| {
+        let (x, y, plane) = (i % width, i / width % height, i / width / height);
+        let mut around = [f32::INFINITY; 9];
+        let mut count = 0;
+        for row in y.saturating_sub(1)..(y + 2).min(height) {
+            for column in x.saturating_sub(1)..(x + 2).min(width) {
+                around[count] = picture.data[(plane * height + row) * width + column];
+                count += 1;
+            }
+        }
+        around[..count].sort_by(f32::total_cmp);
+        around[count / 2]
+    };
+    (0..picture.data.len()).map(median_at).collect()
+}
+
+impl Lines {
+    /// Of rows. What far parts of a row have in common, beside what their neighbours have, is the row's offset: noise and
+    /// texture are not the same in all parts.
+    fn of(pictures: &[Planar]) -> Option<Self> {
+        let channels = pictures.first()?.channels;
+        let offsets: Vec<Vec<Vec<f32>>> = pictures
+            .iter()
+            .filter(|picture| picture.width >= PARTS * NEIGHBOURS && picture.height > 2 * NEIGHBOURS)
+            .map(|picture| {
+                let part = |i: usize| i * picture.width / PARTS..(i + 1) * picture.width / PARTS;
+                let above = relative(picture);
+                (0..PARTS).map(|i| row_medians(&above, part(i))).collect()
+            })
+            .collect();
+        if offsets.is_empty() {
+            return None;
+        }
+        let rows = |plane: usize, part: &[f32]| {
+            let height = part.len() / channels;
+            part[plane * height..(plane + 1) * height].to_vec()
+        };
+        let common = |a: usize, b: usize| -> Vec<f32> {
+            let pairs = (0..PARTS).flat_map(|i| (0..i).map(move |j| (i, j)));
+            let mut products: Vec<f32> = pairs
+                .map(|(i, j)| {
+                    let all = offsets.iter().flat_map(|parts| {
+                        rows(a, &parts[i]).into_iter().zip(rows(b, &parts[j])).map(|(x, y)| x * y)
+                    });
+                    calm_mean(all.collect())
+                })
+                .collect();
+            products.sort_by(f32::total_cmp);
+            products
+        };
+        // An offset relative to the mean of so many neighbours varies a little more than the offset.
+        let less = 2.0 * NEIGHBOURS as f32 / (2.0 * NEIGHBOURS as f32 + 1.0);
+        let mut covariance = vec![0.0; channels * channels];
+        let (mut least, mut middle) = (0.0, 0.0);
+        for a in 0..channels {
+            for b in 0..channels {
+                let products = [common(a, b), common(b, a)].concat();
+                covariance[a * channels + b] = less * median(products.clone());
+                if a == b {
+                    least += products.into_iter().fold(f32::INFINITY, f32::min);
+                    middle += covariance[a * channels + b];
+                }
+            }
+        }
+        let lines = Self { covariance };
+        (least > AGREEMENT * middle && lines.sigma() > LEAST_OFFSET).then_some(lines)
+    }
+}
+
+/// The mean, of which no single value may be more than ten times the median.
+fn calm_mean(values: Vec<f32>) -> f32 {
+    let limit = 10.0 * median(values.iter().map(|v| v.abs()).collect());
+    values.iter().map(|v| v.clamp(-limit, limit)).sum::<f32>() / values.len().max(1) as f32
+}
+
+/// Each sample less the mean of those above and below it, a few each way.
+fn relative(picture: &Planar) -> Planar {
+    let (width, height) = (picture.width, picture.height);
+    let mut data = picture.data.clone();
+    for plane in 0..picture.channels {
+        for y in 0..height {
+            let (top, bottom) = (y.saturating_sub(NEIGHBOURS), (y + NEIGHBOURS).min(height - 1));
+            for x in 0..width {
+                let at = |row: usize| picture.data[(plane * height + row) * width + x];
+                let around = (top..=bottom).filter(|row| *row != y).map(at).sum::<f32>();
+                data[(plane * height + y) * width + x] -= around / (bottom - top).max(1) as f32;
+            }
+        }
+    }
+    Planar { data, ..picture.clone() }
+}
+
+/// Medians of a part of each row, plane by plane.
+fn row_medians(picture: &Planar, part: std::ops::Range<usize>) -> Vec<f32> {
+    picture.data.chunks(picture.width).map(|row| median(row[part.clone()].to_vec())).collect()
+}
+
+/// Brings rows to the level of their neighbours.
+fn level(picture: &mut Planar) {
+    let (width, height) = (picture.width, picture.height);
+    let above = relative(picture);
+    let own = row_medians(&above, 0..width);
+    let mut offsets = own.clone();
+    for _ in 0..ROUNDS {
+        // Neighbours have offsets themselves.
+        let plane = |p: usize| Planar {
+            channels: 1,
+            height,
+            width: 1,
+            data: offsets[p * height..(p + 1) * height].to_vec(),
+        };
+        let next = (0..picture.channels).flat_map(|p| {
+            let (before, relative) = (plane(p), relative(&plane(p)));
+            before
+                .data
+                .into_iter()
+                .zip(relative.data)
+                .map(|(offset, above)| offset - above)
+                .collect::<Vec<f32>>()
+        });
+        offsets = next.zip(&own).map(|(around, own)| own + around).collect();
+    }
+    for (row, offset) in picture.data.chunks_mut(width).zip(offsets) {
+        row.iter_mut().for_each(|v| *v -= offset);
+    }
+}
+
+fn transposed(picture: &Planar) -> Planar {
+    let (width, height) = (picture.width, picture.height);
+    let at = |i: usize| {
+        let (x, y, plane) = (i % height, i / height % width, i / height / width);
+        picture.data[(plane * height + x) * width + y]
+    };
+    Planar { data: (0..picture.data.len()).map(at).collect(), width: height, height: width, ..*picture }
+}
+
+/// The middle value; 0 of none.
+fn median(mut values: Vec<f32>) -> f32 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+}

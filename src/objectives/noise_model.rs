@@ -1,0 +1,36 @@
+//! A model of the photo's noise: the network's own result is taken for the truth, and fresh noise of a model that was
+//! estimated from the photo ([`crate::noise::NoiseModel`]) is put on it. The network learns to take off this photo's noise,
+//! of this photo's structure. As it gets better, so does what it takes for the truth. Related: Chen et al., "Image Blind
+//! Denoising With Generative Adversarial Network Based Noise Modeling", CVPR 2018; Cao et al., "Pseudo-ISP", 2021;
+//! Pang et al., "Recorrupted-to-Recorrupted", CVPR 2021.
+
+use burn::tensor::Tensor;
+
+use super::{Lesson, mse};
+use crate::models::Network;
+use crate::photo::Planar;
+use crate::train::{Draw, Scene, patch, stack};
+
+/// Patches of the result with noise, and without.
+#[derive(Debug)]
+pub struct NoiseModel;
+
+impl Lesson for NoiseModel {
+    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
+        let spots = draw.spots(draw.patch);
+        let (mut sources, mut targets) = (Vec::new(), Vec::new());
+        for spot in &spots {
+            let mut target = patch(first(&draw.material.scenes[spot.scene]), spot);
+            target.data.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
+            sources.push(draw.noisy(&target));
+            targets.push(target);
+        }
+        let [source, target] = [sources, targets].map(|patches| stack(&patches, &draw.device));
+        mse(network.learn(source), target)
+    }
+}
+
+/// What the network makes of a scene.
+pub(super) fn first(scene: &Scene) -> &Planar {
+    scene.first.as_ref().unwrap_or(&scene.shots[0])
+}
