@@ -61,7 +61,7 @@ pub struct Trainer {
     progress: Progress,
     guard: Option<Guard>,
     /// What was found out about the network from before.
-    before: Option<Judgement>,
+    judged_before: Option<Judgement>,
     best: Option<Network>,
 }
 
@@ -129,7 +129,7 @@ impl Trainer {
             before: 0.0,
             progress,
             guard: None,
-            before: None,
+            judged_before: None,
             best: None,
         })
     }
@@ -402,13 +402,13 @@ impl Trainer {
         if step == 0 {
             let judgement = self.judge_before(learning).await?;
             self.progress.note(0, &judgement);
-            self.before = Some(judgement);
+            self.judged_before = Some(judgement);
             return Ok(());
         }
         let tuned = learning.average();
         let judgement = self.judgement(&tuned, &self.facts.tuned_run(&self.options), learning).await?;
         let surely = self.options.random
-            || self.before.as_ref().is_none_or(|before| judgement.is_surely_better(before));
+            || self.judged_before.as_ref().is_none_or(|before| judgement.is_surely_better(before));
         let is_best = surely && self.progress.is_best(judgement.score);
         self.progress.note(step, &judgement);
         if is_best {

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 
 /// Windows of attention among the pixels of one phase; see [`windowed_attention`].
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "wgpu"), expect(dead_code, reason = "only the GPU's kernel looks into it"))]
 pub struct Windows {
     /// Side of a window of queries, in pixels of the phase.
     pub queries: usize,
