@@ -1,6 +1,8 @@
 //! Directories of TIFF files (IFDs), which EXIF blocks are made of too: read from either byte order, classic and
 //! BigTIFF, and written little-endian. TIFF 6.0 (Adobe, 1992) and the BigTIFF design (<https://www.awaresystems.be/imaging/tiff/bigtiff.html>).
 
+use std::cell::Cell;
+
 /// Entries of a directory, at most.
 const MAX_ENTRIES: u64 = 4096;
 /// Directories within directories, at most.
@@ -201,12 +203,18 @@ impl Ifd {
 }
 
 /// A file of directories that is read.
-#[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub bytes: &'a [u8],
     pub little: bool,
     pub big: bool,
+    /// How much more may be read: directories can point to the same bytes, and to each other, any number of times.
+    budget: Cell<usize>,
 }
+
+/// What a directory costs of the budget, beside its values.
+const DIRECTORY: usize = 1024;
+/// The budget, and how many times the size of the file is added to it.
+const BUDGET: (usize, usize) = (1 << 26, 8);
 
 impl<'a> Reader<'a> {
     /// Reads the header, and tells where the first directory is. `None` when this is no such file. The numbers that camera
@@ -217,15 +225,23 @@ impl<'a> Reader<'a> {
             b"MM" => false,
             _ => return None,
         };
-        let mut reader = Self { bytes, little, big: false };
-        match reader.number(2, 2)? {
+        let budget = Cell::new(bytes.len().saturating_mul(BUDGET.1).saturating_add(BUDGET.0));
+        let mut reader = Self { bytes, little, big: false, budget };
+        let first = match reader.number(2, 2)? {
             43 if reader.number(4, 2)? == 8 => {
                 reader.big = true;
-                Some((reader, reader.number(8, 8)?))
+                reader.number(8, 8)?
             }
-            43 => None,
-            _ => Some((reader, reader.number(4, 4)?)),
-        }
+            43 => return None,
+            _ => reader.number(4, 4)?,
+        };
+        Some((reader, first))
+    }
+
+    /// Takes from the budget, if there is enough.
+    fn spend(&self, cost: usize) -> Option<()> {
+        self.budget.set(self.budget.get().checked_sub(cost)?);
+        Some(())
     }
 
     fn number(&self, at: usize, size: usize) -> Option<u64> {
@@ -244,6 +260,7 @@ impl<'a> Reader<'a> {
         let at = usize::try_from(at).ok()?;
         let (counter, size) = if self.big { (8, 20) } else { (2, 12) };
         let count = self.number(at, counter)?;
+        self.spend(DIRECTORY)?;
         if count > MAX_ENTRIES {
             return None;
         }
@@ -271,6 +288,7 @@ impl<'a> Reader<'a> {
         let (wide, field) = if self.big { (8, at + 12) } else { (4, at + 8) };
         let length = usize::try_from(self.number(at + 4, wide)?).ok()?.checked_mul(size)?;
         let start = if length <= wide { field } else { usize::try_from(self.number(field, wide)?).ok()? };
+        self.spend(length)?;
         let mut value = self.bytes.get(start..start.checked_add(length)?)?.to_vec();
         if !self.little {
             value.chunks_exact_mut(part).for_each(<[u8]>::reverse);
@@ -429,6 +447,17 @@ mod tests {
                 assert_eq!(bytes[at..at + 5], [7; 5]);
             }
         }
+    }
+
+    #[test]
+    fn directories_that_point_to_themselves_end() {
+        // One entry: 64 directories within, all of them this very one.
+        let mut bytes = b"II*\0\x08\0\0\0\x01\0".to_vec();
+        bytes.extend([0x4a, 0x01, 4, 0, 64, 0, 0, 0, 26, 0, 0, 0, 8, 0, 0, 0]);
+        bytes.extend([8, 0, 0, 0].repeat(64));
+        let (reader, first) = Reader::open(&bytes).unwrap();
+        assert!(reader.ifd(first).is_some());
+        assert!(reader.budget.get() < BUDGET.0);
     }
 
     #[test]

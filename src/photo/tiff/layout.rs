@@ -7,6 +7,9 @@ use crate::error::{Error, Kind, Result};
 use crate::photo::MAX_PIXELS;
 use crate::photo::ifd::{Ifd, tag};
 
+/// Bytes of a strip or tile, at most.
+const MAX_CHUNK: u64 = 1 << 31;
+
 /// What the samples of a pixel mean, by the number in the file.
 pub(super) mod photometric {
     pub const WHITE_IS_ZERO: u64 = 0;
@@ -65,7 +68,7 @@ pub(super) struct Layout {
     pub format: SampleFormat,
     pub photometric: u64,
     pub compression: u64,
-    pub predictor: u64,
+    predictor: u64,
     /// Whether each sample of the pixels is in a plane of its own.
     pub planar: bool,
     /// Whether bytes are filled from their least significant bit on.
@@ -148,10 +151,18 @@ impl Layout {
         }
     }
 
+    /// What was done to the pixels before they were compressed: 1 is nothing.
+    pub fn predictor(&self) -> u64 {
+        if matches!(self.compression, 1 | 7) { 1 } else { self.predictor }
+    }
+
     fn check(&self) -> Result<()> {
-        match (self.predictor, self.format) {
+        let chunk = [self.chunk[0], self.chunk[1], self.chunk_samples(), self.bits].map(|n| n as u64);
+        if chunk.into_iter().product::<u64>() / 8 > MAX_CHUNK {
+            return Err(unsupported("has strips or tiles of more than 2 GB"));
+        }
+        match (self.predictor(), self.format) {
             (1, _) => {}
-            _ if self.compression == 1 => {}
             (2, _) if matches!(self.bits, 8 | 16 | 32 | 64) => {}
             (3, SampleFormat::Float) => {}
             (predictor, _) => {
@@ -160,8 +171,8 @@ impl Layout {
                 return Err(unsupported(what));
             }
         }
-        let subsampled = self.photometric == photometric::YCBCR && self.compression != 7;
-        if subsampled && (self.subsampling != [1, 1] || self.planar) {
+        let subsampled = self.compression != 7 && self.subsampling != [1, 1];
+        if self.photometric == photometric::YCBCR && (subsampled || self.planar) {
             return Err(unsupported(
                 "has YCbCr colours of fewer pixels (subsampled), without JPEG; save it as RGB",
             ));

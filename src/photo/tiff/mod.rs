@@ -40,7 +40,7 @@ impl TiffFile {
     /// Reads the directories.
     pub fn open(bytes: &[u8]) -> Result<Self> {
         let (reader, first) = Reader::open(bytes).ok_or_else(|| damaged("has no header that can be read"))?;
-        let all = chain(reader, first);
+        let all = chain(&reader, first);
         if let Some(name) = camera_raw(bytes, &all) {
             return Err(Error::new(Kind::Unsupported, raw_message(name)));
         }
@@ -97,7 +97,7 @@ impl TiffFile {
         let [number, part] = self.pictures[index];
         let ifd = &self.pages[number];
         let layout = Layout::of(ifd)?;
-        let samples = pixels::read(reader, &layout)?;
+        let samples = pixels::read(&reader, &layout)?;
         let mut photo = page::picture(&layout, samples, part)?;
         let bytes_of = |tag: u16| ifd.get(tag).map(|entry| entry.value.clone());
         let mut page = Page::of(ifd, &layout, part, photo.metadata.page.take());
@@ -118,7 +118,7 @@ impl TiffFile {
 }
 
 /// The directories one after the other; a chain that comes back to itself ends there.
-fn chain(reader: Reader<'_>, first: u64) -> Vec<Ifd> {
+fn chain(reader: &Reader<'_>, first: u64) -> Vec<Ifd> {
     let (mut at, mut seen, mut all) = (first, std::collections::BTreeSet::new(), Vec::new());
     while at != 0 && all.len() < MAX_PAGES && seen.insert(at) {
         let Some((ifd, next)) = reader.ifd(at) else { break };

@@ -52,7 +52,8 @@ fn compression_name(number: u64) -> String {
 
 /// All samples of a page, interleaved: whole numbers of up to 8 bits as [`Samples::U8`] (fewer are spread over 0..=255, but
 /// for palettes), of up to 16 as [`Samples::U16`] as they are, all others as [`Samples::F32`].
-pub(super) fn read(file: Reader<'_>, layout: &Layout) -> Result<Samples> {
+pub(super) fn read(file: &Reader<'_>, layout: &Layout) -> Result<Samples> {
+    check_claims(file, layout)?;
     let count = layout.width * layout.height * layout.samples;
     let mut out = match (layout.format, layout.bits) {
         (SampleFormat::Unsigned, ..=8) => Samples::U8(vec![0; count]),
@@ -74,8 +75,25 @@ pub(super) fn read(file: Reader<'_>, layout: &Layout) -> Result<Samples> {
     Ok(out)
 }
 
+/// Refuses a page that cannot be in a file of this size, before memory is taken for it: no compression but those of faxes and
+/// photos makes a file smaller by more than this.
+fn check_claims(file: &Reader<'_>, layout: &Layout) -> Result<()> {
+    let ratio = match layout.compression {
+        compression::NONE => 1,
+        compression::PACK_BITS => 64,
+        compression::LZW | compression::DEFLATE | compression::OLD_DEFLATE => 1500,
+        _ => return Ok(()),
+    };
+    let bits = [layout.width, layout.height, layout.samples, layout.bits].map(|n| n as u64);
+    let claimed = bits.into_iter().product::<u64>() / 8;
+    if claimed > ratio * file.bytes.len() as u64 {
+        return Err(damaged("is cut off: pixels are missing"));
+    }
+    Ok(())
+}
+
 /// The decompressed bytes of a strip or tile, its rows one after the other.
-fn chunk(file: Reader<'_>, layout: &Layout, index: usize, rows: usize) -> Result<Vec<u8>> {
+fn chunk(file: &Reader<'_>, layout: &Layout, index: usize, rows: usize) -> Result<Vec<u8>> {
     let cut_off = || damaged("is cut off: pixels are missing");
     let (offset, count) = (layout.offsets.get(index), layout.counts.get(index));
     let (Some(&offset), Some(&count)) = (offset, count) else {
@@ -95,7 +113,7 @@ fn chunk(file: Reader<'_>, layout: &Layout, index: usize, rows: usize) -> Result
     }
     bytes.truncate(length);
     let row_bytes = layout.row_bytes();
-    match layout.predictor {
+    match layout.predictor() {
         2 => bytes.chunks_exact_mut(row_bytes).for_each(|row| add_up(row, layout, file.little)),
         3 => bytes.chunks_exact_mut(row_bytes).for_each(|row| join_bytes(row, layout, file.little)),
         _ => {}
@@ -116,7 +134,10 @@ fn decompress(packed: Vec<u8>, layout: &Layout, rows: usize, length: usize) -> R
         }
         compression::PACK_BITS => Ok(pack_bits(&packed, length)),
         compression::CCITT_GROUP_4 => fax(packed, layout, rows, length),
-        compression::JPEG => jpeg(&packed, layout, rows),
+        compression::JPEG if layout.bits == 8 => jpeg(&packed, layout, rows),
+        compression::JPEG => {
+            Err(unsupported(format!("holds a JPEG of {} bits, which is not read", layout.bits)))
+        }
         other => {
             let what =
                 format!("has pixels compressed in a way that is not read ({})", compression_name(other));
@@ -225,12 +246,9 @@ fn jpeg(packed: &[u8], layout: &Layout, rows: usize) -> Result<Vec<u8>> {
 /// Undoes horizontal differencing.
 fn add_up(row: &mut [u8], layout: &Layout, little: bool) {
     let (size, step) = (layout.bits / 8, layout.chunk_samples() * layout.bits / 8);
-    let read = |bytes: &[u8]| {
-        let fold = |value: u64, &byte: &u8| value << 8 | u64::from(byte);
-        if little { bytes.iter().rev().fold(0, fold) } else { bytes.iter().fold(0, fold) }
-    };
     for at in (step..row.len()).step_by(size) {
-        let sum = read(&row[at..at + size]).wrapping_add(read(&row[at - step..at - step + size]));
+        let before = number(&row[at - step..at - step + size], little);
+        let sum = number(&row[at..at + size], little).wrapping_add(before);
         let bytes = sum.to_le_bytes();
         row[at..at + size].copy_from_slice(&bytes[..size]);
         if !little {
@@ -258,7 +276,7 @@ fn join_bytes(row: &mut [u8], layout: &Layout, little: bool) {
 
 /// Puts the samples of a chunk into their places in the page.
 fn place(
-    file: Reader<'_>,
+    file: &Reader<'_>,
     layout: &Layout,
     bytes: &[u8],
     [column, row, plane]: [usize; 3],
@@ -281,7 +299,7 @@ fn place(
 
 /// Reads `count` samples of a row; the one with number `k` belongs at `at(k)`.
 fn unpack(
-    file: Reader<'_>,
+    file: &Reader<'_>,
     layout: &Layout,
     row: &[u8],
     count: usize,
@@ -305,9 +323,7 @@ fn unpack(
         Samples::F32(out) => {
             for k in 0..count {
                 let value = if bits.is_multiple_of(8) {
-                    let bytes = &row[k * bits / 8..(k + 1) * bits / 8];
-                    let fold = |value: u64, &byte: &u8| value << 8 | u64::from(byte);
-                    if file.little { bytes.iter().rev().fold(0, fold) } else { bytes.iter().fold(0, fold) }
+                    number(&row[k * bits / 8..(k + 1) * bits / 8], file.little)
                 } else {
                     bit_field(row, k * bits, bits)
                 };
@@ -315,6 +331,12 @@ fn unpack(
             }
         }
     }
+}
+
+/// A number of up to 8 bytes.
+fn number(bytes: &[u8], little: bool) -> u64 {
+    let fold = |value: u64, &byte: &u8| value << 8 | u64::from(byte);
+    if little { bytes.iter().rev().fold(0, fold) } else { bytes.iter().fold(0, fold) }
 }
 
 /// `bits` bits from bit `at` on, the most significant first.
