@@ -48,8 +48,8 @@ pub const X2: Card = Card {
     presets: super::presets(5_821_571, 1_519_875),
     weights: Some(Bundled {
         file: "dasr-x2.safetensors",
-        bytes: 1_130_550,
-        sha256: "7a7300abc6520672a09b3f659a0f569b4b272581b778d645924387eb2648195c",
+        bytes: 2_700_414,
+        sha256: "a9945de7956027a964841834a916d4c9f6b1b12e92ffeba701334bbaf5244485",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,
@@ -66,8 +66,8 @@ pub const X3: Card = Card {
     presets: super::presets(6_006_211, 1_566_115),
     weights: Some(Bundled {
         file: "dasr-x3.safetensors",
-        bytes: 1_223_030,
-        sha256: "6d30a84dcf6ec4dbea4c2d3f114457aebbf3b1e7568c917deae25031f2270968",
+        bytes: 2_908_254,
+        sha256: "b2c5dcdf1897e834e98c4e12d632498c1fff58b19099068d6b0fafb387df0656",
         licence: "MIT OR Apache-2.0",
     }),
     ..X2

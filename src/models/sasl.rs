@@ -50,8 +50,8 @@ pub const UNET: Card = Card {
     presets: super::presets(1_083_747, 121_635),
     weights: Some(Bundled {
         file: "sasl-unet.safetensors",
-        bytes: 247_702,
-        sha256: "818e938ddba34d1df8a970dd7d9dc7e7193627497fc46097901a53bf08248fc7",
+        bytes: 970_558,
+        sha256: "9c5279ef4c88647306aeb189ef49a1f8b1045ab4bb9084cdf77f606bbf6e6ee8",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,
@@ -103,8 +103,8 @@ pub const LAN: Card = Card {
     presets: super::presets(94_939, 17_353),
     weights: Some(Bundled {
         file: "sasl-lan.safetensors",
-        bytes: 38_850,
-        sha256: "557537fa82be91b79cfeb470c6cbe5cf236ca2ac2a847ce1a56648ab93fd5ed4",
+        bytes: 196_894,
+        sha256: "ec51390d39e37cda3905593f0f8b32aa11637519f00676fb2188e3d9e496b875",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,

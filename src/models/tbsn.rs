@@ -53,8 +53,8 @@ pub const CARD: Card = Card {
     presets: super::presets(12_746_780, 392_971),
     weights: Some(Bundled {
         file: "tbsn.safetensors",
-        bytes: 661_380,
-        sha256: "e48b9434e6ef0bb903dfb9dff39c72119928f0a190d8f79fb93c52276a7e5850",
+        bytes: 2_813_470,
+        sha256: "551d40351dc300ffeeecb71a1836a492c599b9bc5551954247710e880a7956dd",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,
