@@ -46,6 +46,25 @@ fn refused(arguments: &[&str], output: Option<&str>, word: &str) {
 }
 
 #[test]
+fn threads_share_the_tiles_and_change_nothing() {
+    let dir = folder("threads");
+    let samples = (0..300 * 260 * 3).map(|i| (i * 7919 % 251) as u8).collect();
+    let photo = Photo::new(300, 260, 3, false, Samples::U8(samples)).unwrap();
+    let input = write(&dir, "in.png", &photo.encode(Format::Png, 90).unwrap());
+    let with = |threads: &str| {
+        let out = dir.join(format!("{threads}.png")).to_str().unwrap().to_string();
+        let arguments =
+            ["denoise", &input, "-o", &out, "--adapt", "plain", "--tile", "36864", "--threads", threads];
+        let result = unnoise(&arguments);
+        assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+        std::fs::read(out).unwrap()
+    };
+    let one = with("1");
+    assert_eq!(with("3"), one);
+    assert_eq!(with("64"), one);
+}
+
+#[test]
 fn bad_photos_are_refused_with_their_reason() {
     let dir = folder("bad_photos");
     let jpeg = photo().encode(Format::Jpeg, 90).unwrap();

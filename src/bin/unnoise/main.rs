@@ -4,7 +4,9 @@ mod denoise;
 mod evaluate;
 mod fine_tune;
 mod info;
+mod tiles;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -62,6 +64,9 @@ struct Engine {
     /// Input pixels per tile, at most
     #[arg(long, value_name = "PIXELS")]
     tile: Option<usize>,
+    /// Threads that share the tiles of a photo [default: one per core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// How the network is run: plain, plain but taking no more than the noise (wiener), as the mean of two or eight turns of the photo (x2, x8), on pixel-shuffle
     /// downsampled phases (pd2 to pd5), these with random replacement (r3), or as the noise of the photo wants it (auto)
     #[arg(long, value_name = "MODE", default_value = "auto")]
@@ -74,6 +79,7 @@ struct Loaded {
     network: Network,
     device: burn::tensor::Device,
     tile_pixels: Option<usize>,
+    threads: usize,
     /// Whether its weights are random.
     random: bool,
     /// Name of what it came from, for notes.
@@ -99,15 +105,29 @@ impl Engine {
         let base = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // Tuned weights say how they want to be run.
         let adapt = if self.adapt == Mode::Auto { Mode::noted(&state)? } else { self.adapt };
-        Ok(Loaded { card, network, device, tile_pixels: self.tile, random: false, base, adapt })
+        Ok(Loaded {
+            card,
+            network,
+            device,
+            tile_pixels: self.tile,
+            threads: self.threads(),
+            random: false,
+            base,
+            adapt,
+        })
     }
 
     fn load_random(&self, card: &'static Card, preset: &str) -> Result<Loaded> {
         let device = pollster::block_on(self.device.open())?;
         let network = Network::random(card.id, preset, 0, &device)?;
         let base = format!("random weights, {preset}");
-        let (tile_pixels, adapt) = (self.tile, self.adapt);
-        Ok(Loaded { card, network, device, tile_pixels, random: true, base, adapt })
+        let (tile_pixels, threads, adapt) = (self.tile, self.threads(), self.adapt);
+        Ok(Loaded { card, network, device, tile_pixels, threads, random: true, base, adapt })
+    }
+
+    /// A GPU is one device, however many ask it.
+    fn threads(&self) -> usize {
+        if self.device == Backend::Wgpu { 1 } else { tiles::threads(self.threads).get() }
     }
 }
 
@@ -129,6 +149,9 @@ impl Loaded {
         let bar = ProgressBar::new(job.plan().tiles.len() as u64).with_style(style);
         bar.set_message(which.to_string());
         bar.tick();
+        if self.threads > 1 && job.plan().tiles.len() > 1 {
+            tiles::denoise(self, &mut job, self.threads, || bar.inc(1))?;
+        }
         while pollster::block_on(job.step())?.is_some() {
             bar.inc(1);
         }
