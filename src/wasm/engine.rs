@@ -129,6 +129,7 @@ impl Engine {
             tile_pixels: given.tile,
             strength: given.strength.unwrap_or(defaults.strength),
             detail: defaults.detail,
+            mend: defaults.mend,
             adapt,
             run: Run { seed: given.seed.unwrap_or_default(), ..Run::default() },
         };
