@@ -10,7 +10,7 @@ use unnoise::photo::Planar;
 use crate::{Loaded, Result};
 
 /// What a thread made of a tile: which thread, which tile, what came of it.
-type Done = (usize, usize, unnoise::error::Result<Planar>);
+type Done = (usize, usize, unnoise::Result<Planar>);
 
 /// How many threads share the tiles of a photo: as many as were asked for, else as there are cores.
 pub fn threads(asked: Option<NonZeroUsize>) -> NonZeroUsize {
