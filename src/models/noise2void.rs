@@ -19,7 +19,8 @@ use burn::tensor::{Device, Tensor};
 use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{Convolve, Then, max_pool_2x2, upsample_bilinear_x2};
+use crate::nn::kernels::Geometry;
+use crate::nn::{Convolve, Then, convolve, max_pool_2x2, upsample_bilinear_x2};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -143,13 +144,28 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// Tensors are concatenated along channels.
+    fn forward(&self, x: Vec<Tensor<4>>) -> Tensor<4> {
         let stages = [(&self.conv1, &self.batch_norm1), (&self.conv2, &self.batch_norm2)];
-        stages.into_iter().fold(x, |x, (conv, norm)| match norm {
-            Some(norm) => relu(norm.forward(conv.run(x))),
-            None => conv.then(x, Then::relu()),
-        })
+        let stage = |x, (conv, norm): (&Conv2d, &Option<BatchNorm>)| match norm {
+            Some(norm) => activated_norm(norm, conv.concat_then(x, Then::nothing())),
+            None => conv.concat_then(x, Then::relu()),
+        };
+        stages.into_iter().fold(x, |x, layers| vec![stage(x, layers)]).remove(0)
     }
+}
+
+/// Batch normalisation and ReLU. What was measured in training is a factor and a summand for each channel: a depthwise
+/// convolution of one tap.
+fn activated_norm(norm: &BatchNorm, x: Tensor<4>) -> Tensor<4> {
+    if x.device().is_autodiff() {
+        return relu(norm.forward(x));
+    }
+    let channels = x.dims()[1];
+    let factor = norm.gamma.val() / (norm.running_var.value() + norm.epsilon).sqrt();
+    let summand = norm.beta.val() - norm.running_mean.value() * factor.clone();
+    let geometry = Geometry { groups: channels, ..Geometry::same(1, channels, channels) };
+    convolve(vec![x], factor.reshape([channels, 1, 1, 1]), Some(summand), geometry, Then::relu())
 }
 
 impl UNetConfig {
@@ -317,17 +333,15 @@ impl UNet {
         let mut skips = Vec::with_capacity(self.encoder.len());
         let mut h = x.clone();
         for block in &self.encoder {
-            let features = block.forward(h);
+            let features = block.forward(vec![h]);
             h = if self.n2v2 { blurred_max_pool(features.clone()) } else { max_pool_2x2(features.clone()) };
             skips.push(features);
         }
-        h = self.bottleneck.forward(h);
+        h = self.bottleneck.forward(vec![h]);
         for (block, skip) in self.decoder.iter().zip((0..skips.len()).rev()) {
             h = upsample_bilinear_x2(h);
-            if skip > 0 || !self.n2v2 {
-                h = self.merge(h, skips[skip].clone());
-            }
-            h = block.forward(h);
+            let merged = skip > 0 || !self.n2v2;
+            h = block.forward(if merged { self.merge(h, skips[skip].clone()) } else { vec![h] });
         }
         self.final_conv.then(h, if self.residual { Then::nothing().add(x) } else { Then::nothing() })
     }
@@ -355,10 +369,10 @@ impl UNet {
         self.forward((x - mean.clone()) / std.clone()) * std + mean
     }
 
-    /// Concatenates the features of each group with those of the same group.
-    fn merge(&self, a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    /// What is to be concatenated so that the features of each group follow those of the same group.
+    fn merge(&self, a: Tensor<4>, b: Tensor<4>) -> Vec<Tensor<4>> {
         if self.groups == 1 {
-            return Tensor::cat(vec![a, b], 1);
+            return vec![a, b];
         }
         let grouped = |x: Tensor<4>| {
             let [n, c, h, w] = x.dims();
@@ -366,7 +380,7 @@ impl UNet {
         };
         let merged: Tensor<5> = Tensor::cat(vec![grouped(a), grouped(b)], 2);
         let [n, groups, c, h, w] = merged.dims();
-        merged.reshape([n, groups * c, h, w])
+        vec![merged.reshape([n, groups * c, h, w])]
     }
 
     /// The official key of a parameter at `path` in this module.

@@ -36,29 +36,8 @@ pub fn upsample_nearest_x2(x: Tensor<4>) -> Tensor<4> {
 }
 
 /// Bilinear interpolation with half-pixel centres (`align_corners=False`): `[N, C, H, W]` to `[N, C, 2H, 2W]`.
-///
-/// Written with slices because burn's own interpolation has no gradient on most of its backends.
 pub fn upsample_bilinear_x2(x: Tensor<4>) -> Tensor<4> {
-    upsample_linear_x2(upsample_linear_x2(x, 2), 3)
-}
-
-/// Along one axis, every new sample lies a quarter from its own pixel and three quarters from a neighbour; beyond the
-/// border the neighbour is the pixel itself.
-fn upsample_linear_x2(x: Tensor<4>, axis: usize) -> Tensor<4> {
-    let mut dims = x.dims();
-    let last = dims[axis] - 1;
-    // There is no empty tensor, so a single sample has nothing between its borders.
-    let inner = |start| (last > 0).then(|| x.clone().narrow(axis, start, last));
-    let first = x.clone().narrow(axis, 0, 1);
-    let before = Tensor::cat([Some(first), inner(0)].into_iter().flatten().collect(), axis);
-    let border = x.clone().narrow(axis, last, 1);
-    let after = Tensor::cat([inner(1), Some(border)].into_iter().flatten().collect(), axis);
-    let own = x.mul_scalar(0.75);
-    let low = own.clone() + before.mul_scalar(0.25);
-    let high = own + after.mul_scalar(0.25);
-    let pairs: Tensor<5> = Tensor::stack(vec![low, high], axis + 1);
-    dims[axis] *= 2;
-    pairs.reshape(dims)
+    Tensor::from_dispatch(Dispatch::upsample_bilinear(x.into_dispatch()))
 }
 
 #[cfg(test)]

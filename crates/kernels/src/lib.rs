@@ -30,5 +30,8 @@ mod winograd;
 pub use convolution::{Convolution, Epilogue, Geometry};
 pub use gradient::{bias_gradient, weight_gradient};
 pub use pixelwise::{activation_gradient, add};
-pub use pool::{max_pool_2x2, max_pool_2x2_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient};
+pub use pool::{
+    max_pool_2x2, max_pool_2x2_gradient, upsample_bilinear_2x, upsample_bilinear_2x_gradient,
+    upsample_nearest_2x, upsample_nearest_2x_gradient,
+};
 pub use view::{LANES, Strided, View, pitch, to_channels_last};

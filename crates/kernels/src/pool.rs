@@ -1,4 +1,4 @@
-//! Halving by the maximum of 2x2 cells, doubling by repetition, and their gradients.
+//! Halving by the maximum of 2x2 cells, doubling by repetition or interpolation, and their gradients.
 
 use crate::view::View;
 
@@ -86,6 +86,62 @@ pub fn upsample_nearest_2x_gradient(gradient: View) -> Vec<f32> {
         let [a, b, c, d] = cell(&gradient, n, y, column).map(|at| &gradient.data[at..at + pitch]);
         for (i, out) in out.iter_mut().enumerate() {
             *out = (a[i] + b[i]) + (c[i] + d[i]);
+        }
+    }
+    out
+}
+
+/// The two rows (or columns) that a row of the doubled image lies between, with their shares: half-pixel centres, the border
+/// repeated.
+fn between(out: usize, size: usize) -> [(usize, f32); 2] {
+    let near = out / 2;
+    let far = if out.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(size - 1) };
+    [(near, 0.75), (far, 0.25)]
+}
+
+/// Bilinear interpolation to twice the size (`align_corners=False`), into `out`.
+///
+/// # Panics
+/// When `out` is not of twice the size.
+pub fn upsample_bilinear_2x(x: View, out: &mut [f32]) {
+    let pitch = x.pitch();
+    assert_eq!(out.len(), 4 * x.data.len(), "the output has another size");
+    if out.is_empty() {
+        return;
+    }
+    for (row, out) in out.chunks_exact_mut(2 * x.width * pitch).enumerate() {
+        let (n, oy) = (row / (2 * x.height), row % (2 * x.height));
+        let rows =
+            between(oy, x.height).map(|(y, share)| (&x.data[(n * x.height + y) * x.width * pitch..], share));
+        for (ox, out) in out.chunks_exact_mut(pitch).enumerate() {
+            let [(near, a), (far, b)] = between(ox, x.width);
+            let [(upper, c), (lower, d)] = rows;
+            let [p, q] = [upper, lower].map(|row| &row[near * pitch..(near + 1) * pitch]);
+            let [r, s] = [upper, lower].map(|row| &row[far * pitch..(far + 1) * pitch]);
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = a * (c * p[i] + d * q[i]) + b * (c * r[i] + d * s[i]);
+            }
+        }
+    }
+}
+
+/// The gradient for the input of [`upsample_bilinear_2x`].
+///
+/// # Panics
+/// When the gradient has odd sides.
+pub fn upsample_bilinear_2x_gradient(gradient: View) -> Vec<f32> {
+    assert!(gradient.height.is_multiple_of(2) && gradient.width.is_multiple_of(2), "twice the size is even");
+    let (pitch, height, width) = (gradient.pitch(), gradient.height / 2, gradient.width / 2);
+    let mut out = vec![0.0; gradient.data.len() / 4];
+    for (pixel, gradient) in gradient.data.chunks_exact(pitch).enumerate() {
+        let (row, ox) = (pixel / (2 * width), pixel % (2 * width));
+        let (n, oy) = (row / (2 * height), row % (2 * height));
+        for (y, a) in between(oy, height) {
+            for (x, b) in between(ox, width) {
+                let at = ((n * height + y) * width + x) * pitch;
+                let to = &mut out[at..at + pitch];
+                to.iter_mut().zip(gradient).for_each(|(to, gradient)| *to += a * b * gradient);
+            }
         }
     }
     out

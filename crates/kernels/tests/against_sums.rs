@@ -2,7 +2,8 @@
 
 use unnoise_kernels::{
     Convolution, Epilogue, Geometry, View, activation_gradient, add, bias_gradient, max_pool_2x2,
-    max_pool_2x2_gradient, pitch, upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
+    max_pool_2x2_gradient, pitch, upsample_bilinear_2x, upsample_bilinear_2x_gradient, upsample_nearest_2x,
+    upsample_nearest_2x_gradient, weight_gradient,
 };
 
 /// Of the largest sum. Rounding grows with the number of channels; Winograd's transforms multiply it by three or four.
@@ -324,6 +325,29 @@ fn doubling_repeats_and_its_gradient_sums() {
             assert!((back.at(n, c, y / 2, column / 2) - cell.iter().sum::<f64>()).abs() < 1e-6);
         }
     }
+}
+
+#[test]
+fn bilinear_doubling_keeps_ramps_and_its_gradient_is_its_adjoint() {
+    let mut ramp = Images::blank([1, 3, 4, 5]);
+    for (i, pixel) in ramp.data.chunks_mut(pitch(3)).enumerate() {
+        pixel.fill(0.0);
+        pixel[..3].fill((2 * (i / 5) + 10 * (i % 5)) as f32);
+    }
+    let mut out = Images::blank([1, 3, 8, 10]);
+    upsample_bilinear_2x(ramp.view(), &mut out.data);
+    // Half-pixel centres: row r of the result lies at (r - 0.5) / 2, within the picture.
+    let place = |r: isize, size: isize| ((r as f64 - 0.5) / 2.0).clamp(0.0, (size - 1) as f64);
+    for (y, x) in (0..8).flat_map(|y| (0..10).map(move |x| (y, x))) {
+        let expected = 2.0 * place(y, 4) + 10.0 * place(x, 5);
+        assert!((out.at(0, 1, y, x) - expected).abs() < 1e-5, "{y}, {x}");
+    }
+    let (x, gradient) = (Images::new([2, 5, 3, 4], 1), Images::new([2, 5, 6, 8], 2));
+    let mut out = Images::blank([2, 5, 6, 8]);
+    upsample_bilinear_2x(x.view(), &mut out.data);
+    let back = upsample_bilinear_2x_gradient(gradient.view());
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    assert!((dot(&out.data, &gradient.data) - dot(&x.data, &back)).abs() < 1e-5);
 }
 
 #[test]

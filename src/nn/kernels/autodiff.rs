@@ -52,6 +52,11 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         }
     }
 
+    fn upsample_bilinear(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = UpsampleBilinear.prepare::<C>([x.node()]).compute_bound();
+        prepared.stateless(B::upsample_bilinear(x.into_primitive()))
+    }
+
     fn upsample(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let prepared = Upsample.prepare::<C>([x.node()]).compute_bound();
         prepared.stateless(B::upsample(x.into_primitive()))
@@ -195,6 +200,20 @@ impl<B: Kernels> Backward<B, 1> for MaxPool {
         let gradient = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
             grads.register::<B>(node.id, B::max_pool_gradient(ops.state, gradient));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct UpsampleBilinear;
+
+impl<B: Kernels> Backward<B, 1> for UpsampleBilinear {
+    type State = ();
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::upsample_bilinear_gradient(gradient));
         }
     }
 }

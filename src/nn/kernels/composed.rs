@@ -1,8 +1,11 @@
 //! The kernels, made of burn's operations: for backends that have none of their own, and for what those do not take.
 
+use std::ops::Range;
+
 use burn::backend::ops::{ConvOptions, ConvTransposeOptions};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
+use burn::tensor::{Shape, Slice};
 
 use super::{Geometry, Inputs, Kernels, Perhaps, Slopes};
 
@@ -91,4 +94,55 @@ fn transposed_options(geometry: &Geometry) -> ConvTransposeOptions<2> {
         geometry.dilation,
         geometry.groups,
     )
+}
+
+/// Along an axis, every new sample lies a quarter from its own pixel and three quarters from a neighbour; beyond the
+/// border the neighbour is the pixel itself.
+pub fn upsample_linear<B: Backend>(x: FloatTensor<B>, axis: usize) -> FloatTensor<B> {
+    let mut dims = x.shape().dims::<4>();
+    let last = dims[axis] - 1;
+    let before = join::<B>([(&x, 0..1), (&x, 0..last)], axis);
+    let after = join::<B>([(&x, 1..last + 1), (&x, last..last + 1)], axis);
+    let own = B::float_mul_scalar(x, 0.75f32.into());
+    let near = |other| B::float_add(own.clone(), B::float_mul_scalar(other, 0.25f32.into()));
+    let mut paired = dims.to_vec();
+    paired.insert(axis + 1, 1);
+    let pairs = [near(before), near(after)].map(|half| B::float_reshape(half, Shape::from(paired.clone())));
+    dims[axis] *= 2;
+    B::float_reshape(B::float_cat(pairs.into(), axis + 1), Shape::from(dims))
+}
+
+/// The gradient for the input of [`upsample_linear`].
+pub fn upsample_linear_gradient<B: Backend>(gradient: FloatTensor<B>, axis: usize) -> FloatTensor<B> {
+    let mut dims = gradient.shape().dims::<4>();
+    dims[axis] /= 2;
+    let last = dims[axis] - 1;
+    let mut paired = dims.to_vec();
+    paired.insert(axis + 1, 2);
+    let pairs = B::float_reshape(gradient, Shape::from(paired));
+    let half = |i: usize| B::float_reshape(along::<B>(&pairs, axis + 1, i..i + 1), Shape::from(dims));
+    let [low, high] = [half(0), half(1)];
+    let zero = B::float_mul_scalar(low.clone(), 0f32.into());
+    // What a pixel gave to the one after it, and to the one before; those at the border gave to themselves.
+    let neighbours = [
+        join::<B>([(&low, 1..last + 1), (&zero, 0..1)], axis),
+        join::<B>([(&zero, 0..1), (&high, 0..last)], axis),
+        join::<B>([(&low, 0..1), (&zero, 0..last)], axis),
+        join::<B>([(&zero, 0..last), (&high, last..last + 1)], axis),
+    ];
+    let own = B::float_mul_scalar(B::float_add(low, high), 0.75f32.into());
+    neighbours.into_iter().fold(own, |sum, part| B::float_add(sum, B::float_mul_scalar(part, 0.25f32.into())))
+}
+
+/// A part of an axis.
+fn along<B: Backend>(x: &FloatTensor<B>, axis: usize, range: Range<usize>) -> FloatTensor<B> {
+    let mut slices = vec![Slice::new(0, None, 1); x.shape().num_dims()];
+    slices[axis] = Slice::new(range.start as isize, Some(range.end as isize), 1);
+    B::float_slice(x.clone(), &slices)
+}
+
+/// Concatenates parts of an axis, but for empty ones, which not every backend has.
+fn join<B: Backend>(parts: [(&FloatTensor<B>, Range<usize>); 2], axis: usize) -> FloatTensor<B> {
+    let parts = parts.into_iter().filter(|(_, range)| !range.is_empty());
+    B::float_cat(parts.map(|(x, range)| along::<B>(x, axis, range)).collect(), axis)
 }

@@ -8,8 +8,8 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{Bytes, DType, Shape};
 use unnoise_kernels::{
     Convolution, Epilogue, Geometry, Strided, View, activation_gradient, add, bias_gradient, max_pool_2x2,
-    max_pool_2x2_gradient, pitch, to_channels_last, upsample_nearest_2x, upsample_nearest_2x_gradient,
-    weight_gradient,
+    max_pool_2x2_gradient, pitch, to_channels_last, upsample_bilinear_2x, upsample_bilinear_2x_gradient,
+    upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
 };
 
 use super::{Inputs, Kernels, Perhaps, Slopes};
@@ -139,6 +139,20 @@ impl Kernels for Flex {
         let mut out = blank(shape);
         upsample_nearest_2x(view, &mut out);
         tensor(out, shape)
+    }
+
+    fn upsample_bilinear(x: FlexTensor) -> FlexTensor {
+        let x = channels_last(x);
+        let view = view(&x);
+        let shape = [view.batch, view.channels, 2 * view.height, 2 * view.width];
+        let mut out = blank(shape);
+        upsample_bilinear_2x(view, &mut out);
+        tensor(out, shape)
+    }
+
+    fn upsample_bilinear_gradient(gradient: FlexTensor) -> FlexTensor {
+        let [n, c, h, w] = gradient.shape().dims();
+        tensor(upsample_bilinear_2x_gradient(view(&channels_last(gradient))), [n, c, h / 2, w / 2])
     }
 
     fn upsample_gradient(gradient: FlexTensor) -> FlexTensor {

@@ -194,6 +194,17 @@ pub trait Kernels: Backend {
         Self::float_reshape(x, Shape::from([n, c, 2 * h, 2 * w]))
     }
 
+    /// Bilinear interpolation to twice the size, with half-pixel centres (`align_corners=False`).
+    fn upsample_bilinear(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::upsample_linear::<Self>(composed::upsample_linear::<Self>(x, 2), 3)
+    }
+
+    /// The gradient for the input of [`Kernels::upsample_bilinear`].
+    fn upsample_bilinear_gradient(gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        let columns = composed::upsample_linear_gradient::<Self>(gradient, 3);
+        composed::upsample_linear_gradient::<Self>(columns, 2)
+    }
+
     /// The gradient for the input of [`Kernels::upsample`].
     fn upsample_gradient(gradient: FloatTensor<Self>) -> FloatTensor<Self> {
         let [n, c, h, w] = gradient.shape().dims();
