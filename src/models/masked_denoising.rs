@@ -51,8 +51,8 @@ pub const CARD: Card = Card {
     presets: super::presets(824_118, 31_923),
     weights: Some(Bundled {
         file: "masked-denoising.safetensors",
-        bytes: 69_246,
-        sha256: "98dddc01cf032b3a8ce05b9deadb4cd8de22da4b5e204f91a521a059e00019f8",
+        bytes: 400_774,
+        sha256: "b013f7900bd4f331daa7f711edc7a5730e2b12e3c5e7b4ca68c0c75fcda204c6",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,
