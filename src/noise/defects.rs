@@ -29,8 +29,8 @@ const PARTS: usize = 4;
 const LEAST_OFFSET: f32 = 3.0 / 255.0;
 /// What parts of lines have least in common, over what they have in common on the whole.
 const AGREEMENT: f32 = 0.5;
-/// Rounds in which the offsets of lines are made relative to neighbours that have offsets, too.
-const ROUNDS: usize = 6;
+/// How much rows of a picture differ from the next ones, over how much offsets do, in variance.
+const DOUBT: f32 = 0.03;
 
 /// Impulses and lines of a photo, where there are any.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -312,34 +312,41 @@ fn row_medians(picture: &Planar, part: std::ops::Range<usize>) -> Vec<f32> {
     picture.data.chunks(picture.width).map(|row| median(row[part.clone()].to_vec())).collect()
 }
 
-/// Brings rows to the level of their neighbours.
+/// Takes the offsets of rows off: those that explain best by how much rows differ from the next ones, and are small
+/// themselves, as rows of a picture differ, too.
 fn level(picture: &mut Planar) {
     let (width, height) = (picture.width, picture.height);
-    let above = relative(picture);
-    let own = row_medians(&above, 0..width);
-    let mut offsets = own.clone();
-    for _ in 0..ROUNDS {
-        // Neighbours have offsets themselves.
-        let plane = |p: usize| Planar {
-            channels: 1,
-            height,
-            width: 1,
-            data: offsets[p * height..(p + 1) * height].to_vec(),
-        };
-        let next = (0..picture.channels).flat_map(|p| {
-            let (before, relative) = (plane(p), relative(&plane(p)));
-            before
-                .data
-                .into_iter()
-                .zip(relative.data)
-                .map(|(offset, above)| offset - above)
-                .collect::<Vec<f32>>()
-        });
-        offsets = next.zip(&own).map(|(around, own)| own + around).collect();
+    for plane in picture.data.chunks_mut(width * height) {
+        let steps: Vec<f32> = plane
+            .chunks(width)
+            .zip(plane[width..].chunks(width))
+            .map(|(row, next)| median(row.iter().zip(next).map(|(a, b)| b - a).collect()))
+            .collect();
+        for (row, offset) in plane.chunks_mut(width).zip(offsets(&steps)) {
+            row.iter_mut().for_each(|v| *v -= offset);
+        }
     }
-    for (row, offset) in picture.data.chunks_mut(width).zip(offsets) {
-        row.iter_mut().for_each(|v| *v -= offset);
+}
+
+/// The values with the least sum of squares of what their steps are off, and of [`DOUBT`] times themselves. The equations
+/// have three unknowns each, and are solved from both ends.
+fn offsets(steps: &[f32]) -> Vec<f32> {
+    let count = steps.len() + 1;
+    let step = |i: usize| steps.get(i).copied().unwrap_or(0.0);
+    let (mut factors, mut values) = (vec![0.0; count], vec![0.0; count]);
+    for i in 0..count {
+        let (first, last) = (i == 0, i + 1 == count);
+        let own = DOUBT + f32::from(u8::from(!first)) + f32::from(u8::from(!last));
+        let (above, factor) = if first { (0.0, 0.0) } else { (values[i - 1], factors[i - 1]) };
+        let known = if first { 0.0 } else { step(i - 1) } - step(i);
+        let rest = own - factor;
+        factors[i] = if last { 0.0 } else { 1.0 / rest };
+        values[i] = (known + above) / rest;
     }
+    for i in (0..count - 1).rev() {
+        values[i] += factors[i] * values[i + 1];
+    }
+    values
 }
 
 fn transposed(picture: &Planar) -> Planar {
