@@ -111,6 +111,8 @@ impl Defects {
 /// Samples that differ from those around them more than noise does, and are black or white.
 struct Outliers {
     found: Vec<bool>,
+    /// Samples that are black or white.
+    ends: Vec<bool>,
     medians: Vec<f32>,
     /// Least difference that would be found, by sample.
     limits: Vec<f32>,
@@ -135,14 +137,16 @@ impl Outliers {
                 }
             }
         }
-        let ends = |v: f32| v <= ENDS[0] || v >= ENDS[1];
-        let found = (0..difference.len()).map(|i| difference[i] > limits[i] && ends(picture.data[i]));
-        Self { found: found.collect(), medians, limits }
+        let ends: Vec<bool> = picture.data.iter().map(|v| *v <= ENDS[0] || *v >= ENDS[1]).collect();
+        let found = (0..difference.len()).map(|i| difference[i] > limits[i] && ends[i]).collect();
+        Self { found, ends, medians, limits }
     }
 
-    /// Whether a pixel is one in all channels.
+    /// Whether a pixel is one: black or white in all channels, and unlike those around it in one of them, for an impulse
+    /// may come close to a saturated colour in the others.
     fn at(&self, pixel: usize, area: usize) -> bool {
-        self.found.iter().skip(pixel).step_by(area).all(|found| *found)
+        let of = |samples: &[bool]| samples.iter().skip(pixel).step_by(area).copied().collect::<Vec<bool>>();
+        of(&self.ends).into_iter().all(|end| end) && of(&self.found).into_iter().any(|found| found)
     }
 
     fn removed(&self, picture: &Planar, together: bool) -> Planar {
@@ -202,10 +206,11 @@ fn seen(picture: &Planar, outliers: &Outliers, colours: &[Vec<f32>]) -> f32 {
     let (mut all, mut seen) = (0usize, 0usize);
     for pixel in (0..area).step_by(EVERY) {
         for colour in colours {
-            let channels = (pixel..picture.data.len()).step_by(area).zip(colour.iter().cycle());
-            seen += usize::from(
-                channels.clone().all(|(i, v)| (v - outliers.medians[i]).abs() > outliers.limits[i]),
-            );
+            let mut channels = (pixel..picture.data.len()).step_by(area).zip(colour.iter().cycle());
+            let apart = |(i, v): (usize, &f32)| (v - outliers.medians[i]).abs() > outliers.limits[i];
+            // An impulse of all channels shows in any of them.
+            let shows = if colour.len() > 1 { channels.any(apart) } else { channels.all(apart) };
+            seen += usize::from(shows);
             all += 1;
         }
     }

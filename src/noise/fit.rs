@@ -275,10 +275,20 @@ impl Flat {
                 *covariance = matrix(|a, b| if a == b { covariance[a][b] } else { 0.0 });
             }
         }
+        let variance = self.unclipped(variance);
         let mut model =
             NoiseModel { channels: self.channels, variance, spectrum: Vec::new(), defects, steps: None };
         set(&mut model, &covariances);
         model
+    }
+
+    /// The level function of the noise before black and white clipped it: what was measured near these is less.
+    fn unclipped(&self, variance: [f32; 3]) -> [f32; 3] {
+        let points =
+            self.levels.iter().flatten().map(|&level| [level, unclipped(level, value(variance, level))]);
+        let points: Vec<[f32; 2]> = points.collect();
+        let weights: Vec<f32> = points.iter().map(|[_, v]| v.max(LEAST_VARIANCE).recip()).collect();
+        least_squares(&points, &weights).map(|v| v.max(0.0))
     }
 
     /// Measures noise of the model as the photo's was measured, and corrects the model by the difference.
@@ -394,6 +404,36 @@ fn low_quantile(mut values: Vec<f32>) -> f32 {
     }
     let index = (LEFT * (values.len() - 1) as f32) as usize;
     *values.select_nth_unstable_by(index, f32::total_cmp).1 / -(1.0 - LEFT).ln()
+}
+
+/// The variance of normal noise around a level that has this variance after it was clipped to `[0, 1]`.
+fn unclipped(level: f32, variance: f32) -> f32 {
+    let level = level.clamp(0.0, 1.0);
+    let deviation = variance.sqrt();
+    if level > 4.0 * deviation && 1.0 - level > 4.0 * deviation {
+        return variance;
+    }
+    // The clipped variance grows with the deviation: halving the interval finds it.
+    let (mut low, mut high) = (deviation, 4.0 * deviation);
+    for _ in 0..24 {
+        let middle = 0.5 * (low + high);
+        if clipped_variance(level, middle) < variance { low = middle } else { high = middle }
+    }
+    low * low
+}
+
+/// Variance of a normal value that is clipped to `[0, 1]`, summed over 64 slices of it.
+fn clipped_variance(mean: f32, deviation: f32) -> f32 {
+    let slices = (0..64).map(|i| (i as f32 - 31.5) / 8.0);
+    let [mut weight, mut sum, mut square] = [0.0; 3];
+    for z in slices {
+        let (density, value) = ((-0.5 * z * z).exp(), (mean + deviation * z).clamp(0.0, 1.0));
+        weight += density;
+        sum += density * value;
+        square += density * value * value;
+    }
+    let mean = sum / weight;
+    square / weight - mean * mean
 }
 
 /// The level function's value.

@@ -108,7 +108,7 @@ mod x86 {
     }
 }
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
 pub(crate) use wasm::Baseline;
 #[cfg(target_arch = "wasm32")]
 mod wasm {
