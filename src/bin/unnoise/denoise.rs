@@ -56,7 +56,8 @@ pub fn run(args: &Args) -> Result<()> {
             if pages.len() > 1 { format!("page {} of {}, ", page + 1, pages.len()) } else { String::new() };
         let Denoised { photo: result, note, .. } = engine.denoise(noisy, options, &which)?;
         if let Some(note) = note {
-            tell(&format!("{name}: {which}").trim_end_matches(", "), &note);
+            let label = format!("{name}: {which}");
+            tell(&label.trim_end_matches([',', ':', ' ']), &note);
         }
         match format {
             Format::Tiff => stack.add(&result)?,
