@@ -8,8 +8,8 @@ const pkg = new URL("../pkg/", import.meta.url).pathname;
 
 /** Bytes: wasm by brotli, all JavaScript together by gzip. The everyday build is not optimised, and has names in it. */
 const BUDGETS = {
-  dist: { cpu: 1_300_000, relaxed: 1_300_000, full: 3_000_000, glue: 40_000 },
-  quick: { cpu: 1_700_000, relaxed: 1_700_000, full: Infinity, glue: 40_000 },
+  dist: { cpu: 1_300_000, relaxed: 1_300_000, full: 3_000_000, glue: 44_000 },
+  quick: { cpu: 1_700_000, relaxed: 1_700_000, full: Infinity, glue: 44_000 },
 }[build];
 /** The best that brotli can do takes a minute, which is for publishing. */
 const QUALITY = build === "dist" ? 11 : 9;
@@ -26,7 +26,7 @@ function brotli(file) {
 
 function glue() {
   const own = readdirSync(join(pkg, "dist")).filter((name) => name.endsWith(".js"));
-  const files = [...own.map((name) => `dist/${name}`), ...["cpu", "relaxed", "full"].map((name) => `wasm/${name}/unnoise.js`)];
+  const files = [...own.map((name) => `dist/${name}`), "wasm/cpu/unnoise.js", "wasm/full/unnoise.js"];
   const bytes = Buffer.concat(files.map((file) => readFileSync(join(pkg, file))));
   return { raw: bytes.length, packed: gzipSync(bytes, { level: 9 }).length };
 }

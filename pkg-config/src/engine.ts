@@ -1,7 +1,6 @@
 /** Loads one of the three builds of the wasm. */
 import * as cpu from "../wasm/cpu/unnoise.js";
 import * as full from "../wasm/full/unnoise.js";
-import * as relaxed from "../wasm/relaxed/unnoise.js";
 import { bodySize, request, type ByteProgress } from "./download.js";
 import { UnnoiseError, messageOf } from "./errors.js";
 import type { Artifact, PostedWasm } from "./protocol.js";
@@ -12,7 +11,8 @@ import type { Wasm } from "./wasm.js";
 // worker is what bundlers trip over. The URLs are spelt out because that is what bundlers look for.
 const ARTIFACTS: Record<Artifact, { wasm: Wasm; url: URL }> = {
   cpu: { wasm: cpu, url: new URL("../wasm/cpu/unnoise_bg.wasm", import.meta.url) },
-  relaxed: { wasm: relaxed, url: new URL("../wasm/relaxed/unnoise_bg.wasm", import.meta.url) },
+  // The same code but for its arithmetic, so the same glue.
+  relaxed: { wasm: cpu, url: new URL("../wasm/relaxed/unnoise_bg.wasm", import.meta.url) },
   full: { wasm: full, url: new URL("../wasm/full/unnoise_bg.wasm", import.meta.url) },
 };
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::constructors;
@@ -52,6 +52,9 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
         tools::say(&format!("building the {name} wasm"));
         let wasm = compile(profile, &features)?;
         bindgen(&wasm, &out, profile)?;
+        if name == "relaxed" {
+            share_glue(&out, &pkg.join("wasm/cpu"))?;
+        }
         fs::write(stamp, recipe)?;
     }
     manifest(&pkg)?;
@@ -66,10 +69,25 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
     tools::say("compiling the TypeScript of the package");
     tools::run(tools::npx("www").args(["tsc", "-p", "../pkg-config"]))?;
     shipped(&pkg)?;
-    for folder in ["dist", "wasm/cpu", "wasm/relaxed", "wasm/full"] {
+    for folder in ["dist", "wasm/cpu", "wasm/full"] {
         strip_comments(&pkg.join(folder))?;
     }
     sizes(profile)
+}
+
+/// Two builds that differ in their arithmetic only have one glue: the second is checked and dropped.
+fn share_glue(out: &Path, shared: &Path) -> Result<()> {
+    let code = |folder: &Path| -> Result<Vec<String>> {
+        let text = fs::read_to_string(folder.join("unnoise.js"))?;
+        Ok(without_comments(&text).lines().map(str::to_owned).collect())
+    };
+    if code(out)? != code(shared)? {
+        bail!("{} needs glue of its own", out.display());
+    }
+    for file in ["unnoise.js", "unnoise.d.ts", "unnoise_bg.wasm.d.ts"] {
+        fs::remove_file(out.join(file))?;
+    }
+    Ok(())
 }
 
 /// Takes the doc comments out of the JavaScript in a folder: editors read them in the declarations, and pages need not
@@ -80,20 +98,25 @@ fn strip_comments(folder: &Path) -> Result<()> {
         if path.extension().is_none_or(|e| e != "js") {
             continue;
         }
-        let text = fs::read_to_string(&path)?;
-        let mut inside = false;
-        let mut kept = String::with_capacity(text.len());
-        for line in text.lines() {
-            inside |= line.trim_start().starts_with("/**");
-            if !inside {
-                kept.push_str(line);
-                kept.push('\n');
-            }
-            inside &= !line.trim_end().ends_with("*/");
-        }
+        let kept = without_comments(&fs::read_to_string(&path)?);
         fs::write(path, kept)?;
     }
     Ok(())
+}
+
+/// JavaScript without its doc comments.
+fn without_comments(text: &str) -> String {
+    let mut inside = false;
+    let mut kept = String::with_capacity(text.len());
+    for line in text.lines() {
+        inside |= line.trim_start().starts_with("/**");
+        if !inside {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        inside &= !line.trim_end().ends_with("*/");
+    }
+    kept
 }
 
 /// Prints how large the package is over the network, and fails when it is larger than it may be.
