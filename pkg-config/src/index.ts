@@ -16,7 +16,7 @@ export { Denoiser } from "./client.js";
 export { UnnoiseError, type ErrorCode } from "./errors.js";
 export { models, objectives } from "./models.js";
 export { DenoiseResult } from "./result.js";
-export { Stack, StackPage } from "./stack.js";
+export { Stack, type StackOptions, StackPage } from "./stack.js";
 export {
   FineTuning,
   type Area,

@@ -504,9 +504,8 @@ fn least_squares(points: &[[f32; 2]], weights: &[f32]) -> [f32; 3] {
 fn solved(a: &[[f64; 3]; 3], b: &[f64; 3], choice: usize) -> [f64; 3] {
     let (mut a, mut b) = (*a, *b);
     for i in (0..3).filter(|i| choice >> i & 1 == 0) {
-        for j in 0..3 {
-            (a[i][j], a[j][i]) = (0.0, 0.0);
-        }
+        a[i] = [0.0; 3];
+        a.iter_mut().for_each(|row| row[i] = 0.0);
         (a[i][i], b[i]) = (1.0, 0.0);
     }
     for i in 0..3 {
