@@ -120,7 +120,7 @@ fn read_noise(path: &Path) -> Result<NoiseModel> {
 }
 
 /// The pictures of a file.
-fn open(path: &PathBuf) -> Result<Vec<Photo>> {
+fn open(path: &Path) -> Result<Vec<Photo>> {
     let context = |e: unnoise::Error| e.context(path.display());
     let file = ImageFile::open(read(path)?).map_err(context)?;
     file.notes().iter().for_each(|note| tell(&path.display(), note));
@@ -133,7 +133,7 @@ pub fn run(args: &Args) -> Result<()> {
     for path in &args.photos {
         photos.extend(open(path)?);
     }
-    let clean = args.clean.as_ref().map(open).transpose()?.map(|mut all| all.swap_remove(0));
+    let clean = args.clean.as_deref().map(open).transpose()?.map(|mut all| all.swap_remove(0));
     // Pictures of one kind have to be seen alike.
     let first = photos[0].clone();
     let alike = |photo: Photo| photo.stretched_like(&first);
