@@ -39,7 +39,7 @@ impl Geometry {
     /// Inputs along `axis` that `tile` outputs (of each phase) depend on.
     pub fn window(&self, axis: usize, tile: usize) -> usize {
         if self.transposed {
-            let last = (self.stride - 1 + self.padding[axis]) / self.stride;
+            let last = self.padding[axis].div_ceil(self.stride);
             tile + last - self.padding[axis] / self.stride + self.reach(axis)
         } else {
             (tile - 1) * self.stride + self.reach(axis) + 1
