@@ -287,12 +287,15 @@ test("the model auto is the small default without a GPU, or that of own weights"
     const { Denoiser } = window.unnoise;
     const found: string[] = [];
     for (const device of ["flex", "auto"] as const) {
-      using denoiser = await Denoiser.create({ model: "auto", device });
+      const denoiser = await Denoiser.create({ model: "auto", device });
       found.push(denoiser.info().device, denoiser.info().model);
+      denoiser.dispose();
     }
     const weights = "/pkg/weights/hq-ssl.safetensors";
-    using own = await Denoiser.create({ model: "auto", device: "flex", weights });
-    return [...found, own.info().model];
+    const own = await Denoiser.create({ model: "auto", device: "flex", weights });
+    found.push(own.info().model);
+    own.dispose();
+    return found;
   });
   // The browser of the tests has a software adapter at most.
   expect(models).toEqual(["flex", "unet", "flex", "unet", "hq-ssl"]);
