@@ -10,6 +10,9 @@ mod resample;
 pub mod shuffle;
 pub mod windows;
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use burn::backend::Dispatch;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
@@ -69,14 +72,67 @@ pub fn plane_by_plane(x: Tensor<4>, channels: usize, f: impl Fn(Tensor<4>) -> Te
 
 /// Reads a tensor back. Asynchronous because a browser's GPU can be read in no other way.
 ///
+/// A reading that has begun is seen through, even if the future is dropped.
+///
 /// # Errors
 /// [`Kind::Device`] when the device fails.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data = tensor
-        .into_data_async()
+    let data = SeenThrough(Some(Box::pin(tensor.into_data_async())))
         .await
         .map_err(|e| Error::new(Kind::Device, format!("the device failed to give its result ({e:?})")))?;
     data.convert::<f32>()
         .try_into_vec::<f32>()
         .map_err(|e| Error::new(Kind::Internal, format!("the result is not made of numbers ({e:?})")))
+}
+
+/// A future that goes on when it is dropped. cubecl hands the buffer of a dropped reading out again, though the GPU may still
+/// be mapping it, and WebGPU refuses work with such a buffer.
+struct SeenThrough<F: Future + Unpin + 'static>(Option<F>);
+
+impl<F: Future + Unpin> Future for SeenThrough<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let future = self.0.as_mut().expect("a future is not polled once it is ready");
+        let result = Pin::new(future).poll(context);
+        if result.is_ready() {
+            self.0 = None;
+        }
+        result
+    }
+}
+
+impl<F: Future + Unpin + 'static> Drop for SeenThrough<F> {
+    fn drop(&mut self) {
+        let Some(future) = self.0.take() else { return };
+        #[cfg(feature = "wasm")]
+        wasm_bindgen_futures::spawn_local(async move {
+            let _ = future.await;
+        });
+        #[cfg(not(feature = "wasm"))]
+        let _ = pollster::block_on(future);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_dropped_reading_is_seen_through() {
+        let polls = Rc::new(Cell::new(0));
+        let seen = Rc::clone(&polls);
+        let mut reading = SeenThrough(Some(std::future::poll_fn(move |context| {
+            seen.set(seen.get() + 1);
+            context.waker().wake_by_ref();
+            if seen.get() < 3 { Poll::Pending } else { Poll::Ready(()) }
+        })));
+        assert!(Pin::new(&mut reading).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(reading);
+        assert_eq!(polls.get(), 3);
+    }
 }
