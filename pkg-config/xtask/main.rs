@@ -3,6 +3,7 @@
 
 mod bench;
 mod constructors;
+mod counted;
 mod package;
 mod quality;
 mod test;
@@ -50,6 +51,8 @@ enum Command {
     Quality(quality::Args),
     /// Measure the speed in Chromium, as ratios against onnxruntime-web and PyTorch
     Bench(bench::Args),
+    /// Count the instructions of the kernels anew, after a change that is meant to change them
+    Count,
     /// Check formatting and lints, Rust and TypeScript
     Lint,
 }
@@ -75,6 +78,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { browser } => test::run(browser),
         Command::Quality(args) => quality::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Count => counted::check(true),
         Command::Lint => {
             package::build(package::Profile::Quick, &[])?;
             test::lint()

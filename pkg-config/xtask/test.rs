@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::counted;
 use crate::package::{self, Profile};
 use crate::tools::{self, root};
 
@@ -41,6 +42,7 @@ pub fn run(browser_only: bool) -> Result<()> {
     let mut count = Count::default();
     if !browser_only {
         count.add(rust()?);
+        count.check(counted::check(false));
     }
     package::build(Profile::Quick, &["parity"])?;
     package::page()?;

@@ -18,9 +18,11 @@ use rand_chacha::ChaCha8Rng;
 use super::{Bundled, Card, Paper};
 use crate::adapt::{Adapt, bernoulli, mean};
 use crate::error::{Error, Kind, Result};
+use crate::nn::kernels::Geometry;
+use crate::nn::kernels::attention::{self, Positions, Windows, normalised, windowed_attention};
 use crate::nn::padding::{crop, reflect_to_multiple};
 use crate::nn::windows::{in_chunks, merge, split};
-use crate::nn::{Convolve, Then, conv3x3};
+use crate::nn::{Convolve, Then, conv3x3, convolve};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -267,14 +269,15 @@ impl SwinIr {
         let mean = if channels == MEAN.len() { MEAN.to_vec() } else { vec![0.0; channels] };
         let mean = Tensor::<4>::from_data(TensorData::new(mean, [1, channels, 1, 1]), &x.device());
         let x = self.conv_first.run(x - mean.clone());
-        let mut tokens = x.permute([0, 2, 3, 1]);
-        if let Some(norm) = &self.patch_embed {
-            tokens = norm.forward(tokens);
+        let mut tokens = match &self.patch_embed {
+            Some(norm) => normalise_pixels(norm, x),
+            None => x,
         }
+        .permute([0, 2, 3, 1]);
         for layer in &self.layers {
             tokens = layer.forward(tokens, keep);
         }
-        let x = self.norm.forward(tokens).permute([0, 3, 1, 2]);
+        let x = normalise_pixels(&self.norm, tokens.permute([0, 3, 1, 2]));
         let x = self.conv_last.run(self.conv_after_body.forward(x));
         crop(x + mean, height, width)
     }
@@ -369,13 +372,16 @@ impl Block {
         shift: usize,
         keep: &mut dyn FnMut([usize; 2]) -> Option<Tensor<2>>,
     ) -> Tensor<4> {
-        let [_, height, width, _] = x.dims();
+        let [n, height, width, _] = x.dims();
         let window = self.attn.window();
-        let roll = shift as isize;
-        let windows = split(x.roll(&[-roll, -roll], &[1, 2]), window);
-        let [count, tokens, _] = windows.dims();
+        let (count, tokens) = (n * height * width / (window * window), window * window);
         let keep = keep([count, tokens]);
         let bias = self.attn.bias();
+        if let Some(result) = self.by_kernels(&x, shift, keep.as_ref(), &bias) {
+            return result;
+        }
+        let roll = shift as isize;
+        let windows = split(x.roll(&[-roll, -roll], &[1, 2]), window);
         let borders = Borders { rows: height / window, columns: width / window, window, shift };
         let result = in_chunks(count, CHUNK, |range| {
             let x = windows.clone().slice_dim(0, range.clone());
@@ -392,6 +398,53 @@ impl Block {
         });
         merge(result, window, height, width).roll(&[roll, roll], &[1, 2])
     }
+
+    /// The same where the device has kernels for it: the image stays whole, and linear layers are 1x1 convolutions.
+    fn by_kernels(
+        &self,
+        x: &Tensor<4>,
+        shift: usize,
+        keep: Option<&Tensor<2>>,
+        bias: &Tensor<4>,
+    ) -> Option<Tensor<4>> {
+        let [n, height, width, _] = x.dims();
+        let window = self.attn.window();
+        let roll = shift as isize;
+        let factor = keep.map(|keep| {
+            let image = merge(keep.clone().unsqueeze_dim(2), window, height, width);
+            image.roll(&[roll, roll], &[1, 2]).reshape([n, 1, height, width])
+        });
+        let x = x.clone().permute([0, 3, 1, 2]);
+        let seen = normalise(&self.norm1, &x, factor.as_ref())?;
+        let qkv = pixelwise(&self.attn.qkv, seen, Then::nothing());
+        let windows = Windows { queries: window, keys: window, dilation: 1, shift };
+        let attended = windowed_attention(&qkv, Positions::Bias(&bias.clone().squeeze_dim(0)), windows)?;
+        let x = pixelwise(&self.attn.proj, attended, Then::nothing().add(x));
+        let hidden = pixelwise(&self.fc1, normalise(&self.norm2, &x, None)?, Then::nothing());
+        let x = pixelwise(&self.fc2, attention::gelu(hidden), Then::nothing().add(x));
+        Some(x.permute([0, 2, 3, 1]))
+    }
+}
+
+/// Layer normalisation of an image `[N, C, H, W]`, each pixel then times its `factor`, where the device has a kernel for it.
+fn normalise(norm: &LayerNorm, x: &Tensor<4>, factor: Option<&Tensor<4>>) -> Option<Tensor<4>> {
+    const EPSILON: f32 = 1e-5;
+    let bias = norm.beta.as_ref().map(Param::val);
+    normalised(x, &norm.gamma.val(), bias.as_ref(), EPSILON, factor)
+}
+
+/// Layer normalisation of an image `[N, C, H, W]`.
+fn normalise_pixels(norm: &LayerNorm, x: Tensor<4>) -> Tensor<4> {
+    normalise(norm, &x, None).unwrap_or_else(|| norm.forward(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]))
+}
+
+/// A linear layer on every pixel of an image `[N, C, H, W]`.
+fn pixelwise(layer: &Linear, x: Tensor<4>, then: Then) -> Tensor<4> {
+    let weight = layer.weight.val();
+    let [inputs, outputs] = weight.dims();
+    let weight = weight.transpose().reshape([outputs, inputs, 1, 1]);
+    let bias = layer.bias.as_ref().map(Param::val);
+    convolve(vec![x], weight, bias, Geometry::same(1, inputs, outputs), then)
 }
 
 impl Attention {

@@ -10,7 +10,7 @@ use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor, TensorData, s};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,9 @@ use super::{Bundled, Card, Paper};
 use crate::adapt::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::kernels::Geometry;
-use crate::nn::kernels::attention::{Windows, channel_products, normalised, windowed_attention};
+use crate::nn::kernels::attention::{
+    Positions, Windows, channel_products, gelu, normalised, windowed_attention,
+};
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle, pd_down, pd_up};
 use crate::nn::windows::in_chunks;
 use crate::nn::{Convolve, Then, convolve};
@@ -412,9 +414,8 @@ struct Norm {
 impl Norm {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         const EPSILON: f32 = 1e-5;
-        if self.bias.is_none()
-            && let Some(normalised) = normalised(&x, &self.weight.val(), EPSILON)
-        {
+        let bias = self.bias.as_ref().map(Param::val);
+        if let Some(normalised) = normalised(&x, &self.weight.val(), bias.as_ref(), EPSILON, None) {
             return normalised;
         }
         // Channels last, as the convolutions leave them: means run along memory.
@@ -438,8 +439,7 @@ struct FeedForward {
 
 impl FeedForward {
     fn forward(&self, x: Tensor<4>, then: Then) -> Tensor<4> {
-        let hidden = self.project_in.run(x).permute([0, 2, 3, 1]);
-        self.project_out.then(gelu(hidden).permute([0, 3, 1, 2]), then)
+        self.project_out.then(gelu(self.project_in.run(x)), then)
     }
 }
 
@@ -550,9 +550,9 @@ impl SpatialAttention {
     pub(crate) fn forward(&self, x: Tensor<4>, then: Then) -> Tensor<4> {
         let dim_head = self.rel_height.dims()[1];
         let qkv = self.qkv.run(x);
-        let windows = Windows { queries: SIDE, keys: KEYS, dilation: 2 };
-        let tables = [&self.rel_height.val(), &self.rel_width.val()];
-        if let Some(attended) = windowed_attention(&qkv, tables, windows) {
+        let windows = Windows { queries: SIDE, keys: KEYS, dilation: 2, shift: 0 };
+        let (by_row, by_column) = (self.rel_height.val(), self.rel_width.val());
+        if let Some(attended) = windowed_attention(&qkv, Positions::Tables(&by_row, &by_column), windows) {
             return self.project_out.then(attended, then);
         }
         let qkv = pd_down(qkv, 2);

@@ -9,17 +9,20 @@
 //!   networks", CVPR 2016, <https://arxiv.org/abs/1509.09308>), which multiplies four times less often;
 //! - all others are register-tiled products whose operand is fetched by pointers, one for each tap and pixel, so nothing
 //!   is unfolded (Dukhan, "The indirect convolution algorithm", 2019, <https://arxiv.org/abs/1907.02129>);
-//! - depthwise ones run over channels.
+//! - depthwise ones run over channels;
+//! - attention within windows is two products for each head and window.
 //!
 //! The same source runs with AVX2 and FMA where the processor has them, with NEON, with WebAssembly's `simd128`, and with
 //! its relaxed SIMD (feature `relaxed-simd`).
 
+mod attention;
 mod convolution;
 mod depthwise;
 mod direct;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod gradient;
+mod normalise;
 mod pixelwise;
 mod pool;
 mod product;
@@ -27,9 +30,11 @@ mod simd;
 mod view;
 mod winograd;
 
+pub use attention::{Positions, Windows, windowed_attention};
 pub use convolution::{Convolution, Epilogue, Geometry};
 pub use gradient::{bias_gradient, weight_gradient};
-pub use pixelwise::{activation_gradient, add};
+pub use normalise::normalise;
+pub use pixelwise::{activation_gradient, add, gelu};
 pub use pool::{
     max_pool_2x2, max_pool_2x2_gradient, upsample_bilinear_2x, upsample_bilinear_2x_gradient,
     upsample_nearest_2x, upsample_nearest_2x_gradient,

@@ -23,6 +23,48 @@ pub fn activation_gradient(gradient: &mut [f32], y: &[f32], slope: f32) {
     }
 }
 
+/// GELU, `x * Phi(x)` with the normal distribution's function, in place. The error function by formula 7.1.26 of Abramowitz
+/// and Stegun, "Handbook of mathematical functions", to 1.5e-7.
+pub fn gelu(x: &mut [f32]) {
+    with_simd(Gelu(x));
+}
+
+struct Gelu<'a>(&'a mut [f32]);
+
+impl Task for Gelu<'_> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let mut chunks = self.0.chunks_exact_mut(V::LANES);
+        for chunk in &mut chunks {
+            unsafe { gelu_of(V::load(chunk.as_ptr())).store(chunk.as_mut_ptr()) };
+        }
+        let rest = chunks.into_remainder();
+        let mut last = [0.0; crate::LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        unsafe { gelu_of(V::load(last.as_ptr())).store(last.as_mut_ptr()) };
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+}
+
+/// `max(x, 0) - |x| / 2 * erfc(|x| / sqrt(2))`.
+#[inline(always)]
+unsafe fn gelu_of<V: Vector>(x: V) -> V {
+    const SERIES: [f32; 4] = [-1.453_152_1, 1.421_413_7, -0.284_496_74, 0.254_829_6];
+    unsafe {
+        let zero = V::splat(0.0);
+        let size = x.max(zero.sub(x));
+        let z = size.mul(V::splat(std::f32::consts::FRAC_1_SQRT_2));
+        let t = V::splat(1.0).div(z.mul_add(V::splat(0.327_591_1), V::splat(1.0)));
+        let mut sum = V::splat(1.061_405_4);
+        for term in SERIES {
+            sum = sum.mul_add(t, V::splat(term));
+        }
+        let complement = sum.mul(t).mul(zero.sub(z).mul(z).exp_of_negative());
+        x.max(zero).sub(size.mul(V::splat(0.5)).mul(complement))
+    }
+}
+
 struct Add<'a> {
     a: &'a mut [f32],
     b: &'a [f32],

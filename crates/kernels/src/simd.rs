@@ -16,9 +16,42 @@ pub(crate) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
+    /// Two to the power of whole numbers from -126 to 127.
+    unsafe fn power_of_two(self) -> Self;
     /// `self * factor + summand`, rounded once or twice.
     unsafe fn mul_add(self, factor: Self, summand: Self) -> Self;
+
+    /// The exponential of values that are not positive, to 2e-7 of it; below -87, that of -87.
+    #[inline(always)]
+    unsafe fn exp_of_negative(self) -> Self {
+        // Added and taken away again, this rounds to whole numbers.
+        const ROUND: f32 = 12_582_912.0;
+        // The logarithm of two, in a part of few bits and the rest: multiples of the first are exact.
+        const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+        const SERIES: [f32; 6] = [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+        unsafe {
+            let x = self.max(Self::splat(-87.0));
+            let whole = x.mul_add(Self::splat(std::f32::consts::LOG2_E), Self::splat(ROUND));
+            let whole = whole.sub(Self::splat(ROUND));
+            let rest = whole.mul_add(Self::splat(-LN_2[0]), x);
+            let rest = whole.mul_add(Self::splat(-LN_2[1]), rest);
+            let mut sum = Self::splat(1.0 / 720.0);
+            for term in SERIES {
+                sum = sum.mul_add(rest, Self::splat(term));
+            }
+            sum.mul(whole.power_of_two())
+        }
+    }
+
+    /// The sum of the lanes.
+    #[inline(always)]
+    unsafe fn total(self) -> f32 {
+        let mut lanes = [0.0; crate::LANES];
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        lanes[..Self::LANES].iter().sum()
+    }
 }
 
 /// Something to compute by vectors. `run` is to be `#[inline(always)]`, as is all that it calls: only so is it compiled
@@ -98,8 +131,19 @@ mod x86 {
             unsafe { _mm256_mul_ps(self, other) }
         }
         #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            unsafe { _mm256_div_ps(self, other) }
+        }
+        #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
             unsafe { _mm256_max_ps(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn power_of_two(self) -> Self {
+            unsafe {
+                let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(self), _mm256_set1_epi32(127));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+            }
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
@@ -147,9 +191,17 @@ mod wasm {
             f32x4_mul(self, other)
         }
         #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            f32x4_div(self, other)
+        }
+        #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
             // One instruction on every processor; `f32x4_max` is four for the sake of NaN.
             f32x4_pmax(other, self)
+        }
+        #[inline(always)]
+        unsafe fn power_of_two(self) -> Self {
+            i32x4_shl(i32x4_add(i32x4_trunc_sat_f32x4(self), i32x4_splat(127)), 23)
         }
         #[cfg(feature = "relaxed-simd")]
         #[inline(always)]
@@ -210,8 +262,19 @@ mod neon {
             unsafe { vmulq_f32(self, other) }
         }
         #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            unsafe { vdivq_f32(self, other) }
+        }
+        #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
             unsafe { vmaxq_f32(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn power_of_two(self) -> Self {
+            unsafe {
+                let exponent = vaddq_s32(vcvtq_s32_f32(self), vdupq_n_s32(127));
+                vreinterpretq_f32_s32(vshlq_n_s32::<23>(exponent))
+            }
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
@@ -266,8 +329,16 @@ mod portable {
             self.zip(other, |a, b| a * b)
         }
         #[inline(always)]
+        unsafe fn div(self, other: Self) -> Self {
+            self.zip(other, |a, b| a / b)
+        }
+        #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
             self.zip(other, |a, b| if a > b { a } else { b })
+        }
+        #[inline(always)]
+        unsafe fn power_of_two(self) -> Self {
+            Self(self.0.map(|n| f32::from_bits(((n as i32 + 127) as u32) << 23)))
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {

@@ -1,9 +1,10 @@
 //! Every kernel against sums in double precision, written down as the definition has them.
 
 use unnoise_kernels::{
-    Convolution, Epilogue, Geometry, View, activation_gradient, add, bias_gradient, max_pool_2x2,
-    max_pool_2x2_gradient, pitch, upsample_bilinear_2x, upsample_bilinear_2x_gradient, upsample_nearest_2x,
-    upsample_nearest_2x_gradient, weight_gradient,
+    Convolution, Epilogue, Geometry, Positions, View, Windows, activation_gradient, add, bias_gradient, gelu,
+    max_pool_2x2, max_pool_2x2_gradient, normalise, pitch, upsample_bilinear_2x,
+    upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
+    windowed_attention,
 };
 
 /// Of the largest sum. Rounding grows with the number of channels; Winograd's transforms multiply it by three or four.
@@ -368,4 +369,179 @@ fn sums_over_pixels_and_values() {
     let mut gradient = vec![2.0; 37];
     activation_gradient(&mut gradient, &a, 0.2);
     assert!(gradient.iter().zip(&a).all(|(g, y)| *g == if *y > 0.0 { 2.0 } else { 0.4 }));
+}
+
+#[test]
+fn gelu_is_the_normal_distribution_times_its_argument() {
+    // Phi at -6, -2, -1, 0, 0.5, 1, 3 and 7, from tables.
+    let known = [
+        (-6.0, 9.865_876e-10),
+        (-2.0, 0.022_750_132),
+        (-1.0, 0.158_655_25),
+        (0.0, 0.5),
+        (0.5, 0.691_462_46),
+        (1.0, 0.841_344_75),
+        (3.0, 0.998_650_1),
+        (7.0, 1.0),
+    ];
+    // As many as no vector divides.
+    for count in [known.len(), 3] {
+        let mut x: Vec<f32> = known[..count].iter().map(|(x, _)| *x).collect();
+        gelu(&mut x);
+        for (y, (x, share)) in x.iter().zip(known) {
+            assert!((y - x * share).abs() < 1e-6, "{x}: {y}");
+        }
+    }
+}
+
+#[test]
+fn normalisation_by_mean_and_deviation() {
+    for channels in [1, 3, 8, 60, 97] {
+        let mut x = Images::new([2, channels, 3, 5], 1);
+        x.data
+            .chunks_mut(pitch(channels))
+            .for_each(|pixel| pixel[..channels].iter_mut().for_each(|v| *v += 3.0));
+        let (weight, bias, factor) = (values(channels, 2), values(channels, 3), values(30, 4));
+        for centred in [false, true] {
+            let mut out = Images::blank(x.shape);
+            let given = centred.then_some((&bias[..], &factor[..]));
+            normalise(x.view(), &weight, given.map(|g| g.0), 1e-5, given.map(|g| g.1), &mut out.data);
+            for (i, (n, y, column)) in
+                (0..2).flat_map(|n| (0..3).flat_map(move |y| (0..5).map(move |x| (n, y, x)))).enumerate()
+            {
+                let pixel: Vec<f64> = (0..channels).map(|c| x.at(n, c, y, column)).collect();
+                let mean = pixel.iter().sum::<f64>() / channels as f64;
+                let variance = pixel.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / channels as f64;
+                let deviation = (variance + 1e-5).sqrt();
+                for (c, value) in pixel.iter().enumerate() {
+                    let weight = f64::from(weight[c]);
+                    let expected = if centred {
+                        ((value - mean) / deviation * weight + f64::from(bias[c])) * f64::from(factor[i])
+                    } else {
+                        value / deviation * weight
+                    };
+                    let actual = out.at(n, c, y, column);
+                    assert!(
+                        (actual - expected).abs() < 1e-5 * expected.abs().max(1.0),
+                        "{actual}, {expected}"
+                    );
+                }
+                let filling = &out.data[i * pitch(channels) + channels..(i + 1) * pitch(channels)];
+                assert!(filling.iter().all(|v| *v == 0.0));
+            }
+        }
+    }
+}
+
+/// The pixel along an axis that is the `i`-th after the first query of a window, and whether it is reached around a border.
+fn in_window(w: &Windows, phase: usize, window: usize, i: isize, size: usize) -> Option<(isize, bool)> {
+    let along = ((window * w.queries) as isize + i) * w.dilation as isize + (phase + w.shift) as isize;
+    let size = size as isize;
+    if w.shift > 0 && along >= size {
+        return Some((along - size, true));
+    }
+    (0..size).contains(&along).then_some((along, false))
+}
+
+/// What a query of a head attends to: the features of the result, in double precision.
+fn attended(
+    x: &Images,
+    w: &Windows,
+    positions: Positions,
+    [phases, window]: [[usize; 2]; 2],
+    query: [usize; 2],
+    head: usize,
+) -> Vec<f64> {
+    let [_, all, h, width] = x.shape;
+    let (channels, size) = (all / 3, [h, width]);
+    let features = channels / w.heads;
+    let place = |at: [isize; 2]| {
+        let y = in_window(w, phases[0], window[0], at[0], size[0])?;
+        let x = in_window(w, phases[1], window[1], at[1], size[1])?;
+        Some(((y.0, x.0), (y.1, x.1)))
+    };
+    let value = |part: usize, f: usize, at: (isize, isize)| {
+        x.at(0, part * channels + head * features + f, at.0, at.1)
+    };
+    let margin = ((w.keys - w.queries) / 2) as isize;
+    let own = place(query.map(|q| q as isize)).unwrap();
+    let scale = (features as f64).sqrt().recip();
+    let keys = (0..w.keys * w.keys).map(|i| [i / w.keys, i % w.keys]);
+    let logits: Vec<(f64, Option<(isize, isize)>)> = keys
+        .clone()
+        .map(|key| {
+            let seen = place(key.map(|k| k as isize - margin));
+            let dot = |other: &dyn Fn(usize) -> f64| -> f64 {
+                (0..features).map(|f| value(0, f, own.0) * scale * other(f)).sum()
+            };
+            let mut logit = seen.map_or(0.0, |(at, _)| dot(&|f| value(1, f, at)));
+            logit += match positions {
+                Positions::Bias(bias) => {
+                    let (q, k) = (query[0] * w.queries + query[1], key[0] * w.keys + key[1]);
+                    f64::from(bias[(head * w.queries.pow(2) + q) * w.keys.pow(2) + k])
+                }
+                Positions::Tables(by_row, by_column) => {
+                    let row = |axis: usize| {
+                        by_row.len() / features / 2 + key[axis] * w.dilation - query[axis] * w.dilation
+                    };
+                    dot(&|f| {
+                        f64::from(by_row[row(0) * features + f]) + f64::from(by_column[row(1) * features + f])
+                    })
+                }
+            };
+            if seen.is_some_and(|(_, around)| around != own.1) {
+                logit -= 100.0;
+            }
+            (logit, seen.map(|(at, _)| at))
+        })
+        .collect();
+    let total: f64 = logits.iter().map(|(logit, _)| logit.exp()).sum();
+    let share = |f: usize, (logit, at): &(f64, Option<(isize, isize)>)| {
+        at.map_or(0.0, |at| logit.exp() / total * value(2, f, at))
+    };
+    (0..features).map(|f| logits.iter().map(|key| share(f, key)).sum()).collect()
+}
+
+#[test]
+fn attention_within_windows() {
+    let cases = [
+        // TBSN's, with a head of its odd sizes; SwinIR's, moved and not.
+        (Windows { heads: 2, queries: 4, keys: 6, dilation: 2, shift: 0 }, 16, true),
+        (Windows { heads: 3, queries: 4, keys: 6, dilation: 2, shift: 0 }, 5, true),
+        (Windows { heads: 1, queries: 2, keys: 4, dilation: 1, shift: 0 }, 21, true),
+        (Windows { heads: 6, queries: 8, keys: 8, dilation: 1, shift: 0 }, 10, false),
+        (Windows { heads: 3, queries: 8, keys: 8, dilation: 1, shift: 4 }, 10, false),
+        (Windows { heads: 2, queries: 4, keys: 4, dilation: 1, shift: 2 }, 8, false),
+    ];
+    for (w, features, by_tables) in cases {
+        let (h, width) = (2 * w.queries * w.dilation, 3 * w.queries * w.dilation);
+        let channels = w.heads * features;
+        let mut x = Images::new([1, 3 * channels, h, width], 1);
+        x.data.iter_mut().for_each(|v| *v *= 4.0);
+        let rows = 2 * (w.keys + w.queries) * w.dilation - 1;
+        let tables = [values(rows * features, 2), values(rows * features, 3)];
+        let bias = values(w.heads * w.queries.pow(2) * w.keys.pow(2), 4);
+        let positions =
+            if by_tables { Positions::Tables(&tables[0], &tables[1]) } else { Positions::Bias(&bias) };
+        let mut out = Images { shape: [1, channels, h, width], data: vec![0.0; h * width * pitch(channels)] };
+        windowed_attention(x.view(), w, positions, &mut out.data);
+        let count = (h / (w.queries * w.dilation), width / (w.queries * w.dilation));
+        for i in 0..count.0 * count.1 * (w.dilation * w.queries).pow(2) {
+            let (window, inside) = (i / (w.dilation * w.queries).pow(2), i % (w.dilation * w.queries).pow(2));
+            let (phase, query) = (inside / w.queries.pow(2), inside % w.queries.pow(2));
+            let phases = [phase / w.dilation, phase % w.dilation];
+            let window = [window / count.1, window % count.1];
+            let query = [query / w.queries, query % w.queries];
+            let at = |axis: usize, size: usize| {
+                in_window(&w, phases[axis], window[axis], query[axis] as isize, size).unwrap().0
+            };
+            for head in 0..w.heads {
+                let expected = attended(&x, &w, positions, [phases, window], query, head);
+                for (f, expected) in expected.into_iter().enumerate() {
+                    let actual = out.at(0, head * features + f, at(0, h), at(1, width));
+                    assert!((actual - expected).abs() < 1e-5, "{w:?}, {features}: {actual}, {expected}");
+                }
+            }
+        }
+    }
 }

@@ -1,11 +1,10 @@
-//! Parts of transformers that GPUs have kernels of their own for. Each is `None` where the tensors are elsewhere, or
-//! gradients are wanted, or the sizes are none that the kernel takes: the caller then composes it of burn's operations.
+//! Parts of transformers that CPUs and GPUs have kernels of their own for. Each is `None` where the tensors are elsewhere,
+//! or gradients are wanted, or the sizes are none that the kernel takes: the caller then composes it of burn's operations.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation};
 
 /// Windows of attention among the pixels of one phase; see [`windowed_attention`].
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "wgpu"), expect(dead_code, reason = "only the GPU's kernel looks into it"))]
 pub struct Windows {
     /// Side of a window of queries, in pixels of the phase.
     pub queries: usize,
@@ -13,28 +12,54 @@ pub struct Windows {
     pub keys: usize,
     /// Pixels of the image between two of a phase.
     pub dilation: usize,
+    /// Pixels by which the windows are moved, around the borders of the image. Pixels that meet only there do not attend to
+    /// each other: 100 is taken from their products.
+    pub shift: usize,
 }
 
-/// Every pixel divided by the deviation of its channels (the root of their variance plus `epsilon`), times `weight`.
+/// What is added to the products of queries and keys by where they are.
+#[derive(Clone, Copy)]
+pub enum Positions<'a> {
+    /// Products of the query with a row of each table, by the distance of the key in rows and in columns; the middle row is
+    /// that of distance 0 between the corners of both windows. `[rows, d]`.
+    Tables(&'a Tensor<2>, &'a Tensor<2>),
+    /// A number for each pair: `[heads, queries², keys²]`.
+    Bias(&'a Tensor<3>),
+}
+
+/// Every pixel divided by the deviation of its channels (the root of their variance plus `epsilon`), times `weight`. With a
+/// `bias`, the mean of the channels is taken away first, and the bias added at last. All that is multiplied by the pixel's
+/// own `factor`, where there is one.
 ///
 /// # Shapes
 /// - `x`: `[N, C, H, W]`
-/// - `weight`: `[C]`
+/// - `weight`, `bias`: `[C]`
+/// - `factor`: `[N, 1, H, W]`
 /// - output: as `x`
-pub fn normalised(x: &Tensor<4>, weight: &Tensor<1>, epsilon: f32) -> Option<Tensor<4>> {
-    gpu::normalised(x, weight, epsilon)
+pub fn normalised(
+    x: &Tensor<4>,
+    weight: &Tensor<1>,
+    bias: Option<&Tensor<1>>,
+    epsilon: f32,
+    factor: Option<&Tensor<4>>,
+) -> Option<Tensor<4>> {
+    cpu::normalised(x, weight, bias, epsilon, factor).or_else(|| match (bias, factor) {
+        (None, None) => gpu::normalised(x, weight, epsilon),
+        _ => None,
+    })
 }
 
-/// Attention of every pixel to a window around it, each head and each phase of pixels for itself. The products of
-/// queries and keys have a row of each table added, by the distance of the key in rows and columns, the tables' middle
-/// row being distance 0 between the corners of both windows. Pixels outside the image are zero.
+/// Attention of every pixel to a window around it, each head and each phase of pixels for itself: the softmax of the
+/// products of queries and keys over the root of `d`, with what [`Positions`] adds. Keys outside the image are zero.
 ///
 /// # Shapes
 /// - `qkv`: `[N, 3 * heads * d, H, W]`: queries, keys, values; both sides multiples of `queries * dilation`
-/// - `tables`: `[rows, d]`, for rows and for columns
 /// - output: `[N, heads * d, H, W]`
-pub fn windowed_attention(qkv: &Tensor<4>, tables: [&Tensor<2>; 2], windows: Windows) -> Option<Tensor<4>> {
-    gpu::windowed_attention(qkv, tables, windows)
+pub fn windowed_attention(qkv: &Tensor<4>, positions: Positions, windows: Windows) -> Option<Tensor<4>> {
+    cpu::windowed_attention(qkv, positions, windows).or_else(|| match positions {
+        Positions::Tables(by_row, by_column) => gpu::windowed_attention(qkv, [by_row, by_column], windows),
+        Positions::Bias(_) => None,
+    })
 }
 
 /// Products of all pairs of the first `channels`, summed over the pixels of an image.
@@ -43,7 +68,121 @@ pub fn windowed_attention(qkv: &Tensor<4>, tables: [&Tensor<2>; 2], windows: Win
 /// - `x`: `[1, C, H, W]`
 /// - output: `[channels, channels]`
 pub fn channel_products(x: &Tensor<4>, channels: usize) -> Option<Tensor<2>> {
-    gpu::channel_products(x, channels)
+    cpu::channel_products(x, channels).or_else(|| gpu::channel_products(x, channels))
+}
+
+/// GELU, channels last in memory as the convolutions leave them.
+///
+/// # Shapes
+/// - `x`, output: `[N, C, H, W]`
+pub fn gelu(x: Tensor<4>) -> Tensor<4> {
+    cpu::gelu(&x).unwrap_or_else(|| activation::gelu(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]))
+}
+
+#[cfg(feature = "flex")]
+mod cpu {
+    use burn::backend::Flex;
+    use burn::backend::flex::FlexTensor;
+    use burn::tensor::{Bytes, DType, Shape, Tensor};
+    use unnoise_kernels as kernels;
+    use unnoise_kernels::{Geometry, weight_gradient};
+
+    use super::{Positions, Windows};
+    use crate::nn::kernels::flex::{blank, channels_last, contiguous, into_values, tensor, view};
+
+    fn on_cpu<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
+        x.clone().try_into_primitive::<Flex>().ok()
+    }
+
+    pub fn normalised(
+        x: &Tensor<4>,
+        weight: &Tensor<1>,
+        bias: Option<&Tensor<1>>,
+        epsilon: f32,
+        factor: Option<&Tensor<4>>,
+    ) -> Option<Tensor<4>> {
+        let shape = x.dims();
+        let (x, weight) = (channels_last(on_cpu(x)?), contiguous(on_cpu(weight)?));
+        let bias = bias.and_then(on_cpu).map(contiguous);
+        let factor = factor.and_then(on_cpu).map(contiguous);
+        let mut out = blank(shape);
+        kernels::normalise(view(&x), &weight, bias.as_deref(), epsilon, factor.as_deref(), &mut out);
+        Some(Tensor::from_primitive::<Flex>(tensor(out, shape)))
+    }
+
+    pub fn windowed_attention(qkv: &Tensor<4>, positions: Positions, windows: Windows) -> Option<Tensor<4>> {
+        let [n, channels, height, width] = qkv.dims();
+        let qkv = channels_last(on_cpu(qkv)?);
+        let Windows { queries, keys, dilation, shift } = windows;
+        let of_heads = |heads| kernels::Windows { heads, queries, keys, dilation, shift };
+        let shape = [n, channels / 3, height, width];
+        let mut out = blank(shape);
+        match positions {
+            Positions::Tables(by_row, by_column) => {
+                let heads = channels / 3 / by_row.dims()[1];
+                let tables = [by_row, by_column].map(|table| on_cpu(table).map(contiguous));
+                let [Some(by_row), Some(by_column)] = tables else { return None };
+                let positions = kernels::Positions::Tables(&by_row, &by_column);
+                kernels::windowed_attention(view(&qkv), of_heads(heads), positions, &mut out);
+            }
+            Positions::Bias(bias) => {
+                let heads = bias.dims()[0];
+                let bias = contiguous(on_cpu(bias)?);
+                let positions = kernels::Positions::Bias(&bias);
+                kernels::windowed_attention(view(&qkv), of_heads(heads), positions, &mut out);
+            }
+        }
+        Some(Tensor::from_primitive::<Flex>(tensor(out, shape)))
+    }
+
+    pub fn channel_products(x: &Tensor<4>, channels: usize) -> Option<Tensor<2>> {
+        let [n, ..] = x.dims();
+        if n != 1 {
+            return None;
+        }
+        let first = x.clone().slice_dim(1, 0..channels);
+        let first = channels_last(on_cpu(&first)?);
+        let products = weight_gradient(&Geometry::same(1, channels, channels), view(&first), view(&first));
+        let layout = burn::backend::flex::Layout::contiguous(Shape::from([channels, channels]));
+        let products = FlexTensor::new(Bytes::from_elems(products), layout, DType::F32);
+        Some(Tensor::from_primitive::<Flex>(products))
+    }
+
+    pub fn gelu(x: &Tensor<4>) -> Option<Tensor<4>> {
+        let shape = x.dims();
+        let mut values = into_values(channels_last(on_cpu(x)?));
+        kernels::gelu(&mut values);
+        Some(Tensor::from_primitive::<Flex>(tensor(values, shape)))
+    }
+}
+
+#[cfg(not(feature = "flex"))]
+mod cpu {
+    use burn::tensor::Tensor;
+
+    use super::{Positions, Windows};
+
+    pub fn normalised(
+        _: &Tensor<4>,
+        _: &Tensor<1>,
+        _: Option<&Tensor<1>>,
+        _: f32,
+        _: Option<&Tensor<4>>,
+    ) -> Option<Tensor<4>> {
+        None
+    }
+
+    pub fn windowed_attention(_: &Tensor<4>, _: Positions, _: Windows) -> Option<Tensor<4>> {
+        None
+    }
+
+    pub fn channel_products(_: &Tensor<4>, _: usize) -> Option<Tensor<2>> {
+        None
+    }
+
+    pub fn gelu(_: &Tensor<4>) -> Option<Tensor<4>> {
+        None
+    }
 }
 
 #[cfg(feature = "wgpu")]
@@ -80,7 +219,7 @@ mod gpu {
     pub fn windowed_attention(
         qkv: &Tensor<4>,
         [by_row, by_column]: [&Tensor<2>; 2],
-        Windows { queries, keys, dilation }: Windows,
+        Windows { queries, keys, dilation, .. }: Windows,
     ) -> Option<Tensor<4>> {
         let [rows, features] = by_row.dims();
         let (qkv, by_row, by_column) = (on_gpu(qkv)?, on_gpu(by_row)?, on_gpu(by_column)?);

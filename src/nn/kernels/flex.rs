@@ -162,12 +162,12 @@ impl Kernels for Flex {
 }
 
 /// Values for images of this shape, with those that fill up to the pitch.
-fn blank([n, c, h, w]: [usize; 4]) -> Vec<f32> {
+pub(super) fn blank([n, c, h, w]: [usize; 4]) -> Vec<f32> {
     vec![0.0; n * h * w * pitch(c)]
 }
 
 /// Images that lie channels last.
-fn tensor(values: Vec<f32>, [n, c, h, w]: [usize; 4]) -> FlexTensor {
+pub(super) fn tensor(values: Vec<f32>, [n, c, h, w]: [usize; 4]) -> FlexTensor {
     let pitch = pitch(c) as isize;
     let strides = vec![h as isize * w as isize * pitch, 1, w as isize * pitch, pitch];
     FlexTensor::new(Bytes::from_elems(values), Layout::new(Shape::from([n, c, h, w]), strides, 0), DType::F32)
@@ -180,7 +180,7 @@ fn strided(x: &FlexTensor) -> Strided<'_> {
 }
 
 /// The same images, channels last; nothing is copied where they already are.
-fn channels_last(x: FlexTensor) -> FlexTensor {
+pub(super) fn channels_last(x: FlexTensor) -> FlexTensor {
     let strided = strided(&x);
     if strided.is_channels_last() {
         return x;
@@ -192,18 +192,18 @@ fn channels_last(x: FlexTensor) -> FlexTensor {
 }
 
 /// Looks at images that lie channels last.
-fn view(x: &FlexTensor) -> View<'_> {
+pub(super) fn view(x: &FlexTensor) -> View<'_> {
     let strided = strided(x);
     View::new(&strided.data[strided.offset..strided.offset + strided.floats()], strided.shape)
 }
 
 /// A copy of the values of images that lie channels last.
-fn into_values(x: FlexTensor) -> Vec<f32> {
+pub(super) fn into_values(x: FlexTensor) -> Vec<f32> {
     view(&x).data.to_vec()
 }
 
 /// Values in burn's order.
-fn contiguous(x: FlexTensor) -> Vec<f32> {
+pub(super) fn contiguous(x: FlexTensor) -> Vec<f32> {
     x.to_contiguous().as_slice::<f32>().expect("contiguous floats").to_vec()
 }
 
