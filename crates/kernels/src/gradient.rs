@@ -76,7 +76,8 @@ impl WeightGradient<'_> {
         const STRIP: usize = 48;
         let Self { geometry, input, gradient } = self;
         let size = [gradient.height, gradient.width];
-        let grid = Grid { size, padding: [geometry.padding[0], geometry.padding[2]] };
+        let padding = [geometry.padding[0], geometry.padding[2]];
+        let grid = Grid { size, padding, dilation: geometry.dilation[0] };
         let (depth, width) = (input.pitch(), gradient.pitch());
         let mut seen = vec![0.0; POINTS * STRIP * depth];
         let mut back = vec![0.0; POINTS * STRIP * width];

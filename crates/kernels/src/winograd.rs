@@ -2,7 +2,8 @@
 //!
 //! A strip of cells is transformed, multiplied and transformed back while it stays in the cache next to the core. Cells
 //! lie on a grid from the output's first pixel, so an output pixel has the same bits in any window that begins a multiple
-//! of four pixels away.
+//! of four pixels away. Where taps are several pixels apart, cells are made of pixels as far apart: those of different
+//! phases never meet.
 
 use crate::convolution::{Finish, Geometry, Weights};
 use crate::product::{pack, product};
@@ -32,7 +33,8 @@ const KERNEL: [[f64; 3]; SEEN] = [
 /// the shifted convolutions of blind-spot networks must not see the pixel itself at all.
 pub(crate) fn serves(geometry: &Geometry) -> bool {
     let Geometry { transposed, kernel, stride, dilation, groups, outputs, padding, .. } = *geometry;
-    let shape = !transposed && kernel == [3, 3] && stride == [1, 1] && dilation == [1, 1] && groups == 1;
+    let shape =
+        !transposed && kernel == [3, 3] && stride == [1, 1] && dilation[0] == dilation[1] && groups == 1;
     let [top, bottom, left, right] = padding;
     shape && top == bottom && left == right && geometry.channels() >= 8 && outputs >= 8
 }
@@ -42,6 +44,7 @@ pub(crate) fn serves(geometry: &Geometry) -> bool {
 pub(crate) struct Packed {
     weights: Vec<f32>,
     padding: [usize; 4],
+    dilation: usize,
     /// Rows of the matrices: the pitches of all inputs.
     depth: usize,
     outputs: usize,
@@ -74,7 +77,8 @@ impl Packed {
             }
         }
         let packed = points.iter().flat_map(|p| pack(depth, outputs, columns(), |i, j| p[i * outputs + j]));
-        Self { weights: packed.collect(), padding: geometry.padding, depth, outputs }
+        let Geometry { padding, dilation: [dilation, _], .. } = *geometry;
+        Self { weights: packed.collect(), padding, dilation, depth, outputs }
     }
 
     /// # Safety
@@ -89,7 +93,8 @@ impl Packed {
     ) {
         let columns = self.outputs.next_multiple_of(2 * V::LANES);
         let strip = strip(self.depth, columns, V::ROWS);
-        let grid = Grid { size: [height, width], padding: [self.padding[0], self.padding[2]] };
+        let padding = [self.padding[0], self.padding[2]];
+        let grid = Grid { size: [height, width], padding, dilation: self.dilation };
         let mut seen = vec![0.0; POINTS * strip * self.depth];
         let mut sums = vec![0.0; POINTS * strip * columns];
         let total = grid.cells();
@@ -145,18 +150,29 @@ pub(crate) struct Grid {
     pub(crate) size: [usize; 2],
     /// Zeros above and to the left of the input.
     pub(crate) padding: [usize; 2],
+    /// Rows and columns from one pixel of a cell to the next.
+    pub(crate) dilation: usize,
 }
 
 impl Grid {
+    /// Cells of all phases; some are beyond the output where it is no multiple of the dilation.
     pub(crate) fn cells(&self) -> usize {
-        self.size[0].div_ceil(CELL) * self.size[1].div_ceil(CELL)
+        let [down, across] = self.of_phase();
+        self.dilation * self.dilation * down * across
+    }
+
+    /// Rows and columns of cells of a phase.
+    fn of_phase(&self) -> [usize; 2] {
+        self.size.map(|size| size.div_ceil(self.dilation).div_ceil(CELL))
     }
 
     /// First output row and column of a cell.
     #[inline(always)]
     fn corner(&self, cell: usize) -> [usize; 2] {
-        let across = self.size[1].div_ceil(CELL);
-        [cell / across * CELL, cell % across * CELL]
+        let [down, across] = self.of_phase();
+        let (phase, cell) = (cell / (down * across), cell % (down * across));
+        let step = CELL * self.dilation;
+        [phase / self.dilation + cell / across * step, phase % self.dilation + cell % across * step]
     }
 
     /// Writes B^T d B of what a cell sees into `seen[point][cell][channel]`.
@@ -174,23 +190,23 @@ impl Grid {
         let corner = self.corner(index);
         let [y, x] = [0, 1].map(|i| corner[i] as isize - self.padding[i] as isize);
         let mut to = unsafe { seen.as_mut_ptr().add(cell * depth) };
+        let step = self.dilation as isize;
+        let reach = (SEEN as isize - 1) * step;
         for input in inputs {
-            let inside = y >= 0
-                && x >= 0
-                && y + SEEN as isize <= input.height as isize
-                && x + SEEN as isize <= input.width as isize;
+            let (height, width) = (input.height as isize, input.width as isize);
+            let inside = y >= 0 && x >= 0 && y + reach < height && x + reach < width;
             let image = unsafe { input.data.as_ptr().add(n * input.image()) };
             let (pitch, line) = (input.pitch() as isize, (input.width * input.pitch()) as isize);
             for c in (0..input.pitch()).step_by(V::LANES) {
                 unsafe {
                     let at = image.offset(y * line + x * pitch + c as isize);
                     let cell = if inside {
+                        let (line, pitch) = (line * step, pitch * step);
                         transform_input(|i, j| V::load(at.offset(i as isize * line + j as isize * pitch)))
                     } else {
                         transform_input(|i, j| {
-                            let (i, j) = (i as isize, j as isize);
-                            let there = (0..input.height as isize).contains(&(y + i))
-                                && (0..input.width as isize).contains(&(x + j));
+                            let (i, j) = (i as isize * step, j as isize * step);
+                            let there = (0..height).contains(&(y + i)) && (0..width).contains(&(x + j));
                             if there { V::load(at.offset(i * line + j * pitch)) } else { V::splat(0.0) }
                         })
                     };
@@ -219,14 +235,16 @@ impl Grid {
     ) {
         let [y, x] = self.corner(index);
         let [height, width] = self.size;
-        let (rows, across) = (CELL.min(height - y), CELL.min(width - x));
+        let within = |at: usize, size: usize| size.saturating_sub(at).div_ceil(self.dilation).min(CELL);
+        let (rows, across) = (within(y, height), within(x, width));
         for c in (0..pitch(outputs)).step_by(V::LANES) {
             unsafe {
                 let from = sums.as_ptr().add(c);
                 let cell = transform_output(|i, j| V::load(from.add((i * SEEN + j) * step)));
                 for (i, row) in cell.iter().enumerate().take(rows) {
                     for (j, &value) in row.iter().enumerate().take(across) {
-                        let at = ((n * height + y + i) * width + x + j) * pitch(outputs) + c;
+                        let (y, x) = (y + i * self.dilation, x + j * self.dilation);
+                        let at = ((n * height + y) * width + x) * pitch(outputs) + c;
                         finish.apply(value, c, at).store(out.as_mut_ptr().add(at));
                     }
                 }
@@ -251,8 +269,9 @@ impl Grid {
         for c in (0..depth).step_by(V::LANES) {
             unsafe {
                 let cell_values = transform_gradient(|i, j| {
-                    if y + i < height && x + j < width {
-                        let at = ((n * height + y + i) * width + x + j) * depth + c;
+                    let (y, x) = (y + i * self.dilation, x + j * self.dilation);
+                    if y < height && x < width {
+                        let at = ((n * height + y) * width + x) * depth + c;
                         V::load(gradient.data.as_ptr().add(at))
                     } else {
                         V::splat(0.0)

@@ -121,6 +121,7 @@ fn geometries() -> Vec<(Geometry, [usize; 2])> {
         |kernel, padding| Geometry { stride: [2, 2], padding: [padding; 4], ..base(kernel, 10, 12) };
     all.extend([(strided(2, 0), [8, 6]), (strided(3, 1), [9, 12]), (strided(5, 2), [11, 7])]);
     all.push((Geometry { dilation: [2, 2], padding: [2; 4], ..base(3, 9, 8) }, [11, 9]));
+    all.push((Geometry { dilation: [3, 3], padding: [3; 4], ..base(3, 16, 24) }, [21, 17]));
     let depthwise = |channels| Geometry { groups: channels, ..base(3, channels, channels) };
     all.extend([
         (depthwise(19), [6, 9]),
