@@ -2,7 +2,7 @@
 
 use crate::simd::{Task, Vector, columns, with_simd};
 use crate::view::{View, pitch};
-use crate::{depthwise, direct, winograd};
+use crate::{depthwise, direct, winograd, winograd_rows};
 
 /// What a convolution is but for its weights. Rows first in all pairs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -158,6 +158,7 @@ pub struct Convolution {
 #[derive(Clone, Debug)]
 enum Kernel {
     Winograd(winograd::Packed),
+    WinogradRows(winograd_rows::Packed),
     Direct(direct::Packed),
     Depthwise(depthwise::Packed),
 }
@@ -181,6 +182,8 @@ impl Convolution {
         let weights = Weights { data: weights, geometry: &plain, input_first: geometry.transposed, turned };
         let kernel = if winograd::serves(&plain) {
             Kernel::Winograd(winograd::Packed::new(&plain, &weights))
+        } else if winograd_rows::serves(&plain) {
+            Kernel::WinogradRows(winograd_rows::Packed::new(&plain, &weights))
         } else if plain.is_depthwise() {
             Kernel::Depthwise(depthwise::Packed::new(&plain, &weights))
         } else {
@@ -236,6 +239,7 @@ impl Task for Run<'_> {
         let Self { kernel, inputs, finish, size, out } = self;
         match kernel {
             Kernel::Winograd(packed) => unsafe { packed.run::<V>(inputs, finish, size, out) },
+            Kernel::WinogradRows(packed) => unsafe { packed.run::<V>(inputs, finish, size, out) },
             Kernel::Direct(packed) => unsafe { packed.run::<V>(inputs, finish, size, out) },
             Kernel::Depthwise(packed) => unsafe { packed.run::<V>(inputs[0], finish, size, out) },
         }

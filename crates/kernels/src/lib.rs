@@ -6,7 +6,8 @@
 //! channel and the pitch is zero, in all inputs and all results.
 //!
 //! - 3x3 convolutions of stride 1 use Winograd's F(4x4, 3x3) (Lavin and Gray, "Fast algorithms for convolutional neural
-//!   networks", CVPR 2016, <https://arxiv.org/abs/1509.09308>), which multiplies four times less often;
+//!   networks", CVPR 2016, <https://arxiv.org/abs/1509.09308>), which multiplies four times less often, or, where rows
+//!   must stay apart, F(4, 3) along rows, which halves the products;
 //! - all others are register-tiled products whose operand is fetched by pointers, one for each tap and pixel, so nothing
 //!   is unfolded (Dukhan, "The indirect convolution algorithm", 2019, <https://arxiv.org/abs/1907.02129>);
 //! - depthwise ones run over channels;
@@ -29,6 +30,7 @@ mod product;
 mod simd;
 mod view;
 mod winograd;
+mod winograd_rows;
 
 pub use attention::{Positions, Windows, windowed_attention};
 pub use convolution::{Convolution, Epilogue, Geometry};

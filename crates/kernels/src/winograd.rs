@@ -11,14 +11,14 @@ use crate::simd::{Vector, columns};
 use crate::view::{View, pitch};
 
 /// Outputs of a cell on a side.
-const CELL: usize = 4;
+pub(crate) const CELL: usize = 4;
 /// Inputs of a cell on a side.
 pub(crate) const SEEN: usize = 6;
 /// Products of a cell.
 pub(crate) const POINTS: usize = SEEN * SEEN;
 
 /// The rows of G, which takes a kernel to the transformed domain, for the points 0, 1, -1, 2, -2 and infinity.
-const KERNEL: [[f64; 3]; SEEN] = [
+pub(crate) const KERNEL: [[f64; 3]; SEEN] = [
     [1.0 / 4.0, 0.0, 0.0],
     [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
     [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
@@ -32,11 +32,16 @@ const KERNEL: [[f64; 3]; SEEN] = [
 /// Not where the padding is uneven: what a cell sees and an output pixel does not see cancels only up to rounding, and
 /// the shifted convolutions of blind-spot networks must not see the pixel itself at all.
 pub(crate) fn serves(geometry: &Geometry) -> bool {
-    let Geometry { transposed, kernel, stride, dilation, groups, outputs, padding, .. } = *geometry;
+    let [top, bottom, left, right] = geometry.padding;
+    has_shape(geometry) && top == bottom && left == right
+}
+
+/// Whether a convolution is 3x3, of stride 1, and has so many channels that transforming them pays.
+pub(crate) fn has_shape(geometry: &Geometry) -> bool {
+    let Geometry { transposed, kernel, stride, dilation, groups, outputs, .. } = *geometry;
     let shape =
         !transposed && kernel == [3, 3] && stride == [1, 1] && dilation[0] == dilation[1] && groups == 1;
-    let [top, bottom, left, right] = padding;
-    shape && top == bottom && left == right && geometry.channels() >= 8 && outputs >= 8
+    shape && geometry.channels() >= 8 && outputs >= 8
 }
 
 /// Transformed weights: for each of the 36 points a packed matrix.
@@ -50,21 +55,26 @@ pub(crate) struct Packed {
     outputs: usize,
 }
 
-/// Cells that are transformed at once: what they need stays in 256 kB.
-fn strip(depth: usize, columns: usize, rows: usize) -> usize {
-    let fitting = (64 * 1024) / (POINTS * (depth + columns));
+/// Cells that are transformed at once, with `floats` for each of their `points`: what they need stays in 256 kB.
+pub(crate) fn strip(points: usize, floats: usize, rows: usize) -> usize {
+    let fitting = (64 * 1024) / (points * floats);
     fitting.clamp(12, 48).next_multiple_of(rows)
+}
+
+/// The channel that each row of the packed matrices stands for: none where a pitch is filled up.
+pub(crate) fn channels_of_rows(geometry: &Geometry) -> Vec<Option<usize>> {
+    let mut channels = Vec::new();
+    for &count in &geometry.inputs {
+        let before = channels.iter().flatten().count();
+        channels.extend((0..pitch(count)).map(|c| (c < count).then_some(before + c)));
+    }
+    channels
 }
 
 impl Packed {
     pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
-        let depth = geometry.inputs.iter().map(|&c| pitch(c)).sum();
-        // The channel that a row of the matrices stands for, if any.
-        let mut channels = Vec::with_capacity(depth);
-        for &count in &geometry.inputs {
-            let before = channels.iter().flatten().count();
-            channels.extend((0..pitch(count)).map(|c| (c < count).then_some(before + c)));
-        }
+        let channels = channels_of_rows(geometry);
+        let depth = channels.len();
         let outputs = geometry.outputs;
         let mut points = vec![vec![0.0; depth * outputs]; POINTS];
         for (row, channel) in channels.iter().enumerate() {
@@ -92,7 +102,7 @@ impl Packed {
         out: &mut [f32],
     ) {
         let columns = self.outputs.next_multiple_of(2 * V::LANES);
-        let strip = strip(self.depth, columns, V::ROWS);
+        let strip = strip(POINTS, self.depth + columns, V::ROWS);
         let padding = [self.padding[0], self.padding[2]];
         let grid = Grid { size: [height, width], padding, dilation: self.dilation };
         let mut seen = vec![0.0; POINTS * strip * self.depth];
@@ -307,7 +317,7 @@ unsafe fn transform_input<V: Vector>(load: impl Fn(usize, usize) -> V) -> [[V; S
 
 /// B^T of six values.
 #[inline(always)]
-unsafe fn transform_line<V: Vector>(d: [V; SEEN]) -> [V; SEEN] {
+pub(crate) unsafe fn transform_line<V: Vector>(d: [V; SEEN]) -> [V; SEEN] {
     unsafe {
         let (four, five, two) = (V::splat(4.0), V::splat(-5.0), V::splat(2.0));
         let minus_four = V::splat(-4.0);
@@ -346,7 +356,7 @@ unsafe fn transform_output<V: Vector>(load: impl Fn(usize, usize) -> V) -> [[V; 
 
 /// A^T of six values.
 #[inline(always)]
-unsafe fn output_line<V: Vector>(m: [V; SEEN]) -> [V; CELL] {
+pub(crate) unsafe fn output_line<V: Vector>(m: [V; SEEN]) -> [V; CELL] {
     unsafe {
         let (sum1, difference1) = (m[1].add(m[2]), m[1].sub(m[2]));
         let (sum2, difference2) = (m[3].add(m[4]), m[3].sub(m[4]));

@@ -116,6 +116,7 @@ fn geometries() -> Vec<(Geometry, [usize; 2])> {
     all.push((Geometry { inputs: vec![5, 3], ..base(1, 0, 7) }, [6, 5]));
     // Uneven padding: the shifted convolutions of blind networks.
     all.push((Geometry { padding: [2, 0, 1, 1], ..base(3, 16, 16) }, [9, 8]));
+    all.push((Geometry { padding: [2, 0, 1, 1], inputs: vec![9, 20], ..base(3, 29, 17) }, [7, 27]));
     all.push((Geometry { padding: [0, 0, 0, 0], ..base(3, 9, 8) }, [9, 8]));
     let strided =
         |kernel, padding| Geometry { stride: [2, 2], padding: [padding; 4], ..base(kernel, 10, 12) };
@@ -277,6 +278,19 @@ fn a_window_has_the_bits_of_the_whole() {
     for (y, x, c) in (1..11).flat_map(|y| (1..15).flat_map(move |x| (0..20).map(move |c| (y, x, c)))) {
         assert_eq!(part.at(0, c, y, x).to_bits(), whole.at(0, c, y + 4, x + 8).to_bits(), "{y}, {x}, {c}");
     }
+}
+
+#[test]
+fn rows_that_are_not_seen_leave_no_trace() {
+    let g = Geometry { padding: [2, 0, 1, 1], ..Geometry::same(3, 16, 16) };
+    let (x, weights) = (Images::new([1, 16, 12, 13], 1), weights(&g));
+    let mut other = Images::new([1, 16, 12, 13], 1);
+    let below = 7 * 13 * pitch(16);
+    other.data[below..].iter_mut().for_each(|v| *v += 1000.0);
+    let [before, after] = [x, other].map(|x| convolve(&g, &[x], &weights, &Epilogue::NONE));
+    let bits = |y: &Images| y.data[..below].iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&before), bits(&after));
+    assert_ne!(before.data[below..], after.data[below..]);
 }
 
 #[test]

@@ -1,0 +1,157 @@
+//! Winograd's F(4, 3) along rows: four outputs beside each other from six inputs in each of three rows, by 18 products
+//! instead of 36. Rows stay apart, so what lies in a row that an output does not see cannot reach it, not even as
+//! rounding: for the shifted convolutions of blind-spot networks.
+
+use crate::convolution::{Finish, Geometry, Weights};
+use crate::product::{pack, product};
+use crate::simd::{Vector, columns};
+use crate::view::{View, pitch};
+use crate::winograd::{self, CELL, KERNEL, SEEN};
+
+/// Rows of a kernel.
+const ROWS: usize = 3;
+
+/// Whether this algorithm computes such a convolution: where [`winograd`] does not for its uneven padding above and below.
+pub(crate) fn serves(geometry: &Geometry) -> bool {
+    let [_, _, left, right] = geometry.padding;
+    winograd::has_shape(geometry) && geometry.dilation == [1, 1] && left == right
+}
+
+/// Transformed weights: for each of the 6 points a packed matrix.
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    weights: Vec<f32>,
+    /// Zeros above and to the left of the input.
+    padding: [usize; 2],
+    /// The pitches of all inputs.
+    depth: usize,
+    outputs: usize,
+}
+
+impl Packed {
+    pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
+        let channels = winograd::channels_of_rows(geometry);
+        let (depth, outputs) = (channels.len(), geometry.outputs);
+        let packed = KERNEL.iter().flat_map(|point| {
+            pack(ROWS * depth, outputs, columns(), |row, output| {
+                let (ky, channel) = (row / depth, channels[row % depth]);
+                channel.map_or(0.0, |channel| {
+                    let tap = |kx: usize| point[kx] * f64::from(weights.at(output, channel, [ky, kx]));
+                    (tap(0) + tap(1) + tap(2)) as f32
+                })
+            })
+        });
+        let [top, _, left, _] = geometry.padding;
+        Self { weights: packed.collect(), padding: [top, left], depth, outputs }
+    }
+
+    /// # Safety
+    /// Inputs and output have the sizes that the geometry says.
+    #[inline(always)]
+    pub(crate) unsafe fn run<V: Vector>(
+        &self,
+        inputs: &[View],
+        finish: &Finish,
+        [height, width]: [usize; 2],
+        out: &mut [f32],
+    ) {
+        let columns = self.outputs.next_multiple_of(2 * V::LANES);
+        let depth = ROWS * self.depth;
+        let strip = winograd::strip(SEEN, depth + columns, V::ROWS);
+        let mut seen = vec![0.0; SEEN * strip * depth];
+        let mut sums = vec![0.0; SEEN * strip * columns];
+        let across = width.div_ceil(CELL);
+        let total = inputs[0].batch * height * across;
+        for first in (0..total).step_by(strip) {
+            let count = strip.min(total - first);
+            let rows = count.next_multiple_of(V::ROWS);
+            // Image, row and first column of a cell.
+            let place = |cell: usize| {
+                let (line, column) = ((first + cell) / across, (first + cell) % across * CELL);
+                [line / height, line % height, column]
+            };
+            for cell in 0..count {
+                unsafe { self.look::<V>(inputs, place(cell), &mut seen, [cell, rows]) };
+            }
+            for point in 0..SEEN {
+                unsafe {
+                    let seen = seen.as_ptr().add(point * rows * depth);
+                    let weights = self.weights.as_ptr().add(point * depth * columns);
+                    let sums = sums.as_mut_ptr().add(point * rows * columns);
+                    product::<V>(seen, weights, sums, [rows, depth, columns]);
+                }
+            }
+            for cell in 0..count {
+                let [n, y, x] = place(cell);
+                let at = (n * height + y) * width + x;
+                let sums = &sums[cell * columns..];
+                unsafe { self.write::<V>(sums, rows * columns, finish, [at, width - x], out) };
+            }
+        }
+    }
+
+    /// Writes B^T d of each of three rows that a cell sees into `seen[point][cell][row][channel]`.
+    #[inline(always)]
+    unsafe fn look<V: Vector>(
+        &self,
+        inputs: &[View],
+        [n, y, x]: [usize; 3],
+        seen: &mut [f32],
+        [cell, rows]: [usize; 2],
+    ) {
+        let step = rows * ROWS * self.depth;
+        let x = x as isize - self.padding[1] as isize;
+        for row in 0..ROWS {
+            let y = (y + row) as isize - self.padding[0] as isize;
+            let mut to = unsafe { seen.as_mut_ptr().add((cell * ROWS + row) * self.depth) };
+            for input in inputs {
+                let there = (0..input.height as isize).contains(&y);
+                let width = input.width as isize;
+                let inside = there && x >= 0 && x + (SEEN as isize) <= width;
+                let pitch = input.pitch() as isize;
+                let image = unsafe { input.data.as_ptr().add(n * input.image()) };
+                let at = image.wrapping_offset((y * width + x) * pitch);
+                for c in (0..input.pitch()).step_by(V::LANES) {
+                    let load = |j: usize| unsafe {
+                        if inside || (there && (0..width).contains(&(x + j as isize))) {
+                            V::load(at.wrapping_offset(j as isize * pitch + c as isize))
+                        } else {
+                            V::splat(0.0)
+                        }
+                    };
+                    unsafe {
+                        let line = winograd::transform_line(std::array::from_fn(load));
+                        for (point, value) in line.into_iter().enumerate() {
+                            value.store(to.add(point * step));
+                        }
+                        to = to.add(V::LANES);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes A^T m of a cell's sums into the output from pixel `at` on, at most `left` pixels.
+    #[inline(always)]
+    unsafe fn write<V: Vector>(
+        &self,
+        sums: &[f32],
+        step: usize,
+        finish: &Finish,
+        [at, left]: [usize; 2],
+        out: &mut [f32],
+    ) {
+        let pitch = pitch(self.outputs);
+        for c in (0..pitch).step_by(V::LANES) {
+            unsafe {
+                let from = sums.as_ptr().add(c);
+                let line =
+                    winograd::output_line(std::array::from_fn(|point| V::load(from.add(point * step))));
+                for (j, value) in line.into_iter().enumerate().take(left) {
+                    let at = (at + j) * pitch + c;
+                    finish.apply(value, c, at).store(out.as_mut_ptr().add(at));
+                }
+            }
+        }
+    }
+}
