@@ -137,7 +137,7 @@ impl Outliers {
                 }
             }
         }
-        let ends: Vec<bool> = picture.data.iter().map(|v| *v <= ENDS[0] || *v >= ENDS[1]).collect();
+        let ends: Vec<bool> = picture.data.iter().map(|v| is_end(*v)).collect();
         let found = (0..difference.len()).map(|i| difference[i] > limits[i] && ends[i]).collect();
         Self { found, ends, medians, limits }
     }
@@ -159,11 +159,16 @@ impl Outliers {
 
 impl Impulses {
     fn of(pictures: &[&Planar]) -> Option<Self> {
-        let (mut samples, mut lost, mut pixels, mut lost_together) = (0, 0, 0, 0);
+        let samples: usize = pictures.iter().map(|picture| picture.data.len()).sum();
+        // What is one at most, found without a look at all the rest: most photos have none.
+        let candidates: usize = pictures.iter().map(|picture| candidates(picture)).sum();
+        if (candidates as f32) < FEWEST * samples as f32 {
+            return None;
+        }
+        let (mut lost, mut pixels, mut lost_together) = (0, 0, 0);
         let outliers: Vec<Outliers> = pictures.iter().map(|picture| Outliers::of(picture)).collect();
         for (picture, outliers) in pictures.iter().zip(&outliers) {
             let area = picture.width * picture.height;
-            samples += picture.data.len();
             lost += outliers.found.iter().filter(|found| **found).count();
             pixels += area;
             lost_together += (0..area).filter(|pixel| outliers.at(*pixel, area)).count();
@@ -217,23 +222,35 @@ fn seen(picture: &Planar, outliers: &Outliers, colours: &[Vec<f32>]) -> f32 {
     seen as f32 / all.max(1) as f32
 }
 
-/// The median of each sample and the eight around it (fewer at the border).
+fn is_end(value: f32) -> bool {
+    value <= ENDS[0] || value >= ENDS[1]
+}
+
+/// Samples that are black or white, and further from the median around them than impulses are at least.
+fn candidates(picture: &Planar) -> usize {
+    let apart = |(i, value): (usize, &f32)| is_end(*value) && (value - median_at(picture, i)).abs() > APART;
+    picture.data.iter().enumerate().filter(|sample| apart(*sample)).count()
+}
+
+/// The median of each sample and those around it.
 fn medians(picture: &Planar) -> Vec<f32> {
+    (0..picture.data.len()).map(|i| median_at(picture, i)).collect()
+}
+
+/// The median of a sample and the eight around it (fewer at the border).
+fn median_at(picture: &Planar, i: usize) -> f32 {
     let (width, height) = (picture.width, picture.height);
-    let median_at = |i: usize| {
-        let (x, y, plane) = (i % width, i / width % height, i / width / height);
-        let mut around = [f32::INFINITY; 9];
-        let mut count = 0;
-        for row in y.saturating_sub(1)..(y + 2).min(height) {
-            for column in x.saturating_sub(1)..(x + 2).min(width) {
-                around[count] = picture.data[(plane * height + row) * width + column];
-                count += 1;
-            }
+    let (x, y, plane) = (i % width, i / width % height, i / width / height);
+    let mut around = [f32::INFINITY; 9];
+    let mut count = 0;
+    for row in y.saturating_sub(1)..(y + 2).min(height) {
+        for column in x.saturating_sub(1)..(x + 2).min(width) {
+            around[count] = picture.data[(plane * height + row) * width + column];
+            count += 1;
         }
-        around[..count].sort_by(f32::total_cmp);
-        around[count / 2]
-    };
-    (0..picture.data.len()).map(median_at).collect()
+    }
+    around[..count].sort_by(f32::total_cmp);
+    around[count / 2]
 }
 
 impl Lines {
@@ -298,18 +315,20 @@ fn calm_mean(values: Vec<f32>) -> f32 {
 /// Each sample less the mean of those above and below it, a few each way.
 fn relative(picture: &Planar) -> Planar {
     let (width, height) = (picture.width, picture.height);
-    let mut data = picture.data.clone();
-    for plane in 0..picture.channels {
+    let mut data = Vec::with_capacity(picture.data.len());
+    for plane in picture.data.chunks(width * height) {
+        let row = |y: usize| &plane[y * width..(y + 1) * width];
+        let window = |y: usize| y.saturating_sub(NEIGHBOURS)..(y + NEIGHBOURS + 1).min(height);
         for y in 0..height {
-            let (top, bottom) = (y.saturating_sub(NEIGHBOURS), (y + NEIGHBOURS).min(height - 1));
-            for x in 0..width {
-                let at = |row: usize| picture.data[(plane * height + row) * width + x];
-                let around = (top..=bottom).filter(|row| *row != y).map(at).sum::<f32>();
-                data[(plane * height + y) * width + x] -= around / (bottom - top).max(1) as f32;
+            let mut sums = vec![0.0; width];
+            for other in window(y).filter(|other| *other != y) {
+                sums.iter_mut().zip(row(other)).for_each(|(sum, value)| *sum += value);
             }
+            let share = 1.0 / (window(y).len() - 1).max(1) as f32;
+            data.extend(row(y).iter().zip(&sums).map(|(value, sum)| value - sum * share));
         }
     }
-    Planar { data, ..picture.clone() }
+    Planar { data, ..*picture }
 }
 
 /// Medians of a part of each row, plane by plane.
@@ -355,12 +374,20 @@ fn offsets(steps: &[f32]) -> Vec<f32> {
 }
 
 fn transposed(picture: &Planar) -> Planar {
+    /// Columns that become rows at once, so that what is read stays in the cache.
+    const BLOCK: usize = 16;
     let (width, height) = (picture.width, picture.height);
-    let at = |i: usize| {
-        let (x, y, plane) = (i % height, i / height % width, i / height / width);
-        picture.data[(plane * height + x) * width + y]
-    };
-    Planar { data: (0..picture.data.len()).map(at).collect(), width: height, height: width, ..*picture }
+    let mut data = vec![0.0; picture.data.len()];
+    for (from, to) in picture.data.chunks(width * height).zip(data.chunks_mut(width * height)) {
+        for left in (0..width).step_by(BLOCK) {
+            for (y, row) in from.chunks(width).enumerate() {
+                for (x, value) in row.iter().enumerate().skip(left).take(BLOCK) {
+                    to[x * height + y] = *value;
+                }
+            }
+        }
+    }
+    Planar { data, width: height, height: width, ..*picture }
 }
 
 /// The middle value; 0 of none.
