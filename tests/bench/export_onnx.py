@@ -12,6 +12,19 @@ import export
 torch.set_num_threads(1)
 
 
+def quarter_turns(x, k=1, dims=(0, 1)):
+    """torch.rot90 by what ONNX has."""
+    if k % 4 == 2:
+        return x.flip(dims)
+    if k % 4 == 0:
+        return x
+    turned = x.transpose(*dims)
+    return turned.flip(dims[:1] if k % 4 == 1 else dims[1:])
+
+
+torch.rot90 = torch.Tensor.rot90 = quarter_turns
+
+
 def median(run, times=7):
     taken = []
     for _ in range(times + 1):

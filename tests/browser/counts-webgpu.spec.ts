@@ -1,0 +1,78 @@
+/** What a tile costs on a GPU beside arithmetic: dispatches and the buffers that are read back, by network. */
+import { expect, test } from "@playwright/test";
+import { fixture } from "./files";
+
+type Unnoise = typeof import("unnoise");
+
+/**
+ * Dispatches of a tile at most. `unet` has 22 convolutions. Noise2Void's batch normalisations and bilinear doublings are made
+ * of several operations each.
+ */
+const DISPATCHES: Record<string, number> = {
+  unet: 30,
+  rednet: 30,
+  "noise2noise-nvlabs": 30,
+  noise2void: 130,
+  neighbor2neighbor: 30,
+};
+
+/** Runs before the package's worker: tells what was asked of the GPU since it was last told. */
+const COUNTING = `
+  const counts = { dispatches: 0, readbacks: 0 };
+  const { dispatchWorkgroups } = GPUComputePassEncoder.prototype;
+  GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...size) {
+    counts.dispatches += 1;
+    return dispatchWorkgroups.apply(this, size);
+  };
+  const { mapAsync } = GPUBuffer.prototype;
+  GPUBuffer.prototype.mapAsync = function (...range) {
+    counts.readbacks += 1;
+    return mapAsync.apply(this, range);
+  };
+  const channel = new BroadcastChannel("counts");
+  channel.onmessage = ({ data }) => {
+    if (data !== "tell") return;
+    channel.postMessage({ ...counts });
+    counts.dispatches = counts.readbacks = 0;
+  };
+`;
+
+test("a tile takes few dispatches and one readback", async ({ page }) => {
+  test.setTimeout(600_000);
+  await page.route("**/pkg/dist/worker.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: COUNTING + (await response.text()) });
+  });
+  const root = "http://localhost:4322/";
+  await page.goto(`${root}tests/browser/fixtures/plain.html`);
+  for (const [model, most] of Object.entries(DISPATCHES)) {
+    const counts = await page.evaluate(
+      async ({ url, photo, model }) => {
+        const { Denoiser } = (await import(url)) as Unnoise;
+        const channel = new BroadcastChannel("counts");
+        const told = () => {
+          const answer = new Promise<{ dispatches: number; readbacks: number }>((resolve) => {
+            channel.onmessage = ({ data }) => resolve(data);
+          });
+          channel.postMessage("tell");
+          return answer;
+        };
+        const file = Uint8Array.from(atob(photo), (c) => c.charCodeAt(0));
+        const denoiser = await Denoiser.create({ device: "webgpu", model });
+        await denoiser.denoise(file, { adapt: "plain" });
+        await told();
+        const result = await denoiser.denoise(file, { adapt: "plain" });
+        const counts = await told();
+        denoiser.dispose();
+        channel.close();
+        return { ...counts, tiles: result.info.tiles };
+      },
+      { url: `${root}pkg/dist/index.js`, photo: fixture("gray.png").buffer.toString("base64"), model },
+    );
+    test.info().annotations.push({ type: model, description: JSON.stringify(counts) });
+    expect.soft(counts.tiles, model).toBe(1);
+    expect.soft(counts.readbacks, model).toBe(1);
+    expect.soft(counts.dispatches, model).toBeLessThanOrEqual(most);
+    expect.soft(counts.dispatches, model).toBeGreaterThan(0);
+  }
+});
