@@ -4,6 +4,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use unnoise_kernels::gpu::attention::{Windows, windowed_into};
+use unnoise_kernels::gpu::bilinear::double_into;
 use unnoise_kernels::gpu::conv::{Weights, convolve_into};
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
@@ -436,5 +437,31 @@ fn attention_is_a_mean_of_values_weighted_by_products() {
             let got = got[((image * h + y) * w + x) * inner + head * d + i];
             assert!((sum / total - got).abs() < 1e-4, "{} {got}", sum / total);
         }
+    }
+}
+
+#[test]
+fn bilinear_doubling_lies_between_pixels() {
+    let client = client();
+    let [n, c, h, w] = [2, 8, 3, 5];
+    let values = numbers(n * c * h * w, 11);
+    let output = client.empty(4 * 4 * values.len());
+    double_into(&client, &upload(&client, &values), [n, c, h, w], &output);
+    let got = download(&client, output);
+    let at =
+        |image: usize, y: usize, x: usize, channel: usize| values[((image * h + y) * w + x) * c + channel];
+    // Where a pixel of the result lies along an axis: the pixel before it, and its distance from that.
+    let place = |i: usize, size: usize| {
+        let position = ((i as f32 - 0.5) / 2.0).clamp(0.0, (size - 1) as f32);
+        let before = (position as usize).min(size - 2);
+        (before, position - before as f32)
+    };
+    for (i, value) in got.iter().enumerate() {
+        let (channel, x, y, image) = (i % c, i / c % (2 * w), i / c / (2 * w) % (2 * h), i / c / (4 * w * h));
+        let ((y, down), (x, across)) = (place(y, h), place(x, w));
+        let row =
+            |y: usize| (1.0 - across) * at(image, y, x, channel) + across * at(image, y, x + 1, channel);
+        let expected = (1.0 - down) * row(y) + down * row(y + 1);
+        assert!((value - expected).abs() < 1e-5, "{i}: {value}, {expected}");
     }
 }

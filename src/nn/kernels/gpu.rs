@@ -3,6 +3,7 @@
 use burn::backend::ops::{FloatTensorOps, ModuleOps};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::{DType, Shape, Slice};
+use unnoise_kernels::gpu::bilinear::double_into;
 use unnoise_kernels::gpu::conv::{Weights, convolve_into};
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
@@ -120,6 +121,17 @@ impl Kernels for CubeBackend {
             Axis::plain(c, sc),
         ];
         gather_into(&x.client, &x.handle, &output.handle, axes);
+        output
+    }
+
+    fn upsample_bilinear(x: CubeTensor) -> CubeTensor {
+        let [n, c, h, w] = shape(&x);
+        if !c.is_multiple_of(4) {
+            return composed::upsample_linear::<Self>(composed::upsample_linear::<Self>(x, 2), 3);
+        }
+        let x = channels_last(x);
+        let output = empty_image(&x, [n, c, 2 * h, 2 * w]);
+        double_into(&x.client, &x.handle, [n, c, h, w], &output.handle);
         output
     }
 

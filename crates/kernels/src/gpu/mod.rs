@@ -6,6 +6,7 @@
 
 #[allow(clippy::assign_op_pattern, reason = "assignment to an element is what CubeCL takes")]
 pub mod attention;
+pub mod bilinear;
 pub mod conv;
 pub mod depthwise;
 mod epilogue;
