@@ -3,8 +3,8 @@
 use crate::convolution::Geometry;
 use crate::product::add_transposed_product;
 use crate::simd::{Task, Vector, with_simd};
-use crate::view::View;
-use crate::winograd::{self, Grid, POINTS};
+use crate::view::{LANES, View};
+use crate::winograd::{self, Grid, POINTS, SEEN};
 
 /// The gradient for the weights, in their order, of a convolution of one input: `gradient` is that of its output.
 ///
@@ -102,13 +102,19 @@ impl WeightGradient<'_> {
                 }
             }
         }
-        let mut weights = Vec::with_capacity(9 * input.channels * gradient.channels);
-        for output in 0..gradient.channels {
-            for channel in 0..input.channels {
-                let at = channel * width + output;
-                weights.extend(winograd::transform_back_kernel(|i, j| {
-                    sums[(i * winograd::SEEN + j) * depth * width + at].into()
-                }));
+        let mut weights = vec![0.0; 9 * input.channels * gradient.channels];
+        let mut lanes = [0.0; LANES];
+        for channel in 0..input.channels {
+            for output in (0..gradient.channels).step_by(V::LANES) {
+                let at = |i: usize, j: usize| &sums[((i * SEEN + j) * depth + channel) * width + output];
+                let taps = unsafe { winograd::transform_back_kernel(|i, j| V::load(at(i, j))) };
+                let outputs = (output..gradient.channels).take(V::LANES);
+                for (tap, values) in taps.into_iter().enumerate() {
+                    unsafe { values.store(lanes.as_mut_ptr()) };
+                    for (output, value) in outputs.clone().zip(lanes) {
+                        weights[(output * input.channels + channel) * 9 + tap] = value;
+                    }
+                }
             }
         }
         weights

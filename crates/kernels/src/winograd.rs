@@ -6,7 +6,7 @@
 //! phases never meet.
 
 use crate::convolution::{Finish, Geometry, Weights};
-use crate::product::{pack, product};
+use crate::product::product;
 use crate::simd::{Vector, columns};
 use crate::view::{View, pitch};
 
@@ -16,16 +16,6 @@ pub(crate) const CELL: usize = 4;
 pub(crate) const SEEN: usize = 6;
 /// Products of a cell.
 pub(crate) const POINTS: usize = SEEN * SEEN;
-
-/// The rows of G, which takes a kernel to the transformed domain, for the points 0, 1, -1, 2, -2 and infinity.
-pub(crate) const KERNEL: [[f64; 3]; SEEN] = [
-    [1.0 / 4.0, 0.0, 0.0],
-    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-    [0.0, 0.0, 1.0],
-];
 
 /// Whether this algorithm computes such a convolution, and well.
 ///
@@ -75,20 +65,20 @@ impl Packed {
     pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
         let channels = channels_of_rows(geometry);
         let depth = channels.len();
-        let outputs = geometry.outputs;
-        let mut points = vec![vec![0.0; depth * outputs]; POINTS];
-        for (row, channel) in channels.iter().enumerate() {
-            let Some(channel) = *channel else { continue };
-            for output in 0..outputs {
-                let transformed = transform_kernel(|ky, kx| weights.at(output, channel, [ky, kx]).into());
-                for (point, value) in points.iter_mut().zip(transformed) {
-                    point[row * outputs + output] = value;
-                }
+        let (outputs, panel) = (geometry.outputs, columns());
+        let matrix = depth * outputs.next_multiple_of(panel);
+        let mut packed = vec![0.0; POINTS * matrix];
+        for output in 0..outputs {
+            let first = output / panel * depth * panel + output % panel;
+            for (row, channel) in channels.iter().enumerate() {
+                let Some(channel) = *channel else { continue };
+                let transformed = transform_kernel(|ky, kx| weights.at(output, channel, [ky, kx]));
+                let points = packed[first + row * panel..].iter_mut().step_by(matrix);
+                points.zip(transformed).for_each(|(point, value)| *point = value);
             }
         }
-        let packed = points.iter().flat_map(|p| pack(depth, outputs, columns(), |i, j| p[i * outputs + j]));
         let Geometry { padding, dilation: [dilation, _], .. } = *geometry;
-        Self { weights: packed.collect(), padding, dilation, depth, outputs }
+        Self { weights: packed, padding, dilation, depth, outputs }
     }
 
     /// # Safety
@@ -134,23 +124,50 @@ impl Packed {
 }
 
 /// G w G^T of one kernel.
-fn transform_kernel(weight: impl Fn(usize, usize) -> f64) -> [f32; POINTS] {
-    let half = KERNEL
-        .map(|g| [0, 1, 2].map(|kx| g[0] * weight(0, kx) + g[1] * weight(1, kx) + g[2] * weight(2, kx)));
-    std::array::from_fn(|point| {
-        let (row, g) = (half[point / SEEN], KERNEL[point % SEEN]);
-        (row[0] * g[0] + row[1] * g[1] + row[2] * g[2]) as f32
-    })
+fn transform_kernel(weight: impl Fn(usize, usize) -> f32) -> [f32; POINTS] {
+    let columns = [0, 1, 2].map(|kx| kernel_line([0, 1, 2].map(|ky| weight(ky, kx))));
+    let mut all = [0.0; POINTS];
+    for (i, row) in all.chunks_exact_mut(SEEN).enumerate() {
+        row.copy_from_slice(&kernel_line([0, 1, 2].map(|kx| columns[kx][i])));
+    }
+    all
 }
 
-/// G^T u G of one transformed kernel: the adjoint of [`transform_kernel`], for gradients.
-pub(crate) fn transform_back_kernel(point: impl Fn(usize, usize) -> f64) -> [f32; 9] {
-    let g = &KERNEL;
-    std::array::from_fn(|tap| {
-        let (ky, kx) = (tap / 3, tap % 3);
-        let row = |i: usize| (0..SEEN).map(|j| point(i, j) * g[j][kx]).sum::<f64>();
-        (0..SEEN).map(|i| g[i][ky] * row(i)).sum::<f64>() as f32
-    })
+/// G of three weights, for the points 0, 1, -1, 2, -2 and infinity.
+pub(crate) fn kernel_line(w: [f32; 3]) -> [f32; SEEN] {
+    let ends = w[0] + w[2];
+    let far = w[0] / 24.0 + w[2] / 6.0;
+    [w[0] / 4.0, (ends + w[1]) / -6.0, (ends - w[1]) / -6.0, far + w[1] / 12.0, far - w[1] / 12.0, w[2]]
+}
+
+/// G^T u G of one transformed kernel: the adjoint of what is done to weights, for gradients.
+#[inline(always)]
+pub(crate) unsafe fn transform_back_kernel<V: Vector>(point: impl Fn(usize, usize) -> V) -> [V; 9] {
+    unsafe {
+        let mut half = [[V::splat(0.0); SEEN]; 3];
+        for column in 0..SEEN {
+            let line = kernel_line_back(std::array::from_fn(|row| point(row, column)));
+            for (half, value) in half.iter_mut().zip(line) {
+                half[column] = value;
+            }
+        }
+        let [top, middle, bottom] = half.map(|row| kernel_line_back(row));
+        std::array::from_fn(|tap| [top, middle, bottom][tap / 3][tap % 3])
+    }
+}
+
+/// G^T of six values.
+#[inline(always)]
+unsafe fn kernel_line_back<V: Vector>(u: [V; SEEN]) -> [V; 3] {
+    unsafe {
+        let near = u[1].add(u[2]).mul(V::splat(-1.0 / 6.0));
+        let far = u[3].add(u[4]);
+        [
+            u[0].mul_add(V::splat(0.25), far.mul_add(V::splat(1.0 / 24.0), near)),
+            u[2].sub(u[1]).mul_add(V::splat(1.0 / 6.0), u[3].sub(u[4]).mul(V::splat(1.0 / 12.0))),
+            far.mul_add(V::splat(1.0 / 6.0), near.add(u[5])),
+        ]
+    }
 }
 
 /// The cells of an output.

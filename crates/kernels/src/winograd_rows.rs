@@ -6,7 +6,7 @@ use crate::convolution::{Finish, Geometry, Weights};
 use crate::product::{pack, product};
 use crate::simd::{Vector, columns};
 use crate::view::{View, pitch};
-use crate::winograd::{self, CELL, KERNEL, SEEN};
+use crate::winograd::{self, CELL, SEEN};
 
 /// Rows of a kernel.
 const ROWS: usize = 3;
@@ -32,12 +32,11 @@ impl Packed {
     pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
         let channels = winograd::channels_of_rows(geometry);
         let (depth, outputs) = (channels.len(), geometry.outputs);
-        let packed = KERNEL.iter().flat_map(|point| {
+        let packed = (0..SEEN).flat_map(|point| {
             pack(ROWS * depth, outputs, columns(), |row, output| {
                 let (ky, channel) = (row / depth, channels[row % depth]);
                 channel.map_or(0.0, |channel| {
-                    let tap = |kx: usize| point[kx] * f64::from(weights.at(output, channel, [ky, kx]));
-                    (tap(0) + tap(1) + tap(2)) as f32
+                    winograd::kernel_line([0, 1, 2].map(|kx| weights.at(output, channel, [ky, kx])))[point]
                 })
             })
         });
