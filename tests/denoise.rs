@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use pollster::block_on;
 use sha2::{Digest, Sha256};
-use unnoise::adapt::{Adapt, Mode};
-use unnoise::denoise::{Job, Options};
 use unnoise::device::Backend;
+use unnoise::inference::{Job, Options};
 use unnoise::metrics::psnr;
-use unnoise::models::{self, Card, Network};
+use unnoise::models::{self, Adapt, Mode, Model};
 use unnoise::noise::add_white_gaussian;
 use unnoise::photo::{Photo, Samples, decode};
 use unnoise::weights::StateDict;
@@ -18,30 +17,18 @@ fn repository(path: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn network(weights: &str) -> (Network, &'static Card) {
-    load(weights, models::card("noise2noise").unwrap())
-}
-
-fn load(weights: &str, card: &'static Card) -> (Network, &'static Card) {
-    let state = StateDict::from_safetensors(&std::fs::read(repository(weights)).unwrap()).unwrap();
+fn model(weights: &str) -> Model {
     let device = block_on(Backend::Flex.open()).unwrap();
-    (Network::load(card.id, &state, &device).unwrap(), card)
+    Model::from_bytes(&std::fs::read(repository(weights)).unwrap(), &device).unwrap()
 }
 
-fn denoise(network: (Network, &'static Card), photo: &Photo, tile_pixels: usize) -> (Photo, usize) {
-    denoise_as(Adapt::PLAIN, network, photo, tile_pixels)
+fn denoise(model: &Model, photo: &Photo, tile_pixels: usize) -> (Photo, usize) {
+    denoise_as(Mode::Fixed(Adapt::PLAIN), model, photo, tile_pixels)
 }
 
-fn denoise_as(
-    adapt: Adapt,
-    (network, card): (Network, &'static Card),
-    photo: &Photo,
-    tile_pixels: usize,
-) -> (Photo, usize) {
-    let device = block_on(Backend::Flex.open()).unwrap();
-    let adapt = Mode::Fixed(adapt);
+fn denoise_as(adapt: Mode, model: &Model, photo: &Photo, tile_pixels: usize) -> (Photo, usize) {
     let options = Options { tile_pixels: Some(tile_pixels), adapt, ..Options::default() };
-    let mut job = Job::new(network, card, device, Arc::new(photo.clone()), options).unwrap();
+    let mut job = Job::new(model.clone(), Arc::new(photo.clone()), options).unwrap();
     while block_on(job.step()).unwrap().is_some() {}
     let tiles = job.plan().tiles.len();
     (job.finish().unwrap(), tiles)
@@ -61,8 +48,8 @@ fn texture(width: usize, height: usize) -> Photo {
 fn tiles_give_what_one_piece_gives() {
     for (width, height) in [(1021, 67), (90, 901)] {
         let photo = texture(width, height);
-        let (whole, one) = denoise(network(TINY), &photo, 1 << 20);
-        let (tiled, many) = denoise(network(TINY), &photo, 576 * 96);
+        let (whole, one) = denoise(&model(TINY), &photo, 1 << 20);
+        let (tiled, many) = denoise(&model(TINY), &photo, 576 * 96);
         assert!(one == 1 && many > 1, "{one} and {many} tiles");
         let (a, b) = (whole.float32(), tiled.float32());
         let largest = a.iter().fold(0f32, |m, v| m.max(v.abs()));
@@ -73,10 +60,9 @@ fn tiles_give_what_one_piece_gives() {
 
 #[test]
 fn tiles_agree_however_the_network_is_run() {
-    let weights = "tests/fixtures/unet/tiny/weights.safetensors";
-    let (network, card) = load(weights, models::card("unet").unwrap());
+    let model = model("tests/fixtures/unet/tiny/weights.safetensors");
     let photo = texture(901, 83);
-    let plain = denoise_as(Adapt::PLAIN, (network.clone(), card), &photo, 1 << 20).0.float32();
+    let plain = denoise(&model, &photo, 1 << 20).0.float32();
     let detail = Some(0.01);
     for adapt in [
         Adapt { pd: 2, ..Adapt::PLAIN },
@@ -86,7 +72,7 @@ fn tiles_agree_however_the_network_is_run() {
         Adapt { turns: 8, ..Adapt::PLAIN },
         Adapt { wiener: Some(0.01), ..Adapt::PLAIN },
     ] {
-        let run = |tile_pixels| denoise_as(adapt, (network.clone(), card), &photo, tile_pixels);
+        let run = |tile_pixels| denoise_as(Mode::Fixed(adapt), &model, &photo, tile_pixels);
         let ((whole, one), (tiled, many)) = (run(1 << 20), run(640 * 96));
         assert!(one == 1 && many > 1, "{adapt}: {one} and {many} tiles");
         let (a, b) = (whole.float32(), tiled.float32());
@@ -116,11 +102,10 @@ fn the_noise_of_the_photo_decides_how_the_network_is_run() {
     };
     let samples = clean.float32().iter().enumerate().map(|(i, v)| v + spread(i)).collect();
     let camera = Photo::new(width, height, 3, false, Samples::F32(samples)).unwrap().to_8bit();
-    let (network, card) = load("tests/fixtures/unet/tiny/weights.safetensors", models::card("unet").unwrap());
+    let model = model("tests/fixtures/unet/tiny/weights.safetensors");
     let job = |photo: &Photo, adapt| {
         let options = Options { adapt, ..Options::default() };
-        let device = block_on(Backend::Flex.open()).unwrap();
-        Job::new(network.clone(), card, device, Arc::new(photo.clone()), options).unwrap()
+        Job::new(model.clone(), Arc::new(photo.clone()), options).unwrap()
     };
     let auto = job(&camera, Mode::Auto);
     assert!(auto.adapt().pd > 1 && auto.noise().correlated, "{}", auto.adapt());
@@ -141,7 +126,7 @@ fn every_size_and_layout_keeps_its_shape() {
                 Samples::U8((0..n).map(|i| (i * 31) as u8).collect()),
             )
             .unwrap();
-            let (result, _) = denoise(network(TINY), &photo, 1 << 20);
+            let (result, _) = denoise(&model(TINY), &photo, 1 << 20);
             let shape = |p: &Photo| (p.width(), p.height(), p.colors(), p.has_alpha(), p.bit_depth());
             assert_eq!(shape(&result), shape(&photo));
             if alpha {
@@ -155,15 +140,13 @@ fn every_size_and_layout_keeps_its_shape() {
 
 #[test]
 fn an_unfinished_job_gives_no_photo() {
-    let (network, card) = network(TINY);
-    let device = block_on(Backend::Flex.open()).unwrap();
-    let job = Job::new(network, card, device, Arc::new(texture(8, 8)), Options::default()).unwrap();
+    let job = Job::new(model(TINY), Arc::new(texture(8, 8)), Options::default()).unwrap();
     assert!(job.finish().is_err());
 }
 
 #[test]
 fn shipped_weights_are_those_on_the_cards() {
-    for card in models::CARDS {
+    for card in &models::CARDS {
         let Some(weights) = card.weights else { continue };
         let bytes = std::fs::read(repository("pkg-config/weights").join(weights.file)).unwrap();
         assert_eq!(bytes.len() as u64, weights.bytes, "{}", card.id);
@@ -175,8 +158,8 @@ fn shipped_weights_are_those_on_the_cards() {
         let count: usize = learned.map(|(_, array)| array.data.len()).sum();
         assert!(count as u64 <= card.parameters, "{}", card.id);
         let device = block_on(Backend::Flex.open()).unwrap();
-        let network = Network::load(card.id, &state, &device).unwrap();
-        assert_eq!(block_on(network.export()).unwrap().arrays, state.arrays, "{}", card.id);
+        let model = Model::load(card.id, &state, &device).unwrap();
+        assert_eq!(block_on(model.export()).unwrap().arrays, state.arrays, "{}", card.id);
     }
 }
 
@@ -204,11 +187,12 @@ fn every_network_denoises_with_its_shipped_weights() {
     let clean = Photo::from_planar(&clean.planar().crop(256, 128, 192, 192)).unwrap().to_8bit();
     let noisy = add_white_gaussian(&clean, 25.0, 7);
     let before = psnr(&noisy, &clean).unwrap();
-    for card in models::CARDS {
+    for card in &models::CARDS {
         let Some(weights) = card.weights.filter(|_| card.scale == 1) else { continue };
         let (_, gain) = GAINS.iter().find(|(id, _)| *id == card.id).expect("a gain for each that is shipped");
-        let network = load(&format!("pkg-config/weights/{}", weights.file), card);
-        let (denoised, _) = denoise(network, &noisy, 1 << 20);
+        let model = model(&format!("pkg-config/weights/{}", weights.file));
+        assert_eq!(model.card(), card);
+        let (denoised, _) = denoise(&model, &noisy, 1 << 20);
         let after = psnr(&denoised, &clean).unwrap();
         assert!(after > before + gain, "{}: {before} -> {after}", card.id);
     }

@@ -2,7 +2,7 @@
 //! that say what they are.
 
 use serde_json::Value;
-use unnoise::models::{Network, recognise};
+use unnoise::models::Model;
 use unnoise::photo::{Format, ImageFile, Photo, Samples, TiffWriter};
 use unnoise::weights::StateDict;
 
@@ -121,10 +121,8 @@ fn pictures_are_read_and_written_or_refused_in_words() {
 /// The network that a file of weights holds.
 fn load(name: &str) -> unnoise::Result<StateDict> {
     let state = StateDict::read(&fixture(name))?;
-    let card = recognise(&state)?;
     let device = pollster::block_on(unnoise::device::Backend::Flex.open())?;
-    let network = Network::load(card.id, &state, &device)?;
-    pollster::block_on(network.export())
+    pollster::block_on(Model::from_state(&state, &device)?.export())
 }
 
 #[test]

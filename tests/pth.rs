@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use unnoise::Kind;
 use unnoise::device::Backend;
-use unnoise::models::{Network, recognise};
+use unnoise::models::{Model, recognise};
 use unnoise::weights::{Array, StateDict};
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -73,9 +73,9 @@ fn a_checkpoint_is_recognised_and_loaded() {
     let card = recognise(&state).unwrap();
     assert_eq!(card.id, "noise2noise");
     let device = pollster::block_on(Backend::Flex.open()).unwrap();
-    let network = Network::load(card.id, &state, &device).unwrap();
-    assert_eq!(pollster::block_on(network.export()).unwrap(), state);
-    let message = Network::load("dasr-x2", &state, &device).map(|_| ()).unwrap_err().to_string();
+    let model = Model::from_state(&state, &device).unwrap();
+    assert_eq!(pollster::block_on(model.export()).unwrap(), state);
+    let message = Model::load("dasr-x2", &state, &device).map(|_| ()).unwrap_err().to_string();
     assert!(message.contains("`noise2noise`, not of `dasr-x2`"), "{message}");
 }
 

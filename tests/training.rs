@@ -1,20 +1,18 @@
 //! Fine-tuning natively: every network by every objective that suits it, and what comes of it. One test after the other:
 //! fresh weights are drawn from a generator that a backend's threads share.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use pollster::block_on;
-use unnoise::adapt::Mode;
 use unnoise::device::Backend;
 use unnoise::metrics::psnr;
-use unnoise::models::{self, CARDS, Card, Network};
+use unnoise::models::{self, CARDS, Card, Mode, Model};
 use unnoise::noise::{NoiseModel, add_white_gaussian};
 use unnoise::objectives::Objective;
 use unnoise::photo::{Format, Photo, Samples, decode};
 use unnoise::train::{Options, Trainer, Tuned};
 use unnoise::weights::{Precision, StateDict};
-use unnoise::{Kind, denoise};
+use unnoise::{Kind, inference};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -33,20 +31,14 @@ fn noisy(width: usize, height: usize, seed: u64) -> Arc<Photo> {
     Arc::new(add_white_gaussian(&clean(width, height), 20.0, seed))
 }
 
-fn network(card: &Card) -> Network {
+/// A small model with random weights.
+fn model(card: &Card) -> Model {
     let device = block_on(Backend::Flex.open()).unwrap();
-    Network::random(card.id, "small", 3, &device).unwrap()
+    Model::random(card.id, "small", 3, &device).unwrap()
 }
 
-fn train(
-    network: Network,
-    card: &'static Card,
-    shots: &[Arc<Photo>],
-    clean: Option<&Photo>,
-    options: Options,
-) -> Tuned {
-    let device = block_on(Backend::Flex.open()).unwrap();
-    let mut trainer = Trainer::new(network, card, device, shots, clean, options).unwrap();
+fn train(model: &Model, shots: &[Arc<Photo>], clean: Option<&Photo>, options: Options) -> Tuned {
+    let mut trainer = Trainer::new(model.clone(), shots, clean, options).unwrap();
     let mut last = 0.0;
     while let Some(progress) = block_on(trainer.step()).unwrap() {
         assert!((0.0..=1.0).contains(&progress.done) && progress.seconds >= last);
@@ -56,46 +48,39 @@ fn train(
     trainer.finish()
 }
 
-fn run(network: &Network, card: &'static Card, photo: &Arc<Photo>) -> Photo {
-    let device = block_on(Backend::Flex.open()).unwrap();
-    let options = denoise::Options::default();
-    let mut job = denoise::Job::new(network.clone(), card, device, Arc::clone(photo), options).unwrap();
+fn run(model: &Model, photo: &Arc<Photo>) -> Photo {
+    let mut job =
+        inference::Job::new(model.clone(), Arc::clone(photo), inference::Options::default()).unwrap();
     while block_on(job.step()).unwrap().is_some() {}
     job.finish().unwrap()
 }
 
-fn weights(network: &Network) -> StateDict {
-    block_on(network.export()).unwrap()
+fn weights(model: &Model) -> StateDict {
+    block_on(model.network().export()).unwrap()
 }
 
 #[test]
 fn every_network_learns_by_every_objective_that_suits_it() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let shots = [noisy(96, 96, 1), noisy(96, 96, 2)];
-    for card in CARDS {
+    for card in &CARDS {
         for objective in Objective::of(card) {
-            let before = network(card);
+            let before = model(card);
             let options = Options {
                 objective: Some(objective),
                 steps: Some(3),
                 batch: Some(1),
                 patch: Some(32),
                 shots: true,
-                random: true,
                 ..Options::default()
             };
-            let tuned = train(before.clone(), card, &shots, Some(&clean(96, 96)), options);
+            let tuned = train(&before, &shots, Some(&clean(96, 96)), options);
             assert_eq!(tuned.progress.objective, objective);
             let scores = &tuned.progress.scores;
             assert!(scores.len() >= 2, "{} by {objective}: {scores:?}", card.id);
             assert!(scores.iter().all(|(_, score)| score.is_finite()), "{} by {objective}", card.id);
             assert_eq!(tuned.kept, tuned.progress.best_step > 0);
-            assert_eq!(
-                weights(&tuned.network) == weights(&before),
-                !tuned.kept,
-                "{} by {objective}",
-                card.id
-            );
+            assert_eq!(weights(&tuned.model) == weights(&before), !tuned.kept, "{} by {objective}", card.id);
         }
     }
 }
@@ -109,13 +94,12 @@ fn what_was_held_back_before_is_held_back_after() {
         steps: Some(60),
         batch: Some(2),
         patch: Some(32),
-        random: true,
         ..Options::default()
     };
-    let tuned = train(network(card), card, &[noisy(96, 96, 1)], None, options);
+    let tuned = train(&model(card), &[noisy(96, 96, 1)], None, options);
     assert!(tuned.kept);
-    assert_eq!(tuned.adapt, Mode::Wiener);
-    let file = block_on(tuned.to_safetensors(card, "random", Precision::F16)).unwrap();
+    assert_eq!(tuned.model.mode(), Mode::Wiener);
+    let file = block_on(tuned.to_safetensors("random", Precision::F16)).unwrap();
     assert_eq!(Mode::noted(&StateDict::from_safetensors(&file).unwrap()).unwrap(), Mode::Wiener);
 }
 
@@ -131,12 +115,11 @@ fn a_fresh_network_learns_to_denoise_one_photo() {
             steps: Some(120),
             batch: Some(2),
             patch: Some(48),
-            random: true,
             ..Options::default()
         };
-        let tuned = train(network(card), card, &[Arc::clone(&photo)], None, options);
+        let tuned = train(&model(card), &[Arc::clone(&photo)], None, options);
         assert!(tuned.kept, "{objective}: {:?}", tuned.progress.scores);
-        let gain = psnr(&run(&tuned.network, card, &photo), &truth).unwrap() - psnr(&photo, &truth).unwrap();
+        let gain = psnr(&run(&tuned.model, &photo), &truth).unwrap() - psnr(&photo, &truth).unwrap();
         assert!(gain > least, "{objective}: {gain} dB");
     }
 }
@@ -146,18 +129,17 @@ fn tuned_weights_are_written_read_and_give_the_same_photo() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let photo = noisy(64, 64, 7);
     let card = models::card("noise2void").unwrap();
-    let options =
-        Options { steps: Some(12), batch: Some(2), patch: Some(32), random: true, ..Options::default() };
-    let tuned = train(network(card), card, &[Arc::clone(&photo)], None, options);
-    let file = block_on(tuned.to_safetensors(card, "random weights", Precision::F32)).unwrap();
+    let options = Options { steps: Some(12), batch: Some(2), patch: Some(32), ..Options::default() };
+    let tuned = train(&model(card), &[Arc::clone(&photo)], None, options);
+    let file = block_on(tuned.to_safetensors("random weights", Precision::F32)).unwrap();
     let state = StateDict::read(&file).unwrap();
     assert_eq!(models::recognise(&state).unwrap().id, card.id);
     assert_eq!(state.metadata["objective"], tuned.progress.objective.to_string());
     assert_eq!(state.metadata["base"], "random weights");
     assert_eq!(state.metadata["steps"], tuned.progress.best_step.to_string());
     let device = block_on(Backend::Flex.open()).unwrap();
-    let again = Network::load(card.id, &state, &device).unwrap();
-    assert_eq!(run(&again, card, &photo), run(&tuned.network, card, &photo));
+    let again = Model::from_state(&state, &device).unwrap();
+    assert_eq!(run(&again, &photo), run(&tuned.model, &photo));
 }
 
 #[test]
@@ -169,21 +151,19 @@ fn a_budget_of_time_ends_the_run_and_what_was_learned_is_kept() {
         seconds: Some(1.5),
         batch: Some(1),
         patch: Some(16),
-        random: true,
         ..Options::default()
     };
-    let tuned = train(network(card), card, &[noisy(64, 64, 3)], None, options);
+    let tuned = train(&model(card), &[noisy(64, 64, 3)], None, options);
     assert!(tuned.progress.step > 0 && tuned.progress.step < 1_000_000);
 }
 
 #[test]
 fn a_run_that_is_stopped_early_keeps_what_it_has_if_it_is_better() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-    let device = block_on(Backend::Flex.open()).unwrap();
     let card = models::card("unet").unwrap();
-    let options = Options { batch: Some(2), patch: Some(32), random: true, ..Options::default() };
+    let options = Options { batch: Some(2), patch: Some(32), ..Options::default() };
     let shots = [noisy(96, 96, 3)];
-    let mut trainer = Trainer::new(network(card), card, device, &shots, None, options).unwrap();
+    let mut trainer = Trainer::new(model(card), &shots, None, options).unwrap();
     while trainer.progress().step < 60 {
         block_on(trainer.step()).unwrap();
     }
@@ -200,23 +180,21 @@ fn trained_weights_are_hardly_given_up_where_jpeg_has_erased_the_noise() {
     let card = models::card("unet").unwrap();
     let photo = add_white_gaussian(&clean(96, 96), 3.0, 1);
     let compressed = decode(&photo.encode(Format::Jpeg, 60).unwrap()).unwrap();
-    let margin = |photo: &Photo, random| {
-        let device = block_on(Backend::Flex.open()).unwrap();
+    let random = model(card);
+    // Weights of a file are trained ones.
+    let trained = Model::from_state(&weights(&random), random.device()).unwrap();
+    let margin = |model: &Model, photo: &Photo| {
         let shots = [Arc::new(photo.clone())];
-        let options = Options { random, ..Options::default() };
-        Trainer::new(network(card), card, device, &shots, None, options).unwrap().progress().margin
+        Trainer::new(model.clone(), &shots, None, Options::default()).unwrap().progress().margin
     };
-    assert!(margin(&photo, false) < 0.1);
-    assert!(margin(&compressed, false) >= 0.5);
-    assert!(margin(&compressed, true) == 0.0);
+    assert!(margin(&trained, &photo) < 0.1);
+    assert!(margin(&trained, &compressed) >= 0.5);
+    assert!(margin(&random, &compressed) == 0.0);
 }
 
-fn shipped(id: &str) -> (Network, &'static Card) {
-    let card = models::card(id).unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pkg-config/weights");
-    let state = StateDict::read(&std::fs::read(folder.join(card.weights.unwrap().file)).unwrap()).unwrap();
+fn shipped(id: &str) -> Model {
     let device = block_on(Backend::Flex.open()).unwrap();
-    (Network::load(id, &state, &device).unwrap(), card)
+    Model::bundled(id, &device).unwrap()
 }
 
 /// Weights that know white noise only: the default ones know grain.
@@ -241,41 +219,40 @@ fn grainy(x: isize) -> (Arc<Photo>, Photo) {
 #[test]
 fn a_shipped_network_learns_noise_that_it_does_not_know_and_says_what_it_found() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-    let (network, card) = shipped(WHITE);
+    let model = shipped(WHITE);
     let (photo, truth) = grainy(200);
     let options = Options { steps: Some(20), batch: Some(2), ..Options::default() };
-    let tuned = train(network.clone(), card, &[Arc::clone(&photo)], None, options);
+    let tuned = train(&model, &[Arc::clone(&photo)], None, options);
     assert_eq!(tuned.progress.objective, Objective::NoiseModel);
     assert!(tuned.progress.noise.as_ref().unwrap().contains("in blotches, the same in all colours"));
     assert!(tuned.kept, "{:?} {:?}", tuned.progress.scores, tuned.progress.simulated);
-    let after = psnr(&run(&tuned.network, card, &photo), &truth).unwrap();
-    let before = psnr(&run(&network, card, &photo), &truth).unwrap();
+    let after = psnr(&run(&tuned.model, &photo), &truth).unwrap();
+    let before = psnr(&run(&model, &photo), &truth).unwrap();
     assert!(after > before, "{before} to {after} dB");
 }
 
 #[test]
 fn what_is_learned_on_some_pictures_serves_another_and_their_noise_model_too() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-    let (network, card) = shipped(WHITE);
+    let model = shipped(WHITE);
     let (other, truth) = grainy(260);
     let options = Options { steps: Some(20), batch: Some(2), ..Options::default() };
     let pictures = [grainy(200).0, grainy(230).0];
-    let tuned = train(network.clone(), card, &pictures, None, options);
+    let tuned = train(&model, &pictures, None, options);
     assert!(tuned.kept);
-    let quality = |network: &Network| psnr(&run(network, card, &other), &truth).unwrap();
-    assert!(quality(&tuned.network) > quality(&network));
-    let model = NoiseModel::from_json(&tuned.noise.unwrap().to_json().unwrap()).unwrap();
-    let device = block_on(Backend::Flex.open()).unwrap();
-    let mut trainer = Trainer::new(network, card, device, &[other], None, options).unwrap();
-    trainer.use_noise(&model).unwrap();
+    let quality = |model: &Model| psnr(&run(model, &other), &truth).unwrap();
+    assert!(quality(&tuned.model) > quality(&model));
+    let noise = NoiseModel::from_json(&tuned.noise.unwrap().to_json().unwrap()).unwrap();
+    let mut trainer = Trainer::new(model, &[other], None, options).unwrap();
+    trainer.use_noise(&noise).unwrap();
     while block_on(trainer.step()).unwrap().is_some() {}
-    assert_eq!(trainer.finish().noise.unwrap(), model);
+    assert_eq!(trainer.finish().noise.unwrap(), noise);
 }
 
 #[test]
 fn lost_pixels_are_replaced_before_a_network_sees_them() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-    let (network, card) = shipped("unet");
+    let model = shipped("unet");
     let truth = grainy(200).1;
     let mut noisy = truth.planar();
     for i in 0..128 * 128u32 {
@@ -286,9 +263,8 @@ fn lost_pixels_are_replaced_before_a_network_sees_them() {
     }
     let noisy = Arc::new(Photo::from_planar(&noisy).unwrap().to_8bit());
     let quality = |mend| {
-        let device = block_on(Backend::Flex.open()).unwrap();
-        let options = denoise::Options { mend, ..denoise::Options::default() };
-        let mut job = denoise::Job::new(network.clone(), card, device, Arc::clone(&noisy), options).unwrap();
+        let options = inference::Options { mend, ..inference::Options::default() };
+        let mut job = inference::Job::new(model.clone(), Arc::clone(&noisy), options).unwrap();
         while block_on(job.step()).unwrap().is_some() {}
         psnr(&job.finish().unwrap(), &truth).unwrap()
     };
@@ -298,30 +274,28 @@ fn lost_pixels_are_replaced_before_a_network_sees_them() {
 
 #[test]
 fn what_cannot_be_learned_is_refused_by_name() {
-    let device = block_on(Backend::Flex.open()).unwrap();
-    let card = models::card("unet").unwrap();
+    let unet = model(models::card("unet").unwrap());
     let photo = noisy(64, 64, 3);
-    let refuse = |card: &'static Card, shots: &[Arc<Photo>], options: Options| {
-        let trainer = Trainer::new(network(card), card, device.clone(), shots, None, options);
+    let refuse = |shots: &[Arc<Photo>], options: Options| {
+        let trainer = Trainer::new(unet.clone(), shots, None, options);
         let error = trainer.err().expect("an error");
         assert_eq!(error.kind(), Kind::Option);
         error.to_string()
     };
     let one = [Arc::clone(&photo)];
     let by = |objective| Options { objective: Some(objective), ..Options::default() };
-    assert!(refuse(card, &one, by(Objective::BlindSpotNll)).contains("does not suit"));
-    assert!(refuse(card, &one, by(Objective::Noise2noise)).contains("2 noisy shots"));
-    assert!(refuse(card, &one, by(Objective::Supervised)).contains("without noise"));
-    assert!(refuse(card, &[], Options::default()).contains("no photo"));
+    assert!(refuse(&one, by(Objective::BlindSpotNll)).contains("does not suit"));
+    assert!(refuse(&one, by(Objective::Noise2noise)).contains("2 noisy shots"));
+    assert!(refuse(&one, by(Objective::Supervised)).contains("without noise"));
+    assert!(refuse(&[], Options::default()).contains("no photo"));
     let shots = Options { shots: true, ..Options::default() };
-    assert!(refuse(card, &[Arc::clone(&photo), noisy(64, 32, 1)], shots).contains("one size"));
+    assert!(refuse(&[Arc::clone(&photo), noisy(64, 32, 1)], shots).contains("one size"));
     let two = [photo, noisy(64, 64, 1)];
-    let trainer =
-        Trainer::new(network(card), card, device.clone(), &two, Some(&clean(64, 64)), Options::default());
+    let trainer = Trainer::new(unet.clone(), &two, Some(&clean(64, 64)), Options::default());
     assert!(trainer.err().unwrap().to_string().contains("shots of one scene"));
-    assert!(refuse(card, &[noisy(6, 6, 1)], Options::default()).contains("at least 8x8"));
-    assert!(refuse(card, &one, Options { steps: Some(0), ..Options::default() }).contains("steps"));
-    assert!(refuse(card, &one, Options { seconds: Some(0.0), ..Options::default() }).contains("seconds"));
+    assert!(refuse(&[noisy(6, 6, 1)], Options::default()).contains("at least 8x8"));
+    assert!(refuse(&one, Options { steps: Some(0), ..Options::default() }).contains("steps"));
+    assert!(refuse(&one, Options { seconds: Some(0.0), ..Options::default() }).contains("seconds"));
     let rate = Options { learning_rate: Some(2.0), ..Options::default() };
-    assert!(refuse(card, &one, rate).contains("learning rate"));
+    assert!(refuse(&one, rate).contains("learning rate"));
 }

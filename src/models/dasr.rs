@@ -6,6 +6,8 @@
 //! convolution and the weights of the channels. Given the vector the generator is local, so that tiles which share
 //! one vector agree.
 
+use std::borrow::Cow;
+
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -13,12 +15,14 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::tensor::activation::{leaky_relu, log_softmax, sigmoid};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Conditions, GlobalContext, Keys, Size};
+use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
+use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::kernels::Geometry;
 use crate::nn::{Convolve, LEAKY_SLOPE, Then, conv3x3, convolve, scale_channels};
-use crate::weights::{self, StateDict};
+use crate::photo::tiles::Demands;
+use crate::weights::StateDict;
 
 /// The card of the network that enlarges 2 times.
 pub const X2: Card = Card {
@@ -32,12 +36,13 @@ pub const X2: Card = Card {
         url: "https://arxiv.org/abs/2104.00416",
     },
     repository: "https://github.com/The-Learning-And-Vision-Atelier-LAVA/DASR",
+    family: "dasr-x2",
     channels: 3,
     range: [0.0, 255.0],
     size_multiple: 1,
     // 107 in the body and 2 in the tail, in input pixels; the embedding, which all tiles share, sees the whole photo.
     receptive_field: 109,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 2,
     noise: "Gaussian blur of any direction, white Gaussian noise, sigma 0 to 25 of 255",
     correlated: false,
@@ -45,7 +50,8 @@ pub const X2: Card = Card {
     mac_per_pixel: 2_603_309,
     parameters: 5_821_571,
     objective: "contrastive-super-resolution",
-    presets: super::presets(5_821_571, 1_519_875),
+    training: Training { general: false, own: &["contrastive-super-resolution"], ..Training::GENERAL },
+    presets: presets(5_821_571, 1_519_875),
     weights: Some(Bundled {
         file: "dasr-x2.safetensors",
         bytes: 2_700_414,
@@ -58,12 +64,13 @@ pub const X2: Card = Card {
 /// The card of the network that enlarges 3 times.
 pub const X3: Card = Card {
     id: "dasr-x3",
+    family: "dasr-x3",
     title: "DASR, 3x",
     summary: "Enlarges a blurred, noisy photo to three times its size.",
     scale: 3,
     mac_per_pixel: 2_796_314,
     parameters: 6_006_211,
-    presets: super::presets(6_006_211, 1_566_115),
+    presets: presets(6_006_211, 1_566_115),
     weights: Some(Bundled {
         file: "dasr-x3.safetensors",
         bytes: 2_908_254,
@@ -76,12 +83,13 @@ pub const X3: Card = Card {
 /// The card of the network that enlarges 4 times.
 pub const X4: Card = Card {
     id: "dasr-x4",
+    family: "dasr-x4",
     title: "DASR, 4x",
     summary: "Enlarges a blurred, noisy photo to four times its size.",
     scale: 4,
     mac_per_pixel: 3_213_977,
     parameters: 5_969_283,
-    presets: super::presets(5_969_283, 1_556_867),
+    presets: presets(5_969_283, 1_556_867),
     weights: None,
     ..X2
 };
@@ -349,24 +357,49 @@ fn shift(sign: f32, device: &Device) -> Conv2d {
     conv
 }
 
-impl Dasr {
-    /// The network with the given weights; its configuration is told by their shapes.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when they are not of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let state = without_training_state(state);
-        let config = DasrConfig::infer(&state)?;
-        weights::load(config.init(device), &state, |path| config.key(path))
+impl Architecture for Dasr {
+    type Config = DasrConfig;
+
+    const CARDS: &'static [Card] = &[X2, X3, X4];
+
+    fn preset(card: &Card, size: Size) -> DasrConfig {
+        match size {
+            Size::Published => DasrConfig::new(card.scale),
+            Size::Small => DasrConfig::new(card.scale).with_groups(2).with_blocks(2).with_features(32),
+        }
     }
 
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
+    fn infer(state: &StateDict) -> Result<DasrConfig> {
+        DasrConfig::infer(state)
+    }
+
+    fn init(config: &DasrConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("E.encoder_q.E.0.weight")?;
+        match DasrConfig::infer(state).ok()?.scale {
+            2 => Some(X2.id),
+            3 => Some(X3.id),
+            _ => Some(X4.id),
+        }
+    }
+
+    fn keys(&self) -> Keys {
         let config = self.config();
-        weights::export(self, |path| config.key(path)).await
+        Box::new(move |path| config.key(path))
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [3, 3]
+    }
+
+    fn demands(&self) -> Demands {
+        // Convolutions of 3x3 one after the other: the head, four in each block and one after each group, the body's last,
+        // and up to two in the tail.
+        let DasrConfig { groups, blocks, .. } = self.config();
+        Demands { size_multiple: 1, radius: 1 + groups * (4 * blocks + 1) + 1 + 2 }
     }
 
     /// Enlarges pictures, each with the embedding of itself.
@@ -374,11 +407,29 @@ impl Dasr {
     /// # Shapes
     /// - `x`: `[N, 3, H, W]`
     /// - output: `[N, 3, scale * H, scale * W]`, not clipped
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let embedding = self.encoder.embed(x.clone());
         self.upscale(x, embedding)
     }
 
+    fn clean(state: &StateDict) -> Cow<'_, StateDict> {
+        Cow::Owned(without_training_state(state))
+    }
+
+    fn has_global_context(&self) -> bool {
+        true
+    }
+
+    fn global_context(&self, photo: Tensor<4>) -> Option<GlobalContext> {
+        Some(GlobalContext(self.embed(photo * 255.0)))
+    }
+
+    fn denoise_in_context(&self, x: Tensor<4>, _: &Conditions, context: &GlobalContext) -> Tensor<4> {
+        self.in_range_of_card(x, |x| self.upscale(x, context.0.clone()))
+    }
+}
+
+impl Dasr {
     /// What degraded the pictures.
     ///
     /// # Shapes
@@ -573,20 +624,10 @@ pub fn without_training_state(state: &StateDict) -> StateDict {
     })
 }
 
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("E.encoder_q.E.0.weight")?;
-    match DasrConfig::infer(state).ok()?.scale {
-        2 => Some("dasr-x2"),
-        3 => Some("dasr-x3"),
-        _ => Some("dasr-x4"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{Network, card, recognise};
+    use crate::models::{Model, card, recognise};
     use crate::nn::read;
     use crate::weights::{export, load};
     use burn::tensor::Distribution;
@@ -635,13 +676,13 @@ mod tests {
         {
             state.arrays.insert(key.into(), norm.clone());
         }
-        assert!(Network::load("dasr-x2", &state, &device).is_ok());
-        let message = Network::load("dasr-x4", &state, &device).map(|_| ()).unwrap_err().to_string();
+        assert!(Model::load("dasr-x2", &state, &device).is_ok());
+        let message = Model::load("dasr-x4", &state, &device).map(|_| ()).unwrap_err().to_string();
         assert!(message.contains("`dasr-x2`"), "{message}");
         for key in ["G.a", "G.b", "G.c", "G.d"] {
             state.arrays.insert(key.into(), norm.clone());
         }
-        let message = Network::load("dasr-x2", &state, &device).map(|_| ()).unwrap_err().to_string();
+        let message = Model::load("dasr-x2", &state, &device).map(|_| ()).unwrap_err().to_string();
         assert!(["`G.a`", "`G.b`", "`G.c`", "and 1 more"].iter().all(|s| message.contains(s)), "{message}");
     }
 

@@ -9,12 +9,15 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
+use super::architecture::{Architecture, Keys, Size};
+use super::card::{Bundled, Card, Optimiser, Paper, TILE_PIXELS, Training, presets};
 use super::hq_ssl::BlindUNet;
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::mode::Adapt;
 use crate::error::Result;
-use crate::nn::{Convolve, FiveLevel, FiveLevelConfig, conv1x1};
-use crate::weights::{self, StateDict};
+use crate::layers::{FiveLevel, FiveLevelConfig};
+use crate::nn::{Convolve, conv1x1};
+use crate::photo::tiles::Demands;
+use crate::weights::StateDict;
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -28,11 +31,12 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/2404.07846",
     },
     repository: "https://github.com/nagejacob/TBSN",
+    family: "distilled-unet",
     channels: 3,
     range: [0.0, 1.0],
     size_multiple: 32,
     receptive_field: 157,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
     correlated: true,
@@ -40,7 +44,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 266_393,
     parameters: 1_083_747,
     objective: "distillation",
-    presets: super::presets(1_083_747, 121_635),
+    training: Training { own: &["distillation"], optimiser: Optimiser::AdamW, ..Training::GENERAL },
+    presets: presets(1_083_747, 121_635),
     weights: Some(Bundled {
         file: "distilled-unet.safetensors",
         bytes: 970_126,
@@ -49,6 +54,18 @@ pub const CARD: Card = Card {
     }),
     default: false,
 };
+
+/// Note of weights that says which network they are of.
+pub(super) const MODEL_NOTE: &str = "model";
+
+/// What that note is for the last stage of [`super::sasl`].
+const SASL: &str = "sasl-unet";
+
+/// Whether these are weights of the [`UNet`], for whomever.
+pub(super) fn is_it(state: &StateDict) -> bool {
+    let is_larger = state.shape("output_block.0.weight").is_some();
+    UNetConfig::infer(state).is_ok() && !is_larger
+}
 
 /// Widths of the [`UNet`].
 #[derive(Config, Debug, PartialEq)]
@@ -99,21 +116,42 @@ impl UNetConfig {
     }
 }
 
-impl UNet {
-    /// The network of a checkpoint.
-    ///
-    /// # Errors
-    /// [`crate::Kind::Weights`] when the checkpoint is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        weights::load(UNetConfig::infer(state)?.init(device), state, Self::key)
+impl Architecture for UNet {
+    type Config = UNetConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> UNetConfig {
+        match size {
+            Size::Published => UNetConfig::new(),
+            Size::Small => UNetConfig::new().with_features(16),
+        }
     }
 
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`crate::Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        weights::export(self, Self::key).await
+    fn infer(state: &StateDict) -> Result<UNetConfig> {
+        UNetConfig::infer(state)
+    }
+
+    fn init(config: &UNetConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        // SASL's network is the same, and says so in a note.
+        let other = state.metadata.get(MODEL_NOTE).is_some_and(|model| model == SASL);
+        (is_it(state) && !other).then_some(CARD.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(Self::key)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.channels, self.outputs]
+    }
+
+    fn demands(&self) -> Demands {
+        CARD.demands()
     }
 
     /// Denoises a batch.
@@ -121,20 +159,16 @@ impl UNet {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.output_conv.run(self.body.forward(x))
     }
+}
 
+impl UNet {
     /// The official key of a parameter at `path` in this module: the body's are those of HQ-SSL.
     pub fn key(path: &str) -> String {
         BlindUNet::key(path)
     }
-}
-
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    let is_larger = state.shape("output_block.0.weight").is_some();
-    UNetConfig::infer(state).ok().filter(|_| !is_larger).map(|_| CARD.id)
 }
 
 #[cfg(test)]

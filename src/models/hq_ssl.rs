@@ -4,7 +4,9 @@
 //!
 //! A network that does not see a pixel predicts a normal distribution of its clean colour from all others; together with
 //! the pixel's noisy value and what is known of the noise, Bayes' rule gives the posterior mean. The distributions are
-//! in [`crate::objectives::blind_spot_nll`], with the loss.
+//! in `crate::layers::posterior`, with the loss.
+
+use std::borrow::Cow;
 
 use burn::config::Config;
 use burn::module::{Module, Param};
@@ -12,13 +14,15 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Conditions, Keys, Size};
+use super::card::{Bundled, Card, Paper, Training, presets};
+use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{Convolve, FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
-use crate::objectives::blind_spot_nll::{self, Normal, gaussian_noise, poisson_noise};
+use crate::layers::posterior::{self, Normal, gaussian_noise, poisson_noise};
+use crate::layers::{FiveLevel, FiveLevelConfig, Turn, in_four_directions};
+use crate::nn::{Convolve, conv1x1};
 use crate::photo::tiles::Demands;
-use crate::weights::{self, Array, StateDict};
+use crate::weights::{Array, StateDict};
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -32,6 +36,7 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/1901.10277",
     },
     repository: "https://github.com/NVlabs/selfsupervised-denoising",
+    family: "hq-ssl",
     channels: 3,
     range: [0.0, 1.0],
     size_multiple: 32,
@@ -44,7 +49,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 1_249_605,
     parameters: 1_269_129,
     objective: "blind-spot-nll",
-    presets: super::presets(1_269_129, 142_473),
+    training: Training { general: false, own: &["blind-spot-nll"], ..Training::GENERAL },
+    presets: presets(1_269_129, 142_473),
     weights: Some(Bundled {
         file: "hq-ssl.safetensors",
         bytes: 643_354,
@@ -202,6 +208,12 @@ pub struct HqSsl {
     noise: Noise,
 }
 
+/// The standard deviation that is taken for the noise when nobody knows it: what most of the literature measures at.
+const USUAL_SIGMA: f32 = 25.0 / 255.0;
+
+/// Note of weights of a [`BlindUNet`] that says the side of its blind square: SASL's have it.
+pub(super) const BLIND_SQUARE_NOTE: &str = "blindspot";
+
 /// Where the official files keep the network.
 const NETWORK: &str = "_models.denoiser_model.";
 /// Where they keep the one that estimates the strength of the noise.
@@ -255,45 +267,90 @@ impl HqSslConfig {
     }
 }
 
-impl HqSsl {
-    /// The denoiser of a checkpoint: of an official file, or of a bare network.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when the checkpoint is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let state = Self::clean(state);
-        weights::load(HqSslConfig::infer(&state)?.init(device), &state, Self::key)
+impl Architecture for HqSsl {
+    type Config = HqSslConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> HqSslConfig {
+        match size {
+            Size::Published => HqSslConfig::new(BlindUNetConfig::new()),
+            Size::Small => HqSslConfig::new(BlindUNetConfig::new().with_features(16)),
+        }
     }
 
-    /// The weights under their official keys, with the sort of noise as a note.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        let mut state = weights::export(self, Self::key).await?;
+    fn infer(state: &StateDict) -> Result<HqSslConfig> {
+        HqSslConfig::infer(state)
+    }
+
+    fn init(config: &HqSslConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        // SASL's network of this kind can have the same arrays.
+        let is_sasl = state.metadata.contains_key(BLIND_SQUARE_NOTE);
+        HqSslConfig::infer(&Self::clean(state)).ok().filter(|_| !is_sasl).map(|_| CARD.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(Self::key)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.denoiser_model.channels; 2]
+    }
+
+    fn demands(&self) -> Demands {
+        self.denoiser_model.demands()
+    }
+
+    /// What the network predicts, its outputs as they are: `[N, C, H, W]` to `[N, outputs, H, W]`.
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.denoiser_model.forward(x)
+    }
+
+    /// A checkpoint in the form that [`HqSslConfig::infer`] and loading take: without the tensors that official files
+    /// hold twice, and with the prefix that a bare network lacks.
+    fn clean(state: &StateDict) -> Cow<'_, StateDict> {
+        let keep = |key: &str| -> Option<String> {
+            if key.starts_with("models.") || key.contains("output_conv.") {
+                return None;
+            }
+            let known = key.starts_with("_models.") || key == LEARNED;
+            Some(if known { key.to_string() } else { format!("{NETWORK}{key}") })
+        };
+        let mut arrays: std::collections::BTreeMap<String, Array> =
+            state.arrays.iter().filter_map(|(key, array)| Some((keep(key)?, array.clone()))).collect();
+        // Where only the wrapped copy is there, it is the one to take.
+        for (key, array) in &state.arrays {
+            if let Some(rest) = key.strip_prefix("models.").filter(|rest| !rest.contains("output_conv.")) {
+                let key = format!("_models.{}", rest.replacen(".module.", ".", 1));
+                arrays.entry(key).or_insert_with(|| array.clone());
+            }
+        }
+        Cow::Owned(StateDict { arrays, metadata: state.metadata.clone() })
+    }
+
+    fn notes(&self) -> Vec<(String, String)> {
         let noise = match self.noise {
             Noise::Gaussian => "gaussian",
             Noise::Poisson => "poisson",
         };
-        state.metadata.insert("noise".into(), noise.into());
-        Ok(state)
+        vec![("noise".into(), noise.into())]
     }
 
-    /// What it demands of its input.
-    pub fn demands(&self) -> Demands {
-        self.denoiser_model.demands()
+    fn denoise(&self, x: Tensor<4>, conditions: &Conditions) -> Tensor<4> {
+        let sigma = conditions.sigma.unwrap_or(USUAL_SIGMA);
+        self.in_range_of_card(x, |x| self.posterior_mean(x, sigma))
     }
 
-    /// Image channels.
-    pub fn channels(&self) -> usize {
-        self.denoiser_model.channels
+    fn negative_log_likelihood(&self, noisy: Tensor<4>, sigma: f32) -> Option<Tensor<1>> {
+        self.loss(noisy, sigma)
     }
+}
 
-    /// What the network predicts, its outputs as they are: `[N, C, H, W]` to `[N, outputs, H, W]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.denoiser_model.forward(x)
-    }
-
+impl HqSsl {
     /// The predicted distribution of the clean colours; `None` when the network predicts the mean only.
     pub fn predict(&self, x: Tensor<4>) -> Option<Normal> {
         let BlindUNet { channels, outputs, .. } = self.denoiser_model;
@@ -317,7 +374,7 @@ impl HqSsl {
     /// - `strength`: standard deviation of Gaussian noise, variance at full brightness of Poisson noise; `[N or 1, 1, 1, 1]`
     pub fn noise_variance(&self, mean: Tensor<4>, strength: Tensor<4>) -> Tensor<4> {
         match self.noise {
-            Noise::Gaussian => gaussian_noise(strength, self.channels()),
+            Noise::Gaussian => gaussian_noise(strength, self.denoiser_model.channels),
             Noise::Poisson => poisson_noise(mean, strength),
         }
     }
@@ -330,7 +387,7 @@ impl HqSsl {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
-    pub fn denoise(&self, x: Tensor<4>, sigma: f32) -> Tensor<4> {
+    pub fn posterior_mean(&self, x: Tensor<4>, sigma: f32) -> Tensor<4> {
         let Some(prior) = self.predict(x.clone()) else {
             return self.forward(x);
         };
@@ -339,15 +396,15 @@ impl HqSsl {
         prior.posterior_mean(x, noise)
     }
 
-    /// The loss of noisy pictures, one value for each: [`blind_spot_nll::loss`]. `None` when the network predicts the
-    /// mean only. `sigma` and shapes as [`HqSsl::denoise`].
+    /// The loss of noisy pictures, one value for each: [`posterior::loss`]. `None` when the network predicts the
+    /// mean only. `sigma` and shapes as [`HqSsl::posterior_mean`].
     pub fn loss(&self, noisy: Tensor<4>, sigma: f32) -> Option<Tensor<1>> {
         let prior = self.predict(noisy.clone())?;
         let estimate = self.estimate(noisy.clone());
         let known = estimate.is_none();
         let strength = estimate.unwrap_or_else(|| self.given(sigma, &noisy.device()));
         let noise = self.noise_variance(prior.mean.clone(), strength);
-        Some(blind_spot_nll::loss(&prior, noisy, noise, known))
+        Some(posterior::loss(&prior, noisy, noise, known))
     }
 
     /// The strength of noise of standard deviation `sigma`, as [`HqSsl::estimate`] gives it.
@@ -359,28 +416,6 @@ impl HqSsl {
         Tensor::full([1, 1, 1, 1], strength, device)
     }
 
-    /// A checkpoint in the form that [`HqSslConfig::infer`] and loading take: without the tensors that official files
-    /// hold twice, and with the prefix that a bare network lacks.
-    pub fn clean(state: &StateDict) -> StateDict {
-        let keep = |key: &str| -> Option<String> {
-            if key.starts_with("models.") || key.contains("output_conv.") {
-                return None;
-            }
-            let known = key.starts_with("_models.") || key == LEARNED;
-            Some(if known { key.to_string() } else { format!("{NETWORK}{key}") })
-        };
-        let mut arrays: std::collections::BTreeMap<String, Array> =
-            state.arrays.iter().filter_map(|(key, array)| Some((keep(key)?, array.clone()))).collect();
-        // Where only the wrapped copy is there, it is the one to take.
-        for (key, array) in &state.arrays {
-            if let Some(rest) = key.strip_prefix("models.").filter(|rest| !rest.contains("output_conv.")) {
-                let key = format!("_models.{}", rest.replacen(".module.", ".", 1));
-                arrays.entry(key).or_insert_with(|| array.clone());
-            }
-        }
-        StateDict { arrays, metadata: state.metadata.clone() }
-    }
-
     /// The official key of a parameter at `path` in this module.
     pub fn key(path: &str) -> String {
         match path.split_once('.') {
@@ -389,11 +424,6 @@ impl HqSsl {
             _ => LEARNED.to_string(),
         }
     }
-}
-
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    HqSslConfig::infer(&HqSsl::clean(state)).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]
@@ -435,8 +465,8 @@ mod tests {
                 let state = pollster::block_on(network.export()).unwrap();
                 assert_eq!(HqSslConfig::infer(&state).unwrap(), config);
                 let again = HqSsl::load(&state, &device).unwrap();
-                let [a, b] =
-                    [&network, &again].map(|n| pollster::block_on(read(n.denoise(x.clone(), 0.1))).unwrap());
+                let [a, b] = [&network, &again]
+                    .map(|n| pollster::block_on(read(n.posterior_mean(x.clone(), 0.1))).unwrap());
                 assert_eq!(a, b);
                 assert!(a.iter().all(|v| v.is_finite() && v.abs() < 3.0));
             }

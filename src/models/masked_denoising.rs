@@ -6,6 +6,8 @@
 //! rather than one sort of noise. The attentions' masks stay at test time, so its results are random: a few passes can
 //! be averaged, or the masks left out.
 
+use std::borrow::Cow;
+
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -15,16 +17,17 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Bundled, Card, Paper};
-use crate::adapt::{Adapt, bernoulli, mean};
+use super::architecture::{Architecture, Conditions, Keys, Size};
+use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
+use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::kernels::Geometry;
 use crate::nn::kernels::attention::{self, Positions, Windows, normalised, windowed_attention};
 use crate::nn::padding::{crop, reflect_to_multiple};
 use crate::nn::windows::{in_chunks, merge, split};
-use crate::nn::{Convolve, Then, conv3x3, convolve};
+use crate::nn::{Convolve, Then, bernoulli, conv3x3, convolve, mean};
 use crate::photo::tiles::Demands;
-use crate::weights::{self, StateDict};
+use crate::weights::StateDict;
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -38,11 +41,12 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/2303.13132",
     },
     repository: "https://github.com/haoyuc/MaskedDenoising",
+    family: "masked-denoising",
     channels: 3,
     range: [0.0, 1.0],
     size_multiple: 8,
     receptive_field: 179,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian, sigma 15 of 255; generalises to others",
     correlated: false,
@@ -50,7 +54,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 959_445,
     parameters: 824_118,
     objective: "masked",
-    presets: super::presets(824_118, 31_923),
+    training: Training { own: &["masked"], micro_batch_pixels: Some(5000.0), ..Training::GENERAL },
+    presets: presets(824_118, 31_923),
     weights: Some(Bundled {
         file: "masked-denoising.safetensors",
         bytes: 400_774,
@@ -62,8 +67,6 @@ pub const CARD: Card = Card {
 
 /// Mean of the training photos, which the network works relative to.
 const MEAN: [f32; 3] = [0.4488, 0.4371, 0.4040];
-/// What a hidden pixel is set to.
-const HIDDEN: f32 = -0.1;
 /// Share of an attention's tokens that are kept, as published.
 const KEPT_TOKENS: f64 = 0.25;
 /// Added to the logits of pixels that are neighbours only because the image was rolled.
@@ -224,45 +227,89 @@ impl SwinIrConfig {
     }
 }
 
-impl SwinIr {
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        weights::export(self, Self::key).await
+impl Architecture for SwinIr {
+    type Config = SwinIrConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> SwinIrConfig {
+        match size {
+            Size::Published => SwinIrConfig::new(),
+            Size::Small => SwinIrConfig::new()
+                .with_dim(24)
+                .with_hidden(48)
+                .with_depths(vec![2, 2])
+                .with_heads(vec![4, 4]),
+        }
     }
 
-    /// The network that a checkpoint holds, with or without the constant buffers that official ones carry.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when it is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let state =
-            state.filtered(|key| !key.ends_with(".attn_mask") && !key.ends_with(".relative_position_index"));
-        weights::load(SwinIrConfig::infer(&state)?.init(device), &state, Self::key)
+    fn infer(state: &StateDict) -> Result<SwinIrConfig> {
+        SwinIrConfig::infer(state)
     }
 
-    /// Image channels, in and out.
-    pub fn channels(&self) -> usize {
-        self.conv_first.weight.dims()[1]
+    fn init(config: &SwinIrConfig, device: &Device) -> Self {
+        config.init(device)
     }
 
-    /// What these weights demand of their input.
-    pub fn demands(&self) -> Demands {
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("layers.0.residual_group.blocks.0.attn.relative_position_bias_table")?;
+        state.shape("conv_last.weight")?;
+        SwinIrConfig::infer(state).ok().map(|_| CARD.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(Self::key)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.conv_first.weight.lazy_shape()[1]; 2]
+    }
+
+    fn demands(&self) -> Demands {
         let window = self.layers.first().map_or(1, Layer::window);
         let blocks: usize = self.layers.iter().map(|layer| layer.blocks.len()).sum();
         // A window reaches from one of its sides to the other; each layer has two 3x3 convolutions, and three follow.
         Demands { size_multiple: window, radius: blocks * (window - 1) + 2 * self.layers.len() + 3 }
     }
 
+    /// Denoises a batch without masks. Shapes as [`SwinIr::forward_seeing`].
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.forward_seeing(x, &mut |_| None)
+    }
+
+    /// Without the constant buffers that official checkpoints carry.
+    fn clean(state: &StateDict) -> Cow<'_, StateDict> {
+        let buffers = |key: &str| key.ends_with(".attn_mask") || key.ends_with(".relative_position_index");
+        Cow::Owned(state.filtered(|key| !buffers(key)))
+    }
+
+    fn denoise(&self, x: Tensor<4>, conditions: &Conditions) -> Tensor<4> {
+        let Conditions { masks, passes, seed, .. } = *conditions;
+        self.in_range_of_card(
+            x,
+            |x| {
+                if masks { self.forward_masked(x, passes, seed) } else { self.forward(x) }
+            },
+        )
+    }
+
+    fn forward_training_masked(&self, x: Tensor<4>, seed: u64) -> Tensor<4> {
+        self.in_range_of_card(x, |x| self.forward_masked(x, 1, seed))
+    }
+}
+
+impl SwinIr {
     /// Denoises a batch. `keep` is asked once per block, in their order, which tokens its attention may see: it gives 1
     /// (kept) or 0 for each of the windows and tokens that it is told the numbers of, or `None` for all of them.
     ///
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, any size
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>, keep: &mut dyn FnMut([usize; 2]) -> Option<Tensor<2>>) -> Tensor<4> {
+    pub fn forward_seeing(
+        &self,
+        x: Tensor<4>,
+        keep: &mut dyn FnMut([usize; 2]) -> Option<Tensor<2>>,
+    ) -> Tensor<4> {
         let [_, channels, height, width] = x.dims();
         let window = self.layers.first().map_or(1, Layer::window);
         let x = reflect_to_multiple(x, window);
@@ -282,18 +329,13 @@ impl SwinIr {
         crop(x + mean, height, width)
     }
 
-    /// [`SwinIr::forward`] without masks.
-    pub fn forward_unmasked(&self, x: Tensor<4>) -> Tensor<4> {
-        self.forward(x, &mut |_| None)
-    }
-
-    /// The mean of `passes` (at least one) runs of [`SwinIr::forward`] with random masks that keep a quarter of the
+    /// The mean of `passes` (at least one) runs of [`SwinIr::forward_seeing`] with random masks that keep a quarter of the
     /// tokens.
     pub fn forward_masked(&self, x: Tensor<4>, passes: usize, seed: u64) -> Tensor<4> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let device = x.device();
         let mut keep = |shape| Some(bernoulli(shape, KEPT_TOKENS, &mut rng, &device));
-        mean((0..passes.max(1)).map(|_| self.forward(x.clone(), &mut keep)))
+        mean((0..passes.max(1)).map(|_| self.forward_seeing(x.clone(), &mut keep)))
     }
 
     /// The official key of a parameter at `path` in this module.
@@ -308,22 +350,6 @@ impl SwinIr {
         }
         key.replace(".single.", ".")
     }
-}
-
-/// Tells this network's weights by their keys.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("layers.0.residual_group.blocks.0.attn.relative_position_bias_table")?;
-    state.shape("conv_last.weight")?;
-    SwinIrConfig::infer(state).ok().map(|_| CARD.id)
-}
-
-/// Hides pixels, as training does: those with 0 in `keep` become -0.1 in all channels.
-///
-/// # Shapes
-/// - `image`: `[N, C, H, W]`
-/// - `keep`: `[N, 1, H, W]`, 1 or 0
-pub fn hide_pixels(image: Tensor<4>, keep: Tensor<4>) -> Tensor<4> {
-    image * keep.clone() + (keep.neg() + 1.0) * HIDDEN
 }
 
 impl Bottleneck {
@@ -531,6 +557,7 @@ impl Borders {
 mod tests {
     use super::*;
     use crate::nn::read;
+    use crate::weights;
 
     fn small() -> SwinIr {
         SwinIrConfig::new()
@@ -556,7 +583,7 @@ mod tests {
     fn any_size_goes() {
         let network = small();
         for (height, width) in [(1, 1), (7, 5), (2, 41), (16, 16)] {
-            let output = network.forward_unmasked(image([1, 3, height, width]));
+            let output = network.forward(image([1, 3, height, width]));
             assert_eq!(output.dims(), [1, 3, height, width]);
             assert!(values(output).iter().all(|v| v.is_finite()));
         }
@@ -568,7 +595,7 @@ mod tests {
         let masked = |passes, seed| values(network.forward_masked(x.clone(), passes, seed));
         assert_eq!(masked(1, 3), masked(1, 3));
         assert_ne!(masked(1, 3), masked(1, 4));
-        assert_ne!(masked(1, 3), values(network.forward_unmasked(x.clone())));
+        assert_ne!(masked(1, 3), values(network.forward(x.clone())));
         let distance = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
         assert!(distance(masked(16, 1), masked(16, 2)) < 0.5 * distance(masked(1, 1), masked(1, 2)));
     }
@@ -577,20 +604,20 @@ mod tests {
     fn a_mask_hides_what_it_says() {
         let (network, x) = (small(), image([2, 3, 8, 12]));
         let mut asked = Vec::new();
-        let all = network.forward(x.clone(), &mut |shape| {
+        let all = network.forward_seeing(x.clone(), &mut |shape| {
             asked.push(shape);
             Some(Tensor::ones(shape, &Device::flex()))
         });
         assert_eq!(asked, [[12, 16]; 4]);
-        assert_eq!(values(all), values(network.forward_unmasked(x)));
+        assert_eq!(values(all), values(network.forward(x)));
     }
 
     #[test]
     fn a_batch_is_its_images_one_by_one() {
         let (network, both) = (small(), image([2, 3, 48, 48]));
         // Together, the windows are more than are attended to at once; alone, they are not.
-        let got = values(network.forward_unmasked(both.clone()));
-        let one = |i: usize| values(network.forward_unmasked(both.clone().slice_dim(0, i..i + 1)));
+        let got = values(network.forward(both.clone()));
+        let one = |i: usize| values(network.forward(both.clone().slice_dim(0, i..i + 1)));
         assert!(got.iter().zip([one(0), one(1)].concat()).all(|(a, b)| (a - b).abs() < 1e-5));
     }
 
@@ -600,7 +627,7 @@ mod tests {
         let arrays = state.arrays.iter().map(|(key, array)| (format!("params.{key}"), array.clone()));
         let wrapped = StateDict { arrays: arrays.collect(), ..StateDict::default() };
         let bare = StateDict::read(&wrapped.to_safetensors(weights::Precision::F32).unwrap()).unwrap();
-        assert_eq!(recognise(&bare), Some("masked-denoising"));
+        assert_eq!(SwinIr::recognise(&bare), Some("masked-denoising"));
         let again = SwinIr::load(&bare, &Device::flex()).unwrap();
         assert_eq!(pollster::block_on(weights::export(&again, SwinIr::key)).unwrap(), state);
         let error = SwinIrConfig::infer(&StateDict::default()).unwrap_err();

@@ -7,12 +7,14 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Keys, Size};
+use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
+use super::mode::Adapt;
 use crate::error::Result;
-use crate::nn::{Convolve, FiveLevel, FiveLevelConfig, Turn, conv1x1, in_four_directions};
+use crate::layers::{FiveLevel, FiveLevelConfig, Turn, in_four_directions};
+use crate::nn::{Convolve, conv1x1};
 use crate::photo::tiles::Demands;
-use crate::weights::{self, StateDict};
+use crate::weights::StateDict;
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -26,11 +28,12 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/2101.02824",
     },
     repository: "https://github.com/TaoHuang2018/Neighbor2Neighbor",
+    family: "neighbor2neighbor",
     channels: 3,
     range: [0.0, 1.0],
     size_multiple: 32,
     receptive_field: 157,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian noise, sigma 5 to 55 of 255, blind",
     correlated: false,
@@ -38,7 +41,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 297_074,
     parameters: 1_259_475,
     objective: "neighbor2neighbor",
-    presets: super::presets(1_259_475, 141_299),
+    training: Training::GENERAL,
+    presets: presets(1_259_475, 141_299),
     weights: Some(Bundled {
         file: "neighbor2neighbor.safetensors",
         bytes: 1_127_486,
@@ -114,25 +118,40 @@ impl UNetConfig {
     }
 }
 
-impl UNet {
-    /// The network of a checkpoint.
-    ///
-    /// # Errors
-    /// [`crate::Kind::Weights`] when the checkpoint is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        weights::load(UNetConfig::infer(state)?.init(device), state, Self::key)
+impl Architecture for UNet {
+    type Config = UNetConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> UNetConfig {
+        match size {
+            Size::Published => UNetConfig::new(),
+            Size::Small => UNetConfig::new().with_features(16).with_last(32),
+        }
     }
 
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`crate::Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        weights::export(self, Self::key).await
+    fn infer(state: &StateDict) -> Result<UNetConfig> {
+        UNetConfig::infer(state)
     }
 
-    /// What it demands of its input.
-    pub fn demands(&self) -> Demands {
+    fn init(config: &UNetConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("nin_a.weight")?;
+        UNetConfig::infer(state).ok().map(|_| CARD.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(Self::key)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.channels, self.outputs]
+    }
+
+    fn demands(&self) -> Demands {
         let radius = if self.blind { FiveLevel::RADIUS_UPWARDS + 1 } else { FiveLevel::RADIUS };
         Demands { size_multiple: FiveLevel::SIZE_MULTIPLE, radius }
     }
@@ -142,7 +161,7 @@ impl UNet {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let features = if self.blind {
             in_four_directions(x, Turn::Clockwise, 1, |x| self.body.forward(x))
         } else {
@@ -151,7 +170,9 @@ impl UNet {
         let [a, b, c] = &self.nin;
         c.run(self.body.active(b, self.body.active_concat(a, features)))
     }
+}
 
+impl UNet {
     /// The official key of a parameter at `path` in this module.
     pub fn key(path: &str) -> String {
         let level = |i: &str| 5 - i.parse::<usize>().unwrap_or_default();
@@ -165,12 +186,6 @@ impl UNet {
             _ => path.to_string(),
         }
     }
-}
-
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("nin_a.weight")?;
-    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

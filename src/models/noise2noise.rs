@@ -10,11 +10,13 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::tensor::{Device, Tensor};
 
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Keys, Size};
+use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
+use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{Convolve, LEAKY_SLOPE, Then, conv3x3, deconv3x3_x2, max_pool_2x2};
-use crate::weights::{self, StateDict};
+use crate::photo::tiles::Demands;
+use crate::weights::StateDict;
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -28,11 +30,12 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/1803.04189",
     },
     repository: "https://github.com/joeylitalien/noise2noise-pytorch",
+    family: "noise2noise",
     channels: 3,
     range: [0.0, 1.0],
     size_multiple: 32,
     receptive_field: 189,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian, sigma 0 to 50 of 255",
     correlated: false,
@@ -40,7 +43,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 201_505,
     parameters: 700_611,
     objective: "noise2noise",
-    presets: super::presets(700_611, 81_315),
+    training: Training::GENERAL,
+    presets: presets(700_611, 81_315),
     weights: Some(Bundled {
         file: "noise2noise.safetensors",
         bytes: 1_403_814,
@@ -154,21 +158,42 @@ impl UNetConfig {
     }
 }
 
-impl UNet {
-    /// The network with the given weights; its configuration is told by their shapes.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when they are not of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        weights::load(UNetConfig::infer(state)?.init(device), state, Self::key)
+impl Architecture for UNet {
+    type Config = UNetConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> UNetConfig {
+        match size {
+            Size::Published => UNetConfig::new(),
+            Size::Small => UNetConfig::new().with_encoder(16).with_decoder(32).with_head([24, 16]),
+        }
     }
 
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        weights::export(self, Self::key).await
+    fn infer(state: &StateDict) -> Result<UNetConfig> {
+        UNetConfig::infer(state)
+    }
+
+    fn init(config: &UNetConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("_block6.4.weight")?;
+        UNetConfig::infer(state).ok().map(|_| CARD.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(Self::key)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        let [_, channels, ..] = self.block1[0].weight.lazy_shape().dims::<4>();
+        [channels, channels]
+    }
+
+    fn demands(&self) -> Demands {
+        CARD.demands()
     }
 
     /// Denoises a batch.
@@ -176,7 +201,7 @@ impl UNet {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let features = self.block1.iter().fold(x.clone(), |x, conv| conv.then(x, Then::relu()));
         let mut pools = vec![max_pool_2x2(features)];
         for _ in 0..4 {
@@ -194,7 +219,9 @@ impl UNet {
         let x = second.then(x, Then::relu());
         last.then(x, Then::leaky_relu(LEAKY_SLOPE))
     }
+}
 
+impl UNet {
     /// The official key of a parameter at `path` in this module.
     pub fn key(path: &str) -> String {
         let (block, rest) = path.split_once('.').unwrap_or((path, ""));
@@ -208,10 +235,4 @@ impl UNet {
         };
         format!("_{block}.{position}.{name}")
     }
-}
-
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("_block6.4.weight")?;
-    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }

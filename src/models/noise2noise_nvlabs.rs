@@ -9,11 +9,14 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::{Bundled, Card};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Keys, Size};
+use super::card::{Bundled, Card, TILE_PIXELS, Training, presets};
+use super::mode::Adapt;
 use crate::error::Result;
-use crate::nn::{Convolve, FiveLevel, FiveLevelConfig, conv3x3};
-use crate::weights::{self, StateDict};
+use crate::layers::{FiveLevel, FiveLevelConfig};
+use crate::nn::{Convolve, conv3x3};
+use crate::photo::tiles::Demands;
+use crate::weights::StateDict;
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -22,11 +25,12 @@ pub const CARD: Card = Card {
     summary: "The U-Net of the Noise2Noise article itself; ours learned from pairs of noisy photos, of any strength.",
     paper: super::noise2noise::CARD.paper,
     repository: "https://github.com/NVlabs/noise2noise",
+    family: "noise2noise-nvlabs",
     channels: 3,
     range: [-0.5, 0.5],
     size_multiple: 32,
     receptive_field: 158,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian noise up to sigma 55 of 255, blind",
     correlated: false,
@@ -34,7 +38,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 173_945,
     parameters: 991_203,
     objective: "noise2noise",
-    presets: super::presets(991_203, 113_667),
+    training: Training::GENERAL,
+    presets: presets(991_203, 113_667),
     weights: Some(Bundled {
         file: "noise2noise-nvlabs.safetensors",
         bytes: 898_366,
@@ -92,21 +97,41 @@ impl UNetConfig {
     }
 }
 
-impl UNet {
-    /// The network of a checkpoint.
-    ///
-    /// # Errors
-    /// [`crate::Kind::Weights`] when the checkpoint is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        weights::load(UNetConfig::infer(state)?.init(device), state, Self::key)
+impl Architecture for UNet {
+    type Config = UNetConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> UNetConfig {
+        match size {
+            Size::Published => UNetConfig::new(),
+            Size::Small => UNetConfig::new().with_encoder(16).with_decoder(32).with_last([24, 16]),
+        }
     }
 
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`crate::Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        weights::export(self, Self::key).await
+    fn infer(state: &StateDict) -> Result<UNetConfig> {
+        UNetConfig::infer(state)
+    }
+
+    fn init(config: &UNetConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("dec_conv5b.weight")?;
+        UNetConfig::infer(state).ok().map(|_| CARD.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(Self::key)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.channels; 2]
+    }
+
+    fn demands(&self) -> Demands {
+        CARD.demands()
     }
 
     /// Denoises a batch.
@@ -114,10 +139,12 @@ impl UNet {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.last.run(self.body.forward(x))
     }
+}
 
+impl UNet {
     /// The official key of a parameter at `path` in this module.
     pub fn key(path: &str) -> String {
         let parts: Vec<&str> = path.split('.').collect();
@@ -133,12 +160,6 @@ impl UNet {
             _ => path.to_string(),
         }
     }
-}
-
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("dec_conv5b.weight")?;
-    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! Masking and loss are in [`crate::objectives::noise2void`]. The network itself is not blind: at test time it sees the
 //! whole picture.
 
+use std::borrow::Cow;
+
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::PaddingConfig2d;
@@ -16,11 +18,12 @@ use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
 
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Conditions, Keys, Size};
+use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
+use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::kernels::Geometry;
-use crate::nn::{Convolve, Then, convolve, max_pool_2x2, upsample_bilinear_x2};
+use crate::nn::{Convolve, Then, convolve, max_pool_2x2, plane_by_plane, upsample_bilinear_x2};
 use crate::photo::tiles::Demands;
 use crate::weights::{self, StateDict};
 
@@ -36,11 +39,12 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/1811.10980",
     },
     repository: "https://github.com/CAREamics/careamics",
+    family: "noise2void",
     channels: 3,
     range: [-3.0, 3.0],
     size_multiple: 4,
     receptive_field: 26,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian noise, sigma 5 to 55 of 255, blind",
     correlated: false,
@@ -48,7 +52,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 83_904,
     parameters: 334_371,
     objective: "noise2void",
-    presets: super::presets(334_371, 84_243),
+    training: Training::GENERAL,
+    presets: presets(334_371, 84_243),
     weights: Some(Bundled {
         file: "noise2void.safetensors",
         bytes: 678_718,
@@ -280,44 +285,40 @@ fn statistics(state: &StateDict, channels: usize) -> Result<Option<Statistics>> 
     }
 }
 
-impl UNet {
-    /// The network of a checkpoint.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when the checkpoint is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let config = UNetConfig::infer(state)?;
-        let mut network = weights::load(config.init(device), &config.clean(state), Self::key)?;
-        network.statistics = statistics(state, config.channels)?;
-        Ok(network)
+impl Architecture for UNet {
+    type Config = UNetConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> UNetConfig {
+        match size {
+            Size::Published => UNetConfig::new(),
+            Size::Small => UNetConfig::new().with_features(16),
+        }
     }
 
-    /// The weights under their official keys, with the notes that [`UNet::load`] reads.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        let mut state = weights::export(self, Self::key).await?;
-        state.metadata.extend(self.notes());
-        Ok(state)
+    fn infer(state: &StateDict) -> Result<UNetConfig> {
+        UNetConfig::infer(state)
     }
 
-    /// The network with the mean and deviation of each channel of the pictures that it is trained on.
-    #[must_use]
-    pub fn with_statistics(mut self, statistics: Vec<[f32; 2]>) -> Self {
-        self.statistics = Some(Statistics { channels: statistics, raw: false });
-        self
+    fn init(config: &UNetConfig, device: &Device) -> Self {
+        config.init(device)
     }
 
-    /// The network for pictures whose 0 and 1 are these numbers in their files.
-    #[must_use]
-    pub fn in_range(mut self, range: [f32; 2]) -> Self {
-        self.statistics = self.statistics.map(|statistics| statistics.in_range(range));
-        self
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("final_conv.weight")?;
+        UNetConfig::infer(state).ok().map(|_| CARD.id)
     }
 
-    /// What it demands of its input.
-    pub fn demands(&self) -> Demands {
+    fn keys(&self) -> Keys {
+        Box::new(Self::key)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.channels; 2]
+    }
+
+    fn demands(&self) -> Demands {
         let size_multiple = 1 << self.encoder.len();
         // Convolutions of all levels add up; blurring while pooling adds to that.
         let radius = if self.n2v2 { 9 * size_multiple - 7 } else { 8 * size_multiple - 6 };
@@ -329,7 +330,7 @@ impl UNet {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of `2^depth`
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let mut skips = Vec::with_capacity(self.encoder.len());
         let mut h = x.clone();
         for block in &self.encoder {
@@ -346,10 +347,57 @@ impl UNet {
         self.final_conv.then(h, if self.residual { Then::nothing().add(x) } else { Then::nothing() })
     }
 
+    fn clean(state: &StateDict) -> Cow<'_, StateDict> {
+        match UNetConfig::infer(state) {
+            Ok(config) => Cow::Owned(config.clean(state)),
+            // Loading says what is wrong.
+            Err(_) => Cow::Borrowed(state),
+        }
+    }
+
+    fn with_notes(self, state: &StateDict) -> Result<Self> {
+        let statistics = statistics(state, self.channels)?;
+        Ok(Self { statistics, ..self })
+    }
+
+    fn notes(&self) -> Vec<(String, String)> {
+        let mut notes = vec![
+            ("batch_norm".to_string(), self.bottleneck.batch_norm1.is_some().to_string()),
+            ("residual".to_string(), self.residual.to_string()),
+        ];
+        if let Some(Statistics { channels, raw }) = &self.statistics {
+            let names = if *raw { [weights::IMAGE_MEANS, weights::IMAGE_STDS] } else { ["mean", "std"] };
+            for (i, name) in names.into_iter().enumerate() {
+                let list: Vec<String> = channels.iter().map(|pair| pair[i].to_string()).collect();
+                notes.push((name.to_string(), format!("[{}]", list.join(", "))));
+            }
+        }
+        notes
+    }
+
     /// Denoises a batch with values in `[0, 1]`: standardised by the statistics of the weights, or else, as when
     /// training on the very picture, by those of each picture. Statistics in the numbers of a file are taken for those of 8 bits:
-    /// see [`UNet::in_range`].
-    pub fn denoise(&self, x: Tensor<4>) -> Tensor<4> {
+    /// see [`Architecture::in_range`].
+    fn denoise(&self, x: Tensor<4>, _conditions: &Conditions) -> Tensor<4> {
+        plane_by_plane(x, self.channels, |x| self.standardised(x))
+    }
+
+    fn in_range(mut self, range: [f32; 2]) -> Self {
+        self.statistics = self.statistics.map(|statistics| statistics.in_range(range));
+        self
+    }
+
+    fn with_statistics(mut self, statistics: &[[f32; 2]]) -> Self {
+        if self.channels == statistics.len() {
+            self.statistics = Some(Statistics { channels: statistics.to_vec(), raw: false });
+        }
+        self
+    }
+}
+
+impl UNet {
+    /// Runs the network on a batch with values in `[0, 1]`, standardised and back.
+    fn standardised(&self, x: Tensor<4>) -> Tensor<4> {
         let (mean, std) = match &self.statistics {
             Some(statistics) => {
                 let Statistics { channels, .. } = statistics.in_range([0.0, 255.0]);
@@ -395,21 +443,6 @@ impl UNet {
             _ => path.to_string(),
         }
     }
-
-    fn notes(&self) -> Vec<(String, String)> {
-        let mut notes = vec![
-            ("batch_norm".to_string(), self.bottleneck.batch_norm1.is_some().to_string()),
-            ("residual".to_string(), self.residual.to_string()),
-        ];
-        if let Some(Statistics { channels, raw }) = &self.statistics {
-            let names = if *raw { [weights::IMAGE_MEANS, weights::IMAGE_STDS] } else { ["mean", "std"] };
-            for (i, name) in names.into_iter().enumerate() {
-                let list: Vec<String> = channels.iter().map(|pair| pair[i].to_string()).collect();
-                notes.push((name.to_string(), format!("[{}]", list.join(", "))));
-            }
-        }
-        notes
-    }
 }
 
 /// N2V2's pooling: the maximum over 2x2 windows at every place, then a binomial blur (zeros beyond the border), of which
@@ -422,12 +455,6 @@ fn blurred_max_pool(x: Tensor<4>) -> Tensor<4> {
     let kernel = Tensor::<1>::from_floats(kernel.as_slice(), &largest.device());
     let kernel = kernel.reshape([1, 1, 3, 3]).repeat_dim(0, channels);
     conv2d(largest, kernel, None, ConvOptions::new([2, 2], [1, 1], [1, 1], channels))
-}
-
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("final_conv.weight")?;
-    UNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]
@@ -469,7 +496,8 @@ mod tests {
             assert_eq!(UNetConfig::infer(&state).unwrap(), config);
             let again = UNet::load(&state, &device).unwrap();
             assert_eq!(again.statistics, network.statistics);
-            let [a, b] = [&network, &again].map(|n| pollster::block_on(read(n.denoise(x.clone()))).unwrap());
+            let [a, b] =
+                [&network, &again].map(|n| pollster::block_on(read(n.standardised(x.clone()))).unwrap());
             assert_eq!(a, b);
             assert!(a.iter().all(|v| v.is_finite()));
         }
@@ -483,7 +511,7 @@ mod tests {
         let x = Tensor::<4>::random([1, 3, 8, 4], Distribution::Uniform(0.0, 1.0), &device);
         let of = |statistics: Statistics, range: [f32; 2]| {
             let network = UNet { statistics: Some(statistics), ..network.clone() };
-            pollster::block_on(read(network.in_range(range).denoise(x.clone()))).unwrap()
+            pollster::block_on(read(network.in_range(range).standardised(x.clone()))).unwrap()
         };
         let channels = vec![[0.4, 0.2], [0.5, 0.25], [0.25, 0.125]];
         let want = of(Statistics { channels: channels.clone(), raw: false }, [100.0, 300.0]);

@@ -13,11 +13,12 @@ use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfi
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::{Bundled, Card, Paper};
+use super::architecture::{Architecture, Keys, Size};
+use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{Convolve, Then, conv3x3, deconv3x3_x2};
 use crate::photo::tiles::Demands;
-use crate::weights::{self, StateDict};
+use crate::weights::StateDict;
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -31,11 +32,12 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/1603.09056",
     },
     repository: "https://github.com/yjn870/REDNet-pytorch",
+    family: "rednet",
     channels: 3,
     range: [0.0, 1.0],
     size_multiple: 2,
     receptive_field: 58,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian noise up to sigma 55 of 255, blind",
     correlated: false,
@@ -43,7 +45,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 258_912,
     parameters: 1_037_507,
     objective: "supervised",
-    presets: super::presets(1_037_507, 75_747),
+    training: Training::GENERAL,
+    presets: presets(1_037_507, 75_747),
     weights: Some(Bundled {
         file: "rednet.safetensors",
         bytes: 1_341_134,
@@ -130,29 +133,41 @@ impl RedNetConfig {
     }
 }
 
-impl RedNet {
-    /// The network of a checkpoint.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when the checkpoint is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let config = RedNetConfig::infer(state)?;
-        weights::load(config.init(device), state, |path| Self::key(config.layers, path))
+impl Architecture for RedNet {
+    type Config = RedNetConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> RedNetConfig {
+        match size {
+            Size::Published => RedNetConfig::new(),
+            Size::Small => RedNetConfig::new().with_layers(5).with_features(32),
+        }
     }
 
-    /// The weights under their official keys, with the stride as a note.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
+    fn infer(state: &StateDict) -> Result<RedNetConfig> {
+        RedNetConfig::infer(state)
+    }
+
+    fn init(config: &RedNetConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("conv_layers.0.0.weight")?;
+        RedNetConfig::infer(state).ok().map(|_| CARD.id)
+    }
+
+    fn keys(&self) -> Keys {
         let layers = self.layers();
-        let mut state = weights::export(self, |path| Self::key(layers, path)).await?;
-        state.metadata.insert("stride".into(), self.stride.to_string());
-        Ok(state)
+        Box::new(move |path| Self::key(layers, path))
     }
 
-    /// What it demands of its input.
-    pub fn demands(&self) -> Demands {
+    fn channels(&self) -> [usize; 2] {
+        [self.channels; 2]
+    }
+
+    fn demands(&self) -> Demands {
         let layers = self.layers();
         // With a stride, all but one convolution on either side reach twice as far.
         let radius = if self.stride == 1 { 2 * layers } else { 4 * layers - 2 };
@@ -164,11 +179,22 @@ impl RedNet {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of the stride
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         relu(self.forward_linear(x))
     }
 
-    /// [`RedNet::forward`] without the ReLU at its end.
+    fn notes(&self) -> Vec<(String, String)> {
+        vec![("stride".into(), self.stride.to_string())]
+    }
+
+    /// Without the ReLU at its end, behind which nothing can be learned of what is too dark.
+    fn forward_training(&self, x: Tensor<4>) -> Tensor<4> {
+        self.in_range_of_card(x, |x| self.forward_linear(x))
+    }
+}
+
+impl RedNet {
+    /// [`Architecture::forward`] without the ReLU at its end.
     pub fn forward_linear(&self, x: Tensor<4>) -> Tensor<4> {
         let layers = self.layers();
         let mut skips = Vec::new();
@@ -212,12 +238,6 @@ impl RedNet {
 /// where only the input does.
 fn is_skipped(number: usize, layers: usize) -> bool {
     layers > 5 && number > 0 && number.is_multiple_of(2) && number < layers
-}
-
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("conv_layers.0.0.weight")?;
-    RedNetConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 #[cfg(test)]

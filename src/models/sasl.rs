@@ -6,19 +6,23 @@
 //! BNN is the network of HQ-SSL ([`super::hq_ssl::BlindUNet`]) with a larger shift, and no more than the mean as output.
 //! All take and give values in `[0, 255]`.
 
+use std::borrow::Cow;
+
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
-use super::hq_ssl::{BlindUNet, BlindUNetConfig};
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Keys, Size};
+use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
+use super::distilled_unet::{self, MODEL_NOTE, UNetConfig};
+use super::hq_ssl::{BLIND_SQUARE_NOTE, BlindUNet, BlindUNetConfig};
+use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{Convolve, Then, conv1x1, conv3x3, scale_channels};
 use crate::photo::tiles::Demands;
-use crate::weights::{self, StateDict};
+use crate::weights::StateDict;
 
 /// Three networks are of this article.
 const PAPER: Paper = Paper {
@@ -35,11 +39,12 @@ pub const UNET: Card = Card {
     summary: "U-Net that learned flat areas and texture from two networks; for the noise of cameras.",
     paper: PAPER,
     repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    family: "distilled-unet",
     channels: 3,
     range: [0.0, 255.0],
     size_multiple: 32,
     receptive_field: 157,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
     correlated: true,
@@ -47,7 +52,8 @@ pub const UNET: Card = Card {
     mac_per_pixel: 266_393,
     parameters: 1_083_747,
     objective: "sasl",
-    presets: super::presets(1_083_747, 121_635),
+    training: Training { own: &["sasl"], ..Training::GENERAL },
+    presets: presets(1_083_747, 121_635),
     weights: Some(Bundled {
         file: "sasl-unet.safetensors",
         bytes: 970_558,
@@ -64,6 +70,7 @@ pub const BNN: Card = Card {
     summary: "Does not see 9x9 pixels around each; smooth, for flat areas and as a teacher.",
     paper: PAPER,
     repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    family: "hq-ssl",
     channels: 3,
     range: [0.0, 255.0],
     size_multiple: 32,
@@ -76,7 +83,8 @@ pub const BNN: Card = Card {
     mac_per_pixel: 1_249_029,
     parameters: 1_268_547,
     objective: "blind-spot-l1",
-    presets: super::presets(1_268_547, 142_275),
+    training: Training { general: false, own: &["blind-spot-l1"], ..Training::GENERAL },
+    presets: presets(1_268_547, 142_275),
     weights: None,
     default: false,
 };
@@ -88,11 +96,12 @@ pub const LAN: Card = Card {
     summary: "Sees 3x3 pixels, and averages over the whole tile for attention, so tiles may differ slightly; a teacher for texture.",
     paper: PAPER,
     repository: "https://github.com/nagejacob/SpatiallyAdaptiveSSID",
+    family: "sasl-lan",
     channels: 3,
     range: [0.0, 255.0],
     size_multiple: 1,
     receptive_field: 1,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "noise of cameras (sRGB), correlated between pixels",
     correlated: true,
@@ -100,7 +109,8 @@ pub const LAN: Card = Card {
     mac_per_pixel: 90_496,
     parameters: 94_939,
     objective: "sasl",
-    presets: super::presets(94_939, 17_353),
+    training: Training { own: &["sasl"], ..Training::GENERAL },
+    presets: presets(94_939, 17_353),
     weights: Some(Bundled {
         file: "sasl-lan.safetensors",
         bytes: 196_894,
@@ -116,25 +126,118 @@ pub const BLIND_SQUARE: usize = 9;
 /// Features of [`Lan`] over features of its channel attention.
 const SQUEEZE: usize = 16;
 
-/// The BNN of a checkpoint.
-///
-/// # Errors
-/// [`Kind::Weights`] when the checkpoint is not one of this network.
-pub fn load_bnn(state: &StateDict, device: &Device) -> Result<BlindUNet> {
-    // Official files hold one tensor twice.
-    let mut state = state.clone();
-    state.arrays.retain(|key, _| !key.starts_with("output_conv."));
-    weights::load(infer_bnn(&state)?.init(device), &state, BlindUNet::key)
+/// The last stage: the network of [`distilled_unet`], on values in `[0, 255]`.
+#[derive(Module, Debug)]
+pub struct UNet {
+    network: distilled_unet::UNet,
 }
 
-/// The weights of BNN under their official keys, with the side of the blind square as a note.
-///
-/// # Errors
-/// [`Kind::Device`] when the device fails.
-pub async fn export_bnn(network: &BlindUNet) -> Result<StateDict> {
-    let mut state = weights::export(network, BlindUNet::key).await?;
-    state.metadata.insert("blindspot".into(), (2 * network.shift - 1).to_string());
-    Ok(state)
+impl Architecture for UNet {
+    type Config = UNetConfig;
+
+    const CARDS: &'static [Card] = &[UNET];
+
+    fn preset(_: &Card, size: Size) -> UNetConfig {
+        distilled_unet::UNet::preset(&distilled_unet::CARD, size)
+    }
+
+    fn infer(state: &StateDict) -> Result<UNetConfig> {
+        UNetConfig::infer(state)
+    }
+
+    fn init(config: &UNetConfig, device: &Device) -> Self {
+        Self { network: config.init(device) }
+    }
+
+    /// Only the note of their model tells its weights from those of [`distilled_unet`].
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        let noted = state.metadata.get(MODEL_NOTE).is_some_and(|model| model == UNET.id);
+        (noted && distilled_unet::is_it(state)).then_some(UNET.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(|path| distilled_unet::UNet::key(inner(path)))
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        self.network.channels()
+    }
+
+    fn demands(&self) -> Demands {
+        UNET.demands()
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.network.forward(x)
+    }
+
+    fn notes(&self) -> Vec<(String, String)> {
+        vec![(MODEL_NOTE.into(), UNET.id.into())]
+    }
+}
+
+/// The first stage: the network of HQ-SSL with a larger blind square, and the mean as its only output.
+#[derive(Module, Debug)]
+pub struct Bnn {
+    network: BlindUNet,
+}
+
+impl Architecture for Bnn {
+    type Config = BlindUNetConfig;
+
+    const CARDS: &'static [Card] = &[BNN];
+
+    fn preset(_: &Card, size: Size) -> BlindUNetConfig {
+        let config = match size {
+            Size::Published => BlindUNetConfig::new(),
+            Size::Small => BlindUNetConfig::new().with_features(16),
+        };
+        let colours = config.channels;
+        config.with_outputs(colours).with_shift(BLIND_SQUARE.div_ceil(2))
+    }
+
+    fn infer(state: &StateDict) -> Result<BlindUNetConfig> {
+        infer_bnn(state)
+    }
+
+    fn init(config: &BlindUNetConfig, device: &Device) -> Self {
+        Self { network: config.init(device) }
+    }
+
+    /// HQ-SSL's network that predicts the mean alone has the same arrays; the note tells them apart.
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.metadata.get(BLIND_SQUARE_NOTE).and(infer_bnn(state).ok()).map(|_| BNN.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(|path| BlindUNet::key(inner(path)))
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.network.channels, self.network.outputs]
+    }
+
+    fn demands(&self) -> Demands {
+        self.network.demands()
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.network.forward(x)
+    }
+
+    /// Official checkpoints hold one tensor twice.
+    fn clean(state: &StateDict) -> Cow<'_, StateDict> {
+        Cow::Owned(state.filtered(|key| !key.starts_with("output_conv.")))
+    }
+
+    fn notes(&self) -> Vec<(String, String)> {
+        vec![(BLIND_SQUARE_NOTE.into(), (2 * self.network.shift - 1).to_string())]
+    }
+}
+
+/// A path in the network that [`UNet`] and [`Bnn`] hold.
+fn inner(path: &str) -> &str {
+    path.strip_prefix("network.").unwrap_or(path)
 }
 
 /// The configuration of a BNN checkpoint. Shapes do not tell the side of the blind square; the
@@ -144,7 +247,7 @@ pub async fn export_bnn(network: &BlindUNet) -> Result<StateDict> {
 /// [`Kind::Weights`] when the arrays do not tell a blind network, or the noted side is not odd.
 fn infer_bnn(state: &StateDict) -> Result<BlindUNetConfig> {
     let config = BlindUNetConfig::infer(state, "")?;
-    let side = state.note("blindspot")?.unwrap_or(BLIND_SQUARE);
+    let side = state.note(BLIND_SQUARE_NOTE)?.unwrap_or(BLIND_SQUARE);
     if config.shift == 0 || side % 2 == 0 {
         let message = format!("these weights have no blind spot of {side} pixels");
         return Err(Error::new(Kind::Weights, message));
@@ -238,26 +341,41 @@ impl LanConfig {
     }
 }
 
-impl Lan {
-    /// The network of a checkpoint.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when the checkpoint is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let config = LanConfig::infer(state)?;
-        weights::load(config.init(device), state, |path| Self::key(config.neighbours, path))
+impl Architecture for Lan {
+    type Config = LanConfig;
+
+    const CARDS: &'static [Card] = &[LAN];
+
+    fn preset(_: &Card, size: Size) -> LanConfig {
+        match size {
+            Size::Published => LanConfig::new(),
+            Size::Small => LanConfig::new().with_features(32).with_blocks(3),
+        }
     }
 
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        weights::export(self, |path| Self::key(self.neighbours.len(), path)).await
+    fn infer(state: &StateDict) -> Result<LanConfig> {
+        LanConfig::infer(state)
     }
 
-    /// What it demands of its input, but for the channel attention, which sees everything.
-    pub fn demands(&self) -> Demands {
+    fn init(config: &LanConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        LanConfig::infer(state).ok().filter(|config| config.blocks > 0).map(|_| LAN.id)
+    }
+
+    fn keys(&self) -> Keys {
+        let neighbours = self.neighbours.len();
+        Box::new(move |path| Self::key(neighbours, path))
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.channels; 2]
+    }
+
+    /// But for the channel attention, which sees everything.
+    fn demands(&self) -> Demands {
         Demands { size_multiple: 1, radius: self.neighbours.len() }
     }
 
@@ -266,13 +384,15 @@ impl Lan {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, any size
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let h = self.first.then(x, Then::relu());
         let h = self.neighbours.iter().fold(h, |h, conv| conv.then(h, Then::relu()));
         let refined = self.blocks.iter().fold(h.clone(), |h, block| block.forward(h));
         self.last.run(self.tail.then(refined, Then::nothing().add(h)))
     }
+}
 
+impl Lan {
     /// The official key of a parameter at `path` in a network with so many 3x3 convolutions.
     pub fn key(neighbours: usize, path: &str) -> String {
         // In the official Sequential, each convolution but the last is followed by its activation.
@@ -291,15 +411,6 @@ impl Lan {
             _ => path.to_string(),
         }
     }
-}
-
-/// The card whose network these weights are of, if they are of this one.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    if LanConfig::infer(state).is_ok_and(|config| config.blocks > 0) {
-        return Some(LAN.id);
-    }
-    // HQ-SSL's network that predicts the mean alone has the same arrays; the note tells them apart.
-    state.metadata.get("blindspot").and(infer_bnn(state).ok()).map(|_| BNN.id)
 }
 
 #[cfg(test)]

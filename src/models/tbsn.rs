@@ -6,6 +6,8 @@
 //! and columns apart (dilation 2; 2x2 patches instead of pixels when a level is left). The statistics of the channel
 //! attention are over all pixels, so a trace of the pixel itself comes back through them, smaller in larger images.
 
+use std::borrow::Cow;
+
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::PaddingConfig2d;
@@ -15,8 +17,9 @@ use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor, TensorData, s};
 use serde::{Deserialize, Serialize};
 
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Keys, Size};
+use super::card::{Bundled, Card, Optimiser, Paper, Training, presets};
+use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::kernels::Geometry;
 use crate::nn::kernels::attention::{
@@ -25,7 +28,8 @@ use crate::nn::kernels::attention::{
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle, pd_down, pd_up};
 use crate::nn::windows::in_chunks;
 use crate::nn::{Convolve, Then, convolve};
-use crate::weights::{self, StateDict};
+use crate::photo::tiles::Demands;
+use crate::weights::StateDict;
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -39,6 +43,7 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/2404.07846",
     },
     repository: "https://github.com/nagejacob/TBSN",
+    family: "tbsn",
     channels: 3,
     range: [0.0, 255.0],
     size_multiple: 32,
@@ -52,7 +57,13 @@ pub const CARD: Card = Card {
     mac_per_pixel: 4_860_792,
     parameters: 12_746_780,
     objective: "blind-spot-l1",
-    presets: super::presets(12_746_780, 392_971),
+    training: Training {
+        general: false,
+        own: &["blind-spot-l1"],
+        optimiser: Optimiser::AdamW,
+        micro_batch_pixels: Some(3500.0),
+    },
+    presets: presets(12_746_780, 392_971),
     weights: Some(Bundled {
         file: "tbsn.safetensors",
         bytes: 2_813_470,
@@ -280,29 +291,41 @@ fn norm_of(level: &str, block: usize) -> String {
     format!("{level}.{block}.norm1.body.weight")
 }
 
-impl Tbsn {
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        weights::export(self, Self::key).await
+impl Architecture for Tbsn {
+    type Config = TbsnConfig;
+
+    const CARDS: &'static [Card] = &[CARD];
+
+    fn preset(_: &Card, size: Size) -> TbsnConfig {
+        match size {
+            Size::Published => TbsnConfig::new(),
+            Size::Small => TbsnConfig::new().with_dim(16).with_blocks([1, 1, 1]).with_refinement(1),
+        }
     }
 
-    /// The network that a checkpoint holds, with or without the constant masks that official ones carry.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when it is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        let state = state.filtered(|key| {
-            key != "patch_embed.proj.mask" && !key.ends_with(".fixed_pos_emb.attention_mask")
-        });
-        weights::load(TbsnConfig::infer(&state)?.init(device), &state, Self::key)
+    fn infer(state: &StateDict) -> Result<TbsnConfig> {
+        TbsnConfig::infer(state)
     }
 
-    /// Image channels, in and out.
-    pub fn channels(&self) -> usize {
-        self.patch_embed.proj.weight.dims()[1]
+    fn init(config: &TbsnConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("encoder_level1.0.spatial_attn.qkv.weight")?;
+        TbsnConfig::infer(state).ok().map(|_| CARD.id)
+    }
+
+    fn keys(&self) -> Keys {
+        Box::new(Self::key)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.patch_embed.proj.weight.lazy_shape()[1]; 2]
+    }
+
+    fn demands(&self) -> Demands {
+        CARD.demands()
     }
 
     /// Denoises a batch.
@@ -310,7 +333,7 @@ impl Tbsn {
     /// # Shapes
     /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let skip1 = run(&self.encoder_level1, self.patch_embed.forward(x));
         let x = patch_unshuffle(self.down1_2.run(skip1.clone()));
         let skip2 = run(&self.encoder_level2, x);
@@ -324,6 +347,15 @@ impl Tbsn {
         self.output.run(run(&self.refinement, x))
     }
 
+    /// Without the constant masks that official checkpoints carry.
+    fn clean(state: &StateDict) -> Cow<'_, StateDict> {
+        let masks =
+            |key: &str| key == "patch_embed.proj.mask" || key.ends_with(".fixed_pos_emb.attention_mask");
+        Cow::Owned(state.filtered(|key| !masks(key)))
+    }
+}
+
+impl Tbsn {
     /// The official key of a parameter at `path` in this module.
     pub fn key(path: &str) -> String {
         let (owner, name) = path.rsplit_once('.').unwrap_or(("", path));
@@ -339,12 +371,6 @@ impl Tbsn {
 
 fn run(blocks: &[Block], x: Tensor<4>) -> Tensor<4> {
     blocks.iter().fold(x, |x, block| block.forward(x))
-}
-
-/// Tells this network's weights by their keys.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("encoder_level1.0.spatial_attn.qkv.weight")?;
-    TbsnConfig::infer(state).ok().map(|_| CARD.id)
 }
 
 /// A 3x3 convolution that does not see the pixel in its middle.
@@ -642,6 +668,7 @@ mod tests {
 
     use super::*;
     use crate::nn::read;
+    use crate::weights;
 
     fn small() -> TbsnConfig {
         TbsnConfig::new()
@@ -721,7 +748,7 @@ mod tests {
         let arrays = state.arrays.iter().map(|(key, array)| (format!("module.bsn.{key}"), array.clone()));
         let wrapped = StateDict { arrays: arrays.collect(), ..StateDict::default() };
         let bare = StateDict::read(&wrapped.to_safetensors(weights::Precision::F32).unwrap()).unwrap();
-        assert_eq!(recognise(&bare), Some("tbsn"));
+        assert_eq!(Tbsn::recognise(&bare), Some("tbsn"));
         let again = Tbsn::load(&bare, &Device::flex()).unwrap();
         assert_eq!(pollster::block_on(weights::export(&again, Tbsn::key)).unwrap(), state);
         let error = TbsnConfig::infer(&StateDict::default()).unwrap_err();

@@ -12,12 +12,13 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::tensor::{Device, Tensor};
 
-use super::{Bundled, Card, Paper};
-use crate::adapt::Adapt;
+use super::architecture::{Architecture, Keys, Size};
+use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
+use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{Convolve, Then, pixel_shuffle, pixel_unshuffle};
 use crate::photo::tiles::Demands;
-use crate::weights::{self, StateDict};
+use crate::weights::StateDict;
 
 /// What the network is and what it demands.
 pub const CARD: Card = Card {
@@ -31,11 +32,12 @@ pub const CARD: Card = Card {
         url: "https://arxiv.org/abs/1906.05478",
     },
     repository: "pkg-config/pretrain/nets/unet.py",
+    family: "unet",
     channels: 3,
     range: [0.0, 1.0],
     size_multiple: 8,
     receptive_field: 75,
-    tile_pixels: super::TILE_PIXELS,
+    tile_pixels: TILE_PIXELS,
     scale: 1,
     noise: "white Gaussian of any strength, that of cameras, grain, stripes, impulses, speckle, few photons",
     correlated: true,
@@ -43,7 +45,8 @@ pub const CARD: Card = Card {
     mac_per_pixel: 109_392,
     parameters: 1_227_264,
     objective: "supervised",
-    presets: super::presets(1_227_264, 311_040),
+    training: Training::GENERAL,
+    presets: presets(1_227_264, 311_040),
     weights: Some(Bundled {
         file: "unet.safetensors",
         bytes: 2_457_744,
@@ -62,7 +65,7 @@ pub const LARGE: Card = Card {
     adapt: Some(Adapt::TURNED),
     mac_per_pixel: 326_656,
     parameters: 4_743_424,
-    presets: super::presets(4_743_424, 311_040),
+    presets: presets(4_743_424, 311_040),
     weights: Some(Bundled {
         file: "unet-large.safetensors",
         bytes: 9_490_472,
@@ -198,25 +201,47 @@ impl UNetConfig {
     }
 }
 
-impl UNet {
-    /// The network of a checkpoint.
-    ///
-    /// # Errors
-    /// [`Kind::Weights`] when the checkpoint is not one of this network.
-    pub fn load(state: &StateDict, device: &Device) -> Result<Self> {
-        weights::load(UNetConfig::infer(state)?.init(device), state, Self::key)
+impl Architecture for UNet {
+    type Config = UNetConfig;
+
+    const CARDS: &'static [Card] = &[CARD, LARGE];
+
+    fn preset(card: &Card, size: Size) -> UNetConfig {
+        match size {
+            Size::Published if card.id == LARGE.id => UNetConfig::large(),
+            Size::Published => UNetConfig::new(),
+            Size::Small => UNetConfig::new()
+                .with_widths(vec![32, 48, 64])
+                .with_enc_blocks(vec![1, 1])
+                .with_dec_blocks(vec![1, 1]),
+        }
     }
 
-    /// The weights under their official keys.
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails.
-    pub async fn export(&self) -> Result<StateDict> {
-        weights::export(self, Self::key).await
+    fn infer(state: &StateDict) -> Result<UNetConfig> {
+        UNetConfig::infer(state)
     }
 
-    /// What it demands of its input.
-    pub fn demands(&self) -> Demands {
+    fn init(config: &UNetConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+
+    /// [`LARGE`] for its very configuration.
+    fn recognise(state: &StateDict) -> Option<&'static str> {
+        state.shape("head.weight")?;
+        let config = UNetConfig::infer(state).ok()?;
+        Some(if config == UNetConfig::large() { LARGE.id } else { CARD.id })
+    }
+
+    /// The names are the same.
+    fn keys(&self) -> Keys {
+        Box::new(str::to_string)
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [3, 3]
+    }
+
+    fn demands(&self) -> Demands {
         let levels = self.down.len();
         // Two convolutions of each block, four input pixels wide at the finest level, and the cell of all downsamplings.
         let finer = (0..levels).map(|l| (4 << l) * (self.enc[l].len() + self.dec[l].len())).sum::<usize>();
@@ -230,7 +255,7 @@ impl UNet {
     /// # Shapes
     /// - `x`: `[N, 3, H, W]`, `H` and `W` multiples of 8 (of `2 * 2^D`)
     /// - output: the same
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let mut h = self.head.run(pixel_unshuffle(x.clone(), 2));
         let mut skips = Vec::with_capacity(self.down.len());
         for (blocks, down) in self.enc.iter().zip(&self.down) {
@@ -244,18 +269,6 @@ impl UNet {
         }
         x + pixel_shuffle(self.tail.run(h), 2)
     }
-
-    /// The key of a parameter at `path` in this module: the names are the same.
-    pub fn key(path: &str) -> String {
-        path.to_string()
-    }
-}
-
-/// The card whose network these weights are of, if they are of this one: [`LARGE`] for its very configuration.
-pub fn recognise(state: &StateDict) -> Option<&'static str> {
-    state.shape("head.weight")?;
-    let config = UNetConfig::infer(state).ok()?;
-    Some(if config == UNetConfig::large() { LARGE.id } else { CARD.id })
 }
 
 #[cfg(test)]
@@ -273,7 +286,7 @@ mod tests {
             assert_eq!(network.num_params() as u64, card.parameters);
             assert_eq!(network.demands(), card.demands());
             let state = pollster::block_on(network.export()).unwrap();
-            assert_eq!(recognise(&state), Some(id));
+            assert_eq!(UNet::recognise(&state), Some(id));
         }
     }
 

@@ -1,13 +1,13 @@
-//! Layers that more than one network uses.
+//! Operations on tensors: convolutions with what stands around them, means, turns, padding, shuffling, reading back.
 
-mod blind;
 mod conv;
-mod five_level;
 #[allow(deprecated, reason = "upstream prefers flex to ndarray, and so do we; ndarray stays a choice")]
 pub mod kernels;
 pub mod padding;
+mod reduce;
 mod resample;
 pub mod shuffle;
+mod symmetry;
 pub mod windows;
 
 use std::pin::Pin;
@@ -22,13 +22,10 @@ use crate::error::{Error, Kind, Result};
 
 use kernels::Kernels;
 
-pub use blind::rotate_180;
-pub use blind::{Turn, conv3x3_upwards, in_four_directions, max_pool_2x2_upwards};
-#[cfg(feature = "parity")]
-pub use blind::{rotate_90, rotate_270};
 pub use conv::{Convolve, Then, convolve, scale_channels};
-pub use five_level::{FiveLevel, FiveLevelConfig};
+pub use reduce::{bernoulli, mean};
 pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_bilinear_x2, upsample_nearest_x2};
+pub use symmetry::Symmetry;
 
 /// A 3x3 convolution with bias and zero padding 1: `[N, in, H, W]` to `[N, out, H, W]`.
 pub fn conv3x3(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {

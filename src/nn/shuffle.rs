@@ -74,3 +74,31 @@ pub fn patch_shuffle(x: Tensor<4>) -> Tensor<4> {
     let x = x.reshape([n * channels / 4, 2, height / 2, 4 * width]).permute([0, 2, 1, 3]);
     x.reshape([n, channels / 4, 2 * height, 2 * width])
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::nn::read;
+
+    fn values(x: Tensor<4>) -> Vec<f32> {
+        pollster::block_on(read(x)).unwrap()
+    }
+
+    fn image(shape: [usize; 4]) -> Tensor<4> {
+        let count: usize = shape.iter().product();
+        let data: Vec<f32> = (0..count).map(|i| (i as f32 * 0.7 + 0.3).sin()).collect();
+        Tensor::from_data(TensorData::new(data, shape), &Device::flex())
+    }
+
+    #[test]
+    fn a_phase_is_an_element_of_the_batch() {
+        let x = image([2, 3, 6, 9]);
+        let phase = values(pd_phase(x.clone(), 3, 1, 2));
+        let batch = values(pd_down(x, 3));
+        let image = 3 * 2 * 3;
+        assert_eq!(phase[..image], batch[5 * image..6 * image]);
+        assert_eq!(phase[image..], batch[14 * image..15 * image]);
+    }
+}

@@ -4,10 +4,30 @@
 
 use burn::tensor::Tensor;
 
-use super::{Lesson, l1};
-use crate::adapt::pd_phase;
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::loss::l1;
 use crate::models::Network;
-use crate::train::Draw;
+use crate::nn::shuffle::pd_phase;
+use crate::sampling::Draw;
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "blind-spot-l1",
+        title: "Blind-spot L1",
+        summary: "Predicts each pixel from its surroundings, on sub-images whose noise is independent.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/2203.11799",
+    },
+    general: false,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |setting| Box::new(BlindSpotL1 { pd: setting.pd }),
+};
 
 /// Patches of the photo, every `pd`-th pixel of them; the mean absolute error against themselves.
 #[derive(Debug)]
@@ -20,6 +40,6 @@ impl Lesson for BlindSpotL1 {
     fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
         let spots = draw.spots(draw.patch * self.pd);
         let noisy = pd_phase(draw.cut(&spots, |scene| &scene.shots[0]), self.pd, 0, 0);
-        l1(network.learn(noisy.clone()), noisy)
+        l1(network.forward_training(noisy.clone()), noisy)
     }
 }

@@ -3,9 +3,35 @@
 
 use burn::tensor::Tensor;
 
-use super::{Lesson, l1};
-use crate::models::Network;
-use crate::train::Draw;
+use super::blind_spot_l1;
+use super::definition::{
+    Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Teacher, Validation,
+};
+use super::loss::l1;
+use crate::models::{Network, tbsn};
+use crate::sampling::Draw;
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "distillation",
+        title: "Distillation from TBSN",
+        summary: "A small TBSN learns the photo first; this network learns from it.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/2404.07846",
+    },
+    general: false,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum { teachers: &[TBSN], learner: None },
+    lesson: |_| Box::new(Distillation),
+};
+
+/// The teacher.
+const TBSN: Teacher = Teacher { network: tbsn::CARD.id, objective: &blind_spot_l1::OBJECTIVE, share: 0.6 };
 
 /// Patches of the photo, with the last teacher's result as target.
 #[derive(Debug)]
@@ -16,6 +42,6 @@ impl Lesson for Distillation {
         let spots = draw.spots(draw.patch);
         let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
         let target = draw.cut(&spots, |scene| scene.taught.last().unwrap_or(&scene.shots[0]));
-        l1(network.learn(noisy), target)
+        l1(network.forward_training(noisy), target)
     }
 }

@@ -4,13 +4,25 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::Lesson;
-use crate::adapt::bernoulli;
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
 use crate::models::Network;
-use crate::train::Draw;
+use crate::nn::bernoulli;
+use crate::sampling::Draw;
 
 /// Share of the pixels that stays visible: between these, drawn for each batch.
 const VISIBLE: [f64; 2] = [0.1, 0.2];
+
+/// What a hidden pixel is set to.
+const HIDDEN: f32 = -0.1;
+
+/// Hides pixels, as training does: those with 0 in `keep` become -0.1 in all channels.
+///
+/// # Shapes
+/// - `image`: `[N, C, H, W]`
+/// - `keep`: `[N, 1, H, W]`, 1 or 0
+pub fn hide_pixels(image: Tensor<4>, keep: Tensor<4>) -> Tensor<4> {
+    image * keep.clone() + (keep.neg() + 1.0) * HIDDEN
+}
 
 /// The mean absolute error over hidden pixels.
 ///
@@ -24,6 +36,25 @@ pub fn loss(output: Tensor<4>, noisy: Tensor<4>, keep: Tensor<4>) -> Tensor<1> {
     error.sum() / (hidden.sum() * channels as f32 + 1e-6)
 }
 
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "masked",
+        title: "Masked training",
+        summary: "Hides most of the pixels and learns to paint them in.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/2303.13132",
+    },
+    general: false,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |_| Box::new(Masked),
+};
+
 /// Patches of the photo with a mask of their own each.
 #[derive(Debug)]
 pub struct Masked;
@@ -36,7 +67,8 @@ impl Lesson for Masked {
         let visible = draw.rng.random_range(VISIBLE[0]..VISIBLE[1]);
         let device = draw.device.clone();
         let keep = bernoulli([n, 1, height, width], visible, &mut draw.rng, &device);
-        let output = network.learn_masked(noisy.clone(), keep.clone(), draw.rng.random());
+        let hidden = hide_pixels(noisy.clone(), keep.clone());
+        let output = network.forward_training_masked(hidden, draw.rng.random());
         loss(output, noisy, keep)
     }
 }

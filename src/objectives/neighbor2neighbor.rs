@@ -5,10 +5,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Lesson;
-use crate::adapt::pd_phase;
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
 use crate::models::Network;
-use crate::train::Draw;
+use crate::nn::shuffle::pd_phase;
+use crate::sampling::Draw;
 
 /// The ordered pairs of pixels in a cell that are chosen from: neighbours in a row or a column, never diagonal. Pixels
 /// of a cell count row by row.
@@ -79,6 +79,25 @@ pub fn terms(output: Tensor<4>, target: Tensor<4>, denoised: [Tensor<4>; 2], lam
 /// Weight of the regularisation at the end of training, as published for synthetic noise; it rises from zero.
 const LAMBDA: f64 = 2.0;
 
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "neighbor2neighbor",
+        title: "Neighbor2Neighbor",
+        summary: "Learns to tell one half of the pixels from their neighbours. For noise that differs from pixel to pixel.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/2101.02824",
+    },
+    general: true,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 2,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |setting| Box::new(Neighbor2Neighbor { pd: setting.pd }),
+};
+
 /// Patches of the photo, every `pd`-th pixel of them, split into pairs.
 #[derive(Debug)]
 pub struct Neighbor2Neighbor {
@@ -92,9 +111,9 @@ impl Lesson for Neighbor2Neighbor {
         let noisy = pd_phase(draw.cut(&spots, |scene| &scene.shots[0]), self.pd, 0, 0);
         let [n, _, height, width] = noisy.dims();
         let pairs = Pairs::random(n, height, width, draw.rng.random(), &draw.device);
-        let denoised = pairs.split(network.learn(noisy.clone()).detach());
+        let denoised = pairs.split(network.forward_training(noisy.clone()).detach());
         let [source, target] = pairs.split(noisy);
-        loss(network.learn(source), target, denoised, LAMBDA * draw.progress)
+        loss(network.forward_training(source), target, denoised, LAMBDA * draw.progress)
     }
 }
 

@@ -4,9 +4,29 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::{Lesson, mse};
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::loss::mse;
 use crate::models::Network;
-use crate::train::Draw;
+use crate::sampling::Draw;
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "noise2noise",
+        title: "Noise2Noise",
+        summary: "Learns one noisy shot from another of the same scene. Needs two or more shots.",
+        shots: 2,
+        clean: false,
+        url: "https://arxiv.org/abs/1803.04189",
+    },
+    general: true,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Loss,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |_| Box::new(Noise2Noise),
+};
 
 /// Pairs of two different shots, drawn anew for each batch.
 #[derive(Debug)]
@@ -19,6 +39,6 @@ impl Lesson for Noise2Noise {
         let source = draw.rng.random_range(0..shots);
         let target = (source + draw.rng.random_range(1..shots.max(2))) % shots;
         let [source, target] = [source, target].map(|i| draw.cut(&spots, |scene| &scene.shots[i as usize]));
-        mse(network.learn(source), target)
+        mse(network.forward_training(source), target)
     }
 }

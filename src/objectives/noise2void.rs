@@ -5,10 +5,12 @@ use burn::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Lesson;
+use super::definition::{
+    Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, Setting, TRAINED, Validation,
+};
 use crate::models::Network;
 use crate::photo::Planar;
-use crate::train::{Draw, patch, stack};
+use crate::sampling::{Draw, patch, stack};
 
 /// What a masked pixel becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +190,52 @@ pub fn loss(output: Tensor<4>, original: Tensor<4>, mask: Tensor<4>) -> Tensor<1
     ((output - original).square() * mask).sum() / count
 }
 
+/// The objective, masked pixels replaced by a neighbour.
+pub const NOISE2VOID: Definition = Definition {
+    card: ObjectiveCard {
+        id: "noise2void",
+        title: "Noise2Void",
+        summary: "Hides some pixels and learns to tell them from those around. For any network, also one without weights.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/1811.10980",
+    },
+    general: true,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |setting| noise2void(setting, Replacement::Uniform),
+};
+
+/// The objective, masked pixels replaced by the median around them.
+pub const N2V2: Definition = Definition {
+    card: ObjectiveCard {
+        id: "n2v2",
+        title: "N2V2",
+        summary: "Noise2Void with the median in place of hidden pixels: fewer checkerboards.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/2211.08512",
+    },
+    general: true,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |setting| noise2void(setting, Replacement::Median),
+};
+
+/// Share of pixels that are masked on a single photo: more than published, as there are fewer pictures.
+const MASKED_SHARE: f32 = 0.02;
+
+fn noise2void(setting: &Setting, replacement: Replacement) -> Box<dyn Lesson> {
+    let masking = Masking { share: MASKED_SHARE, replacement, ..Masking::default() };
+    Box::new(Noise2Void { pd: setting.pd, masking })
+}
+
 /// Patches of the photo, every `pd`-th pixel of them, with masked pixels.
 #[derive(Debug)]
 pub struct Noise2Void {
@@ -209,7 +257,7 @@ impl Lesson for Noise2Void {
             originals.push(original);
         }
         let [masked, mask, original] = [masked, masks, originals].map(|p| stack(&p, &draw.device));
-        loss(network.learn(masked), original, mask)
+        loss(network.forward_training(masked), original, mask)
     }
 }
 

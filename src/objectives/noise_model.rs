@@ -6,10 +6,30 @@
 
 use burn::tensor::Tensor;
 
-use super::{Lesson, mse};
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::loss::mse;
 use crate::models::Network;
 use crate::photo::Planar;
-use crate::train::{Draw, Scene, patch, stack};
+use crate::sampling::{Draw, Scene, patch, stack};
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "noise-model",
+        title: "Noise model",
+        summary: "Finds out what the photo's noise is like, puts more of it on the network's own result, and learns to take it off again. For networks with trained weights.",
+        shots: 1,
+        clean: false,
+        url: "https://openaccess.thecvf.com/content_cvpr_2018/html/Chen_Image_Blind_Denoising_CVPR_2018_paper.html",
+    },
+    general: true,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: true,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |_| Box::new(NoiseModel),
+};
 
 /// Patches of the result with noise, and without.
 #[derive(Debug)]
@@ -26,7 +46,7 @@ impl Lesson for NoiseModel {
             targets.push(target);
         }
         let [source, target] = [sources, targets].map(|patches| stack(&patches, &draw.device));
-        mse(network.learn(source), target)
+        mse(network.forward_training(source), target)
     }
 }
 

@@ -3,11 +3,12 @@
 //! covariance of the photo's own. That is drawn after a model of the
 //! photo's noise ([`crate::noise::NoiseModel`]).
 
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::loss::mse;
 use super::noise_model::first;
-use super::{Lesson, mse};
 use crate::models::Network;
 use crate::photo::Planar;
-use crate::train::{Draw, patch, stack};
+use crate::sampling::{Draw, patch, stack};
 use burn::tensor::Tensor;
 
 /// How much noise is added, relative to what there is; the rest of the pair is divided by it.
@@ -20,6 +21,25 @@ pub fn pair(noisy: &Planar, z: &[f32]) -> [Planar; 2] {
         ..noisy.clone()
     })
 }
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "recorrupted2recorrupted",
+        title: "Recorrupted-to-Recorrupted",
+        summary: "Adds more of the photo's noise, and takes as much away: two noisy pictures of one scene, each to be learned from the other.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/2102.02234",
+    },
+    general: true,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |_| Box::new(Recorrupted),
+};
 
 /// Pairs made of patches of the photo.
 #[derive(Debug)]
@@ -38,7 +58,7 @@ impl Lesson for Recorrupted {
             targets.push(target);
         }
         let [source, target] = [sources, targets].map(|patches| stack(&patches, &draw.device));
-        mse(network.learn(source), target)
+        mse(network.forward_training(source), target)
     }
 }
 

@@ -6,14 +6,34 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::loss::l1;
 use super::noise_model::first;
-use super::{Lesson, l1};
 use crate::models::Network;
 use crate::photo::Planar;
-use crate::train::{Draw, Spot, patch, stack};
+use crate::sampling::{Draw, Spot, patch, stack};
 
 /// Places that are drawn to find noise of like brightness.
 const CANDIDATES: usize = 8;
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "residual-recorruption",
+        title: "Residual recorruption",
+        summary: "Like the noise model, with what the network took away for noise. For networks that leave no noise behind.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/2102.02234",
+    },
+    general: true,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |_| Box::new(ResidualRecorruption),
+};
 
 /// Patches of the result with foreign noise, and without.
 #[derive(Debug)]
@@ -31,7 +51,7 @@ impl Lesson for ResidualRecorruption {
             targets.push(target);
         }
         let [source, target] = [sources, targets].map(|patches| stack(&patches, &draw.device));
-        l1(network.learn(source), target)
+        l1(network.forward_training(source), target)
     }
 }
 

@@ -1,14 +1,18 @@
 //! The third stage of SASL: the U-Net learns flat areas of the blind-spot network and texture of the local one (Li et
-//! al., CVPR 2023). Pictures are in `[0, 255]`. (The first two stages are plain [`super::l1`].)
+//! al., CVPR 2023). Pictures are in `[0, 255]`. (The first two stages are plain [`l1`].)
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::{AvgPoolOptions, PadMode};
 
-use super::Lesson;
-use crate::models::Network;
-use crate::train::Draw;
+use super::definition::{
+    Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Teacher, Validation,
+};
+use super::loss::l1;
+use super::{blind_spot_l1, distillation};
+use crate::models::{self, Card, Network};
+use crate::sampling::Draw;
 
 /// Side of the window that flatness is measured in.
 const WINDOW: usize = 7;
@@ -40,9 +44,46 @@ pub fn texture(std: Tensor<4>) -> Tensor<4> {
 /// The loss of the U-Net's output, given those of the two others and [`texture`] of the blind-spot network's.
 pub fn loss(unet: Tensor<4>, bnn: Tensor<4>, lan: Tensor<4>, texture: Tensor<4>) -> Tensor<1> {
     let flat = texture.clone().neg() + 1.0;
-    let towards =
-        |target: Tensor<4>, weight: Tensor<4>| super::l1(target * weight.clone(), unet.clone() * weight);
+    let towards = |target: Tensor<4>, weight: Tensor<4>| l1(target * weight.clone(), unet.clone() * weight);
     towards(bnn, flat) + towards(lan, texture)
+}
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "sasl",
+        title: "SASL",
+        summary: "Learns flat areas from a blind-spot network and texture from a local one.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/2303.14934",
+    },
+    general: false,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Risk,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum,
+    lesson: |_| Box::new(Sasl),
+};
+
+/// The local network learns from the blind-spot network's result, and from nothing else, whether it is the learner or the second
+/// teacher.
+fn curriculum(card: &Card) -> Curriculum {
+    const ONE: [Teacher; 1] = [bnn(0.5)];
+    const TWO: [Teacher; 2] = [
+        bnn(0.4),
+        Teacher { network: models::sasl::LAN.id, objective: &distillation::OBJECTIVE, share: 0.2 },
+    ];
+    if card.id == models::sasl::LAN.id {
+        return Curriculum { teachers: &ONE, learner: Some(&distillation::OBJECTIVE) };
+    }
+    Curriculum { teachers: &TWO, learner: None }
+}
+
+/// The blind-spot network, the first teacher.
+const fn bnn(share: f64) -> Teacher {
+    Teacher { network: models::sasl::BNN.id, objective: &blind_spot_l1::OBJECTIVE, share }
 }
 
 /// Patches of the photo, with the results of the blind-spot network and of the local one, its two teachers.
@@ -56,6 +97,6 @@ impl Lesson for Sasl {
         let [bnn, lan] = [0, 1].map(|i| draw.cut(&spots, |scene| &scene.taught[i]) * 255.0);
         let texture = texture(local_std(bnn.clone()));
         // A mean over values in 0..=255: brought to the size of the other objectives' losses.
-        loss(network.learn(noisy) * 255.0, bnn, lan, texture) / 255.0
+        loss(network.forward_training(noisy) * 255.0, bnn, lan, texture) / 255.0
     }
 }

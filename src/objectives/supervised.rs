@@ -2,12 +2,32 @@
 
 use burn::tensor::Tensor;
 
-use super::{Lesson, charbonnier};
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::loss::charbonnier;
 use crate::models::Network;
-use crate::train::Draw;
+use crate::sampling::Draw;
 
 /// Where the [`charbonnier`] loss turns from square to straight.
 const EPSILON: f32 = 1e-3;
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "supervised",
+        title: "Supervised",
+        summary: "Learns the clean photo. Needs the same scene without noise.",
+        shots: 1,
+        clean: true,
+        url: "https://arxiv.org/abs/1603.09056",
+    },
+    general: true,
+    settings: [TRAINED, RANDOM],
+    validation: Validation::Loss,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |_| Box::new(Supervised),
+};
 
 /// Patches of the noisy shots, with those of the clean twin as targets.
 #[derive(Debug)]
@@ -18,6 +38,6 @@ impl Lesson for Supervised {
         let spots = draw.spots(draw.patch);
         let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
         let clean = draw.cut(&spots, |scene| scene.clean.as_ref().unwrap_or(&scene.shots[0]));
-        charbonnier(network.learn(noisy), clean, EPSILON)
+        charbonnier(network.forward_training(noisy), clean, EPSILON)
     }
 }

@@ -9,16 +9,40 @@ use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Lesson, l1};
+use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, Settings, Validation};
+use super::loss::l1;
 use crate::degradation::{KERNEL, degrade, gaussian_kernel};
 use crate::models::Network;
 use crate::models::dasr::{Dasr, MOMENTUM, contrastive_logits, contrastive_loss};
-use crate::train::{Draw, average};
+use crate::sampling::Draw;
+use crate::weights::average;
 
 /// Keys of earlier degradations that are kept to contrast with.
 const QUEUE: usize = 256;
 /// Weight of the contrastive loss, which is about as large as the other one on `0..=255`.
 const CONTRAST: f32 = 1.0;
+
+/// The objective.
+pub const OBJECTIVE: Definition = Definition {
+    card: ObjectiveCard {
+        id: "contrastive-super-resolution",
+        title: "Zero-shot super-resolution",
+        summary: "Shrinks the photo in many ways and learns to undo it.",
+        shots: 1,
+        clean: false,
+        url: "https://arxiv.org/abs/1712.06087",
+    },
+    general: false,
+    settings: [ZERO_SHOT, Settings { rate: 1e-4, steps: 600, ..ZERO_SHOT }],
+    validation: Validation::Loss,
+    divides: 1,
+    learns_from_itself: false,
+    curriculum: |_| Curriculum::ALONE,
+    lesson: |setting| Box::new(ZeroShot::new(setting.scale, setting.sigma)),
+};
+
+/// For trained weights.
+const ZERO_SHOT: Settings = Settings { steps: 100, rate: 5e-5, batch: 4, patch: 32 };
 
 /// Patches of the photo, and what random degradations make of them.
 #[derive(Debug)]
@@ -113,7 +137,7 @@ impl ZeroShot {
 
 impl Lesson for ZeroShot {
     fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let network = network.dasr().expect("this objective is for DASR");
+        let network: &Dasr = network.try_into().expect("this objective is for DASR");
         let [query, key, large] = self.batch(draw);
         let embedding = network.embed(query.clone());
         let difference = l1(network.upscale(query, embedding.clone()), large);

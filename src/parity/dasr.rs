@@ -9,6 +9,7 @@ use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::degradation::{KERNEL, degrade, gaussian_kernel, resize};
 use crate::error::{Error, Kind, Result};
+use crate::models::Architecture;
 use crate::models::dasr::{
     DaConv, Dasr, DasrConfig, Encoder, MOMENTUM, contrastive_logits, contrastive_loss, without_training_state,
 };

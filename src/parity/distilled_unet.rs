@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::training::{self, Optimiser};
 use super::{Case, Check};
 use crate::error::Result;
+use crate::models::Architecture;
 use crate::models::distilled_unet::UNet;
 use crate::objectives;
 

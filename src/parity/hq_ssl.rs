@@ -5,9 +5,10 @@ use burn::tensor::{Device, Tensor};
 use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::error::Result;
+use crate::layers::posterior::{self, Normal};
+use crate::models::Architecture;
 use crate::models::hq_ssl::{HqSsl, HqSslConfig, Noise};
 use crate::nn::read;
-use crate::objectives::blind_spot_nll::{self, Normal};
 use crate::weights;
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
@@ -41,7 +42,7 @@ async fn denoiser(case: &Case, network: HqSsl, noise: Noise, device: &Device) ->
         },
     };
     let variance = network.noise_variance(prior.mean.clone(), strength);
-    let loss = blind_spot_nll::loss(&prior, noisy.clone(), variance.clone(), known);
+    let loss = posterior::loss(&prior, noisy.clone(), variance.clone(), known);
     let exact = |key| if case.array("io", key).is_ok() { key } else { "posterior_mean" };
     let mut checks = vec![
         case.compare("net_out", network.forward(noisy.clone())).await?,

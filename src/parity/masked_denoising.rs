@@ -5,9 +5,10 @@ use burn::tensor::{Device, Tensor};
 use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::error::Result;
-use crate::models::masked_denoising::{Borders, SwinIr, hide_pixels, relative_position_index};
+use crate::models::Architecture;
+use crate::models::masked_denoising::{Borders, SwinIr, relative_position_index};
 use crate::nn::read;
-use crate::objectives;
+use crate::objectives::{self, masked::hide_pixels};
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     match case.name.as_str() {
@@ -33,7 +34,7 @@ fn forward(case: &Case, network: &SwinIr, input: Tensor<4>, device: &Device) -> 
     keys.sort_by_key(|key| key.split('.').filter_map(|part| part.parse().ok()).collect::<Vec<usize>>());
     let masks = keys.iter().map(|key| case.tensor::<2>(key, device)).collect::<Result<Vec<_>>>()?;
     let mut masks = masks.into_iter();
-    Ok(network.forward(input, &mut |_| masks.next()))
+    Ok(network.forward_seeing(input, &mut |_| masks.next()))
 }
 
 async fn input_mask(case: &Case, device: &Device) -> Result<Vec<Check>> {

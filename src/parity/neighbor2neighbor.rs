@@ -5,8 +5,9 @@ use burn::tensor::{Device, Tensor};
 use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::error::Result;
+use crate::models::Architecture;
 use crate::models::neighbor2neighbor::UNet;
-use crate::nn::{rotate_90, rotate_180, rotate_270};
+use crate::nn::Symmetry;
 use crate::objectives::neighbor2neighbor::{self, PAIRS, Pairs};
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
@@ -25,9 +26,9 @@ pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
 async fn rotations(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let x: Tensor<4> = case.tensor("input", device)?;
     Ok(vec![
-        case.compare("rot90", rotate_90(x.clone())).await?,
-        case.compare("rot180", rotate_180(x.clone())).await?,
-        case.compare("rot270", rotate_270(x)).await?,
+        case.compare("rot90", Symmetry::QUARTER.apply(x.clone())).await?,
+        case.compare("rot180", Symmetry::HALF.apply(x.clone())).await?,
+        case.compare("rot270", Symmetry::THREE_QUARTERS.apply(x)).await?,
     ])
 }
 

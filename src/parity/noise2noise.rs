@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use super::training::{self, Optimiser};
 use super::{Case, Check};
 use crate::error::Result;
-use crate::models::{noise2noise, noise2noise_nvlabs};
+use crate::models::{Architecture, noise2noise, noise2noise_nvlabs};
 use crate::{objectives, weights};
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::training::{self, Optimiser};
 use super::{Case, Check, check};
 use crate::error::Result;
+use crate::models::Architecture;
 use crate::models::noise2void::{UNet, UNetConfig};
 use crate::objectives::noise2void::{self, Plane, lower_median, mean, median};
 use crate::weights;

@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use super::training::{self, Optimiser};
 use super::{Case, Check};
 use crate::error::Result;
+use crate::models::Architecture;
 use crate::models::rednet::RedNet;
 use crate::objectives;
 

@@ -5,8 +5,9 @@ use burn::tensor::{Device, Tensor};
 use super::training::{self, Optimiser};
 use super::{Case, Check, distilled_unet};
 use crate::error::Result;
+use crate::models::Architecture;
 use crate::models::distilled_unet::UNet;
-use crate::models::sasl::{Lan, load_bnn};
+use crate::models::sasl::{Bnn, Lan};
 use crate::objectives::{self, sasl};
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
@@ -26,7 +27,7 @@ async fn bnn(case: &Case, device: &Device) -> Result<Vec<Check>> {
     if let Some(side) = case.json["config"]["blindspot"].as_u64() {
         state.metadata.insert("blindspot".into(), side.to_string());
     }
-    let output = load_bnn(&state, device)?.forward(case.tensor("input", device)?);
+    let output = Bnn::load(&state, device)?.forward(case.tensor("input", device)?);
     Ok(vec![case.compare("output", output).await?])
 }
 

@@ -4,11 +4,12 @@ use burn::tensor::{Device, Tensor};
 
 use super::training::{self, Optimiser};
 use super::{Case, Check, check};
-use crate::adapt::{pd, pd_down, pd_phase, pd_up, refine};
 use crate::error::Result;
+use crate::inference::{pd, refine};
+use crate::models::Architecture;
 use crate::models::tbsn::{ChannelAttention, SpatialAttention, Tbsn};
 use crate::nn::Then;
-use crate::nn::shuffle::{patch_shuffle, patch_unshuffle};
+use crate::nn::shuffle::{patch_shuffle, patch_unshuffle, pd_down, pd_phase, pd_up};
 use crate::objectives;
 use crate::weights::{self, StateDict};
 

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 
 use super::{Case, Check};
 use crate::error::Result;
+use crate::models::Architecture;
 use crate::models::unet::UNet;
 
 pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {

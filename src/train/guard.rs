@@ -15,13 +15,13 @@ use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::material::{Draw, Material, Spot, Square, patch, stack};
-use crate::adapt::mean;
 use crate::error::Result;
-use crate::models::{Card, Network, Run};
-use crate::nn::read;
+use crate::inference::Execution;
+use crate::models::Network;
+use crate::nn::{Symmetry, mean, read};
 use crate::objectives::Lesson;
 use crate::photo::Planar;
+use crate::sampling::{Draw, Material, Spot, Square, patch, stack};
 
 /// Squares that are judged by, at most.
 const SQUARES: usize = 8;
@@ -132,19 +132,20 @@ impl Guard {
         }))
     }
 
-    /// Judges a network that is not learning (after `valid()`), run as `run` says.
+    /// Judges a network that is not learning (after `valid()`), run as `execution` says.
     ///
     /// # Errors
     /// [`crate::Kind::Device`] when the device fails.
     pub async fn judge(
         &self,
-        (card, network, run): (&Card, &Network, &Run),
+        (network, execution): (&Network, &Execution),
         lesson: &mut dyn Lesson,
         draw: &mut Draw<'_>,
     ) -> Result<Judgement> {
         match self {
             Guard::Risk(squares) => {
-                squares.judge(|x| network.denoise_adapted(x, card, run, None, ([0, 0], run.seed))).await
+                let place = ([0, 0], execution.conditions.seed);
+                squares.judge(|x| execution.denoise(network, x, None, place)).await
             }
             Guard::Loss => {
                 let mut total = 0.0;
@@ -205,14 +206,14 @@ fn squares(draw: &mut Draw<'_>, side: usize) -> Vec<Spot> {
     let held = scenes.flat_map(|(scene, s)| s.held_out.iter().map(move |square| (scene, *square)));
     let mut spots: Vec<Spot> = held
         .filter(|(_, square)| square.side >= side)
-        .map(|(scene, square)| Spot { scene, square: Square { side, ..square }, turn: 0 })
+        .map(|(scene, square)| Spot { scene, square: Square { side, ..square }, turn: Symmetry::IDENTITY })
         .collect();
     // Spread over the photo, when there are too many.
     let step = spots.len().div_ceil(SQUARES).max(1);
     spots = spots.into_iter().step_by(step).collect();
     while spots.len() < 2 {
         let spot = draw.spot(side);
-        spots.push(Spot { turn: 0, ..spot });
+        spots.push(Spot { turn: Symmetry::IDENTITY, ..spot });
     }
     spots
 }

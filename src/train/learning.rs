@@ -4,12 +4,12 @@ use burn::module::Module;
 use burn::optim::{AdamConfig, AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
-use super::average::{average, freeze_statistics};
-use super::material::Draw;
 use crate::error::{Error, Kind, Result};
-use crate::models::{Card, Network};
+use crate::models::{Card, Network, Optimiser};
 use crate::nn::read;
 use crate::objectives::Lesson;
+use crate::sampling::Draw;
+use crate::weights::{average, freeze_statistics};
 
 /// How much of the average's weights stays in each step, at most; fewer in the first steps.
 const KEEP: f32 = 0.98;
@@ -86,11 +86,10 @@ impl Learning {
     }
 }
 
-/// AdamW where it is published so, else Adam, with the betas that most of this literature uses.
 fn optimiser(card: &Card) -> ModuleOptimizer {
-    match card.id {
-        "tbsn" | "distilled-unet" => AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.01).init(),
-        _ => AdamConfig::new().with_beta_2(0.99).with_epsilon(1e-8).init(),
+    match card.training.optimiser {
+        Optimiser::AdamW => AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.01).init(),
+        Optimiser::Adam => AdamConfig::new().with_beta_2(0.99).with_epsilon(1e-8).init(),
     }
 }
 
@@ -101,10 +100,10 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::models;
+    use crate::models::Model;
     use crate::objectives::supervised::Supervised;
     use crate::photo::{Photo, Samples};
-    use crate::train::material::Material;
+    use crate::sampling::Material;
 
     fn photo(phase: f32) -> Photo {
         let samples = (0..32 * 32 * 3).map(|i| 0.5 + 0.4 * (i as f32 * 0.37 + phase).sin()).collect();
@@ -114,8 +113,7 @@ mod tests {
     #[test]
     fn a_batch_in_parts_teaches_what_it_teaches_at_once() {
         let device = Device::flex();
-        let card = models::card("rednet").unwrap();
-        let network = Network::random(card.id, "small", 5, &device).unwrap();
+        let model = Model::random("rednet", "small", 5, &device).unwrap();
         let material = Material::new(&[std::sync::Arc::new(photo(0.0))], Some(&photo(0.7)), 3).unwrap();
         let learned = |at_once: usize| {
             let mut draw = Draw {
@@ -127,7 +125,8 @@ mod tests {
                 progress: 0.0,
                 held_out: false,
             };
-            let mut learning = Learning::new(card, &network, true, Box::new(Supervised), at_once);
+            let mut learning =
+                Learning::new(model.card(), model.network(), true, Box::new(Supervised), at_once);
             learning.step(&mut draw, 1e-2);
             let loss = pollster::block_on(learning.read_loss()).unwrap();
             (loss, pollster::block_on(learning.average().export()).unwrap())

@@ -4,35 +4,29 @@
 //! judgement. Whoever pumps it shows progress between the steps, stops by not pumping any more, and takes what was best
 //! so far by [`Trainer::finish`]; or drops it, and keeps the network from before.
 
-mod average;
 mod guard;
 mod learning;
-mod material;
 mod options;
 mod stages;
 
-pub use average::average;
-pub(crate) use material::{Draw, Scene, Spot, patch, stack};
 pub use options::{Options, Phase, Progress, Tuned};
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use web_time::Instant;
 
-use crate::adapt::{Adapt, Mode};
-use crate::denoise::{self, Job};
 use crate::error::{Error, Kind, Result};
-use crate::models::{Card, Network, Run};
+use crate::inference::{self, Execution, Job};
+use crate::models::{Card, Mode, Model, Network};
 use crate::noise::NoiseModel;
-use crate::objectives::Objective;
+use crate::objectives::{Definition, Objective, Validation};
 use crate::photo::Photo;
+use crate::sampling::{Draw, Material};
 use guard::{Guard, Judgement};
 use learning::Learning;
-use material::Material;
-use stages::{Facts, Networks, Stage, Who};
+use stages::{Facts, Stage, Who};
 
 /// Between two readings of the loss: reading makes a GPU wait.
 const READ_EVERY: usize = 5;
@@ -43,14 +37,13 @@ const WARM_UP: f64 = 0.05;
 
 /// A run of fine-tuning.
 pub struct Trainer {
-    device: Device,
     options: Options,
     facts: Facts,
     material: Material,
     /// As it was given.
-    start: Network,
+    start: Model,
     /// The one that learns, and its teachers after it.
-    networks: Networks,
+    models: Vec<Model>,
     stages: Vec<Stage>,
     stage: usize,
     work: Work,
@@ -62,7 +55,7 @@ pub struct Trainer {
     guard: Option<Guard>,
     /// What was found out about the network from before.
     judged_before: Option<Judgement>,
-    best: Option<Network>,
+    best: Option<Model>,
 }
 
 /// What is under way.
@@ -84,44 +77,38 @@ impl Trainer {
     /// # Errors
     /// [`Kind::Option`] for options out of their range, an objective that does not suit the network or lacks a photo,
     /// photos of different sizes, and photos too small to learn from.
-    pub fn new(
-        network: Network,
-        card: &'static Card,
-        device: Device,
-        photos: &[Arc<Photo>],
-        clean: Option<&Photo>,
-        options: Options,
-    ) -> Result<Self> {
-        let objective = options.objective.unwrap_or_else(|| Objective::default_of(card, options.random));
+    pub fn new(model: Model, photos: &[Arc<Photo>], clean: Option<&Photo>, options: Options) -> Result<Self> {
+        let (card, random) = (model.card(), model.is_random());
+        let objective = options.objective.unwrap_or_else(|| Objective::default_of(card, random));
+        let definition = objective.definition();
         options.check()?;
         let mut material = match options.shots || photos.len() < 2 {
             true => Material::new(photos, clean, card.channels)?,
             false => Material::of_pictures(photos, clean, card.channels)?,
         };
         check_objective(card, objective, material.scenes[0].shots.len(), clean.is_some())?;
-        if objective.is_judged_by_risk() {
+        if definition.validation == Validation::Risk {
             material.mend();
         }
-        let facts = Facts::of(card, objective, &network, &material, photos, &options)?;
+        let facts = Facts::of(&model, definition, &material, photos, &options)?;
         material.hold_out(facts.judged, options.seed);
-        let network = network.in_range(photos[0].range());
-        let start = network.clone();
-        let network = if options.random {
+        let model = model.map(|network| network.in_range(photos[0].range()));
+        let start = model.clone();
+        let model = if random {
             // What a fresh network makes of a photo tells nothing about its noise.
             material.blur();
-            network.with_statistics(&facts.statistics)
+            model.map(|network| network.with_statistics(&facts.statistics))
         } else {
-            network
+            model
         };
-        let (networks, stages) = stages::plan(objective, card, network, &options, &device)?;
+        let (models, stages) = stages::plan(definition, model, &options)?;
         let progress = Progress::new(objective, facts.steps, facts.margin);
         Ok(Self {
-            device,
             options,
             facts,
             material,
             start,
-            networks,
+            models,
             stages,
             stage: 0,
             work: Work::Idle,
@@ -139,7 +126,7 @@ impl Trainer {
     /// # Errors
     /// [`Kind::Option`] when the model has more channels than the network takes.
     pub fn use_noise(&mut self, model: &NoiseModel) -> Result<()> {
-        let channels = self.networks[0].0.channels;
+        let channels = self.start.card().channels;
         if model.channels > channels {
             let message = format!("a model of noise in {} channels does not fit {channels}", model.channels);
             return Err(Error::new(Kind::Option, message));
@@ -173,23 +160,22 @@ impl Trainer {
         Ok(Some(&self.progress))
     }
 
-    /// The network as it is at the moment, averaged over the last steps while it learns, else the best so far; and how it
-    /// is to be run.
+    /// The model as it is at the moment, averaged over the last steps while it learns, else the best so far.
     #[must_use]
-    pub fn current(&self) -> (Network, Mode) {
+    pub fn current(&self) -> Model {
         match (&self.work, self.stages.get(self.stage), &self.best) {
             (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. }), _)
                 if learning.done() > 0 =>
             {
-                (learning.average(), self.facts.tuned_mode())
+                self.tuned(learning)
             }
-            (.., best) => (best.as_ref().unwrap_or(&self.networks[0].1).clone(), self.best_mode()),
+            (.., best) => best.as_ref().unwrap_or(&self.models[0]).clone(),
         }
     }
 
-    /// How the best network so far is to be run: one that has learned the photo's noise needs nothing around it.
-    fn best_mode(&self) -> Mode {
-        if self.best.is_some() { self.facts.tuned_mode() } else { self.options.adapt }
+    /// What has been learned, as a model: one that has learned the photo's noise needs nothing around it.
+    fn tuned(&self, learning: &Learning) -> Model {
+        self.start.trained(learning.average(), self.facts.tuned_mode())
     }
 
     /// Judges the network as it is, so that [`Trainer::finish`] knows of it: for a run that is stopped early.
@@ -207,15 +193,13 @@ impl Trainer {
         Ok(())
     }
 
-    /// The best network so far, and the one from before if none was better.
+    /// The best model so far, and the one from before if none was better.
     #[must_use]
     pub fn finish(self) -> Tuned {
-        let (kept, adapt) = (self.best.is_some(), self.best_mode());
-        let network = self.best.unwrap_or(self.start);
+        let kept = self.best.is_some();
         Tuned {
-            network,
+            model: self.best.unwrap_or(self.start),
             kept,
-            adapt,
             progress: self.progress,
             seed: self.options.seed,
             noise: self.material.noise,
@@ -227,10 +211,10 @@ impl Trainer {
         self.progress.stages = self.stages.len();
         match stage {
             Stage::Look(who) => {
-                let network = self.networks[who.index()].1.clone();
-                let (run, adapt) = self.facts.look(who, &self.options);
+                let model = self.models[who.index()].clone();
+                let execution = self.facts.look(who, &self.options);
                 self.progress.loss = None;
-                self.begin_look((network, run, adapt), 0, None)
+                self.begin_look((model, execution), 0, None)
             }
             Stage::Learn { who, objective, .. } => self.begin_learning(who, objective),
         }
@@ -238,14 +222,14 @@ impl Trainer {
 
     fn begin_look(
         &mut self,
-        (network, run, adapt): (Network, Run, Adapt),
+        (model, Execution { conditions, adapt }): (Model, Execution),
         scene: usize,
         learning: Option<Box<Learning>>,
     ) -> Result<Work> {
         let photo = Photo::from_planar(&self.material.scenes[scene].shots[0])?;
-        let options = denoise::Options { run, adapt: Mode::Fixed(adapt), mend: false, ..Default::default() };
-        let card = self.networks[self.looking(learning.is_some()).index()].0;
-        let job = Job::new(network, card, self.device.clone(), Arc::new(photo), options)?;
+        let adapt = Mode::Fixed(adapt);
+        let options = inference::Options { conditions, adapt, mend: false, ..Default::default() };
+        let job = Job::new(model, Arc::new(photo), options)?;
         self.progress.phase = Phase::Looking;
         Ok(Work::Look { scene, job: Box::new(job), learning })
     }
@@ -277,17 +261,16 @@ impl Trainer {
             return Ok(Work::Look { scene, job, learning });
         }
         let who = self.looking(learning.is_some());
-        let channels = self.networks[who.index()].0.channels;
-        let (network, run) = (job.network().clone(), *job.run());
+        let (model, execution) = (job.model().clone(), *job.execution());
         let result = job.finish()?;
-        let planes = result.window(0, 0, result.width(), result.height(), channels);
+        let planes = result.window(0, 0, result.width(), result.height(), model.card().channels);
         let place = &mut self.material.scenes[scene];
         match who {
             Who::Learner => place.first = Some(planes),
             Who::Teacher(_) => place.taught.push(planes),
         }
         if scene + 1 < scenes {
-            return self.begin_look((network, run, run.adapt), scene + 1, learning);
+            return self.begin_look((model, execution), scene + 1, learning);
         }
         let Some(learning) = learning else {
             self.next_stage();
@@ -302,16 +285,16 @@ impl Trainer {
         self.before = self.spent;
     }
 
-    fn begin_learning(&mut self, who: Who, objective: Objective) -> Result<Work> {
-        if who == Who::Learner && objective.is_judged_by_risk() {
+    fn begin_learning(&mut self, who: Who, objective: &Definition) -> Result<Work> {
+        if who == Who::Learner && objective.validation == Validation::Risk {
             self.material.find_noise(&self.facts.noise);
             self.progress.noise = self.material.noise.as_ref().map(NoiseModel::in_words);
         }
-        let (card, network) = &self.networks[who.index()];
-        let fresh = self.options.random || who != Who::Learner;
-        let lesson = stages::lesson(objective, &self.facts);
-        let learning =
-            Learning::new(card, network, fresh, lesson, stages::at_once(card, network, &self.facts));
+        let model = &self.models[who.index()];
+        let (card, network) = (model.card(), model.network());
+        let micro_batch = stages::micro_batch(card, network, &self.facts);
+        let lesson = self.facts.lesson(objective);
+        let learning = Learning::new(card, network, model.is_random(), lesson, micro_batch);
         if who == Who::Learner {
             self.guard = Some(self.choose_guard(objective));
         }
@@ -321,11 +304,12 @@ impl Trainer {
         Ok(Work::Learn(Box::new(learning)))
     }
 
-    fn choose_guard(&self, objective: Objective) -> Guard {
-        if objective.is_judged_by_risk() {
-            Guard::risk(&self.material, self.facts.judged, self.options.seed, &self.device)
-        } else {
-            Guard::Loss
+    fn choose_guard(&self, objective: &Definition) -> Guard {
+        match objective.validation {
+            Validation::Risk => {
+                Guard::risk(&self.material, self.facts.judged, self.options.seed, self.start.device())
+            }
+            Validation::Loss => Guard::Loss,
         }
     }
 
@@ -366,8 +350,8 @@ impl Trainer {
         if next < 1.0 && judgement(next) > judgement(progress) {
             self.judge(&mut learning).await?;
             if self.is_to_look_again() {
-                let (network, run) = (learning.average(), self.facts.tuned_run(&self.options));
-                return self.begin_look((network, run, run.adapt), 0, Some(learning));
+                let looks = (self.tuned(&learning), self.facts.tuned_execution(&self.options));
+                return self.begin_look(looks, 0, Some(learning));
             }
         }
         Ok(Work::Learn(learning))
@@ -375,10 +359,10 @@ impl Trainer {
 
     /// Whether the learner takes its own result for the truth, and has just become better.
     fn is_to_look_again(&self) -> bool {
-        let takes_it = matches!(
-            self.stages[self.stage],
-            Stage::Learn { who: Who::Learner, objective: Objective::NoiseModel, .. }
-        );
+        let takes_it = match self.stages[self.stage] {
+            Stage::Learn { who: Who::Learner, objective, .. } => objective.learns_from_itself,
+            _ => false,
+        };
         let last = self.progress.scores.last().map(|(step, _)| *step);
         takes_it && self.best.is_some() && last == Some(self.progress.best_step)
     }
@@ -388,7 +372,8 @@ impl Trainer {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
         // Judgements draw what no step does, and the same each time.
         rng.set_stream(2 * (number + (self.stage as u64) * (1 << 32)) + u64::from(learning));
-        let device = if learning { self.device.clone().autodiff() } else { self.device.clone() };
+        let device = self.start.device().clone();
+        let device = if learning { device.autodiff() } else { device };
         let Facts { batch, patch, .. } = self.facts;
         Draw { material: &self.material, rng, device, batch, patch, progress, held_out: !learning }
     }
@@ -405,9 +390,10 @@ impl Trainer {
             self.judged_before = Some(judgement);
             return Ok(());
         }
-        let tuned = learning.average();
-        let judgement = self.judgement(&tuned, &self.facts.tuned_run(&self.options), learning).await?;
-        let surely = self.options.random
+        let tuned = self.tuned(learning);
+        let execution = self.facts.tuned_execution(&self.options);
+        let judgement = self.judgement(tuned.network(), &execution, learning).await?;
+        let surely = self.start.is_random()
             || self.judged_before.as_ref().is_none_or(|before| judgement.is_surely_better(before));
         let is_best = surely && self.progress.is_best(judgement.score);
         self.progress.note(step, &judgement);
@@ -421,30 +407,35 @@ impl Trainer {
     /// What is to be beaten: the network as it was, or, where its weights are random, the photo as it is.
     async fn judge_before(&self, learning: &mut Learning) -> Result<Judgement> {
         let nothing = match &self.guard {
-            Some(guard) if self.options.random => guard.judge_nothing().await?,
+            Some(guard) if self.start.is_random() => guard.judge_nothing().await?,
             _ => None,
         };
         match nothing {
             Some(judgement) => Ok(judgement),
             None => {
-                let run = self.facts.untuned_run(&self.options);
-                self.judgement(&self.networks[0].1, &run, learning).await
+                let execution = self.facts.look(Who::Learner, &self.options);
+                self.judgement(self.models[0].network(), &execution, learning).await
             }
         }
     }
 
-    async fn judgement(&self, network: &Network, run: &Run, learning: &mut Learning) -> Result<Judgement> {
+    async fn judgement(
+        &self,
+        network: &Network,
+        execution: &Execution,
+        learning: &mut Learning,
+    ) -> Result<Judgement> {
         let Some(guard) = &self.guard else {
             unreachable!("judged without a guard");
         };
         let mut draw = self.draw(0, 1.0, false);
-        guard.judge((self.networks[0].0, network, run), learning.lesson(), &mut draw).await
+        guard.judge((network, execution), learning.lesson(), &mut draw).await
     }
 
     fn end_learning(&mut self, learning: &Learning) -> Work {
         let Stage::Learn { who, .. } = self.stages[self.stage] else { unreachable!("a stage of learning") };
         if let Who::Teacher(_) = who {
-            self.networks[who.index()].1 = learning.average();
+            self.models[who.index()] = self.models[who.index()].trained(learning.average(), Mode::Auto);
         }
         self.next_stage();
         Work::Idle

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::guard::{Judgement, Score};
-use crate::adapt::{self, Mode};
 use crate::error::{Error, Kind, Result};
-use crate::models::{Card, Network, Run};
+use crate::models::{Conditions, Mode, Model};
 use crate::noise::NoiseModel;
 use crate::objectives::Objective;
 use crate::weights::{Precision, StateDict};
@@ -25,18 +24,16 @@ pub struct Options {
     pub seed: u64,
     /// Whether several photos are shots of one scene, all of one size; else they are pictures with noise of one kind.
     pub shots: bool,
-    /// Whether the network's weights are random.
-    pub random: bool,
     /// Peak of the learning rate; by default what suits the network and its weights.
     pub learning_rate: Option<f64>,
     /// Patches of a batch.
     pub batch: Option<usize>,
     /// Side of a patch, in pixels; rounded to what the network takes.
     pub patch: Option<usize>,
-    /// How the network is run on the photo before it is tuned.
+    /// How the network is run on the photo before it is tuned; by default as the model says.
     pub adapt: Mode,
     /// Seed and masks of the network, for those that ask.
-    pub run: Run,
+    pub conditions: Conditions,
 }
 
 impl Default for Options {
@@ -47,12 +44,11 @@ impl Default for Options {
             seconds: None,
             seed: 0,
             shots: false,
-            random: false,
             learning_rate: None,
             batch: None,
             patch: None,
             adapt: Mode::Auto,
-            run: Run::default(),
+            conditions: Conditions::default(),
         }
     }
 }
@@ -158,13 +154,11 @@ impl Progress {
 /// What came of a run.
 #[derive(Debug)]
 pub struct Tuned {
-    /// The best network: the tuned one, or the one from before.
-    pub network: Network,
+    /// The best model: the tuned one, or the one from before. A tuned network has learned the photo's noise as it is, and is to
+    /// be run plain, or as the mean of turns.
+    pub model: Model,
     /// Whether it is the tuned one.
     pub kept: bool,
-    /// How it is to be run: a tuned network has learned the photo's noise as it is, and is run plain, or as the mean of
-    /// turns.
-    pub adapt: Mode,
     /// Where the run ended.
     pub progress: Progress,
     /// Seed of the run.
@@ -178,28 +172,22 @@ impl Tuned {
     ///
     /// # Errors
     /// [`Kind::Device`] when the device fails, [`Kind::Weights`] when they cannot be written.
-    pub async fn to_safetensors(&self, card: &Card, base: &str, precision: Precision) -> Result<Vec<u8>> {
-        let mut state: StateDict = self.network.export().await?;
-        state.metadata.extend(self.notes(card, base));
+    pub async fn to_safetensors(&self, base: &str, precision: Precision) -> Result<Vec<u8>> {
+        let mut state: StateDict = self.model.export().await?;
+        state.metadata.extend(self.notes(base));
         state.to_safetensors(precision)
     }
 
-    fn notes(&self, card: &Card, base: &str) -> BTreeMap<String, String> {
+    fn notes(&self, base: &str) -> BTreeMap<String, String> {
         let steps = if self.kept { self.progress.best_step } else { 0 };
         let notes = [
             ("format", "pt".to_string()),
-            ("model", card.id.to_string()),
+            ("model", self.model.card().id.to_string()),
             ("base", base.to_string()),
             ("objective", self.progress.objective.to_string()),
             ("seed", self.seed.to_string()),
             ("steps", steps.to_string()),
         ];
-        let adapt = match self.adapt {
-            Mode::Wiener => Some("wiener".to_string()),
-            Mode::Fixed(adapt) if self.kept => Some(adapt.to_string()),
-            _ => None,
-        };
-        let adapt = adapt.map(|name| (adapt::NOTE, name));
-        notes.into_iter().chain(adapt).map(|(key, value)| (key.to_string(), value)).collect()
+        notes.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
     }
 }

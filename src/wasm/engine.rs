@@ -9,32 +9,20 @@ use wasm_bindgen::prelude::*;
 
 use super::photo::Photo;
 use super::{js_error, set, to_js};
-use crate::adapt::Mode;
-use crate::denoise::{self, Options, Task};
 use crate::device::Backend;
-use crate::models::{self, Card, Network, Run};
+use crate::inference::{self, Execution, Options, Task};
+use crate::models::{Conditions, Mode, Model};
 use crate::photo::Planar;
 use crate::photo::tiles::Rect;
 use crate::weights::StateDict;
 use crate::{Error, Kind};
 
-/// A device and the network loaded on it.
+/// A device and the model loaded on it.
 #[wasm_bindgen]
 pub struct Engine {
     backend: Backend,
     pub(super) device: Device,
-    pub(super) loaded: Option<Loaded>,
-}
-
-/// A network and where it comes from.
-#[derive(Clone)]
-pub(super) struct Loaded {
-    pub card: &'static Card,
-    pub network: Network,
-    /// Whether its weights are random and have not been trained.
-    pub random: bool,
-    /// How it is run when nobody says otherwise.
-    pub adapt: Mode,
+    pub(super) model: Option<Model>,
 }
 
 #[derive(Default, Deserialize)]
@@ -57,7 +45,7 @@ impl Engine {
     pub async fn create(device: String) -> Result<Engine, JsValue> {
         let backend: Backend = device.parse().map_err(js_error)?;
         let device = backend.open().await.map_err(js_error)?;
-        Ok(Engine { backend, device, loaded: None })
+        Ok(Engine { backend, device, model: None })
     }
 
     /// The device: `webgpu`, `flex` or `ndarray`.
@@ -74,12 +62,10 @@ impl Engine {
     /// # Errors
     /// `model`, `weights`.
     pub fn load(&mut self, model: &str, weights: &[u8]) -> Result<(), JsValue> {
-        let card = models::card(model).map_err(js_error)?;
         let state = StateDict::read(weights).map_err(js_error)?;
-        let network = Network::load(card.id, &state, &self.device).map_err(js_error)?;
-        let adapt = Mode::noted(&state).map_err(js_error)?;
-        denoise::Worker::new(network.clone(), card, self.device.clone(), Run::default()).warm_up();
-        self.loaded = Some(Loaded { card, network, random: false, adapt });
+        let model = Model::load(model, &state, &self.device).map_err(js_error)?;
+        inference::Worker::new(model.clone(), Execution::default()).warm_up();
+        self.model = Some(model);
         Ok(())
     }
 
@@ -88,9 +74,7 @@ impl Engine {
     /// # Errors
     /// `model`, `option`.
     pub fn random(&mut self, model: &str, preset: &str, seed: u64) -> Result<(), JsValue> {
-        let card = models::card(model).map_err(js_error)?;
-        let network = Network::random(card.id, preset, seed, &self.device).map_err(js_error)?;
-        self.loaded = Some(Loaded { card, network, random: true, adapt: Mode::Auto });
+        self.model = Some(Model::random(model, preset, seed, &self.device).map_err(js_error)?);
         Ok(())
     }
 
@@ -99,12 +83,11 @@ impl Engine {
     /// # Errors
     /// `option`; `model` when no network is loaded.
     pub fn worker(&self, run: JsValue, overview: JsValue) -> Result<TileWorker, JsValue> {
-        let run: Run = serde_wasm_bindgen::from_value(run)
+        let execution: Execution = serde_wasm_bindgen::from_value(run)
             .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?;
-        let Loaded { card, network, .. } = self.loaded()?;
-        let mut inner = denoise::Worker::new(network, card, self.device.clone(), run);
+        let mut inner = inference::Worker::new(self.model()?, execution);
         if !overview.is_undefined() {
-            inner.survey(planar(&overview)?);
+            inner.see_overview(planar(&overview)?);
         }
         Ok(TileWorker { inner })
     }
@@ -121,34 +104,31 @@ impl Engine {
             serde_wasm_bindgen::from_value(options)
                 .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?
         };
-        let Loaded { card, network, adapt, .. } = self.loaded()?;
+        let model = self.model()?;
         let defaults = Options::default();
-        let asked = given.adapt.map_or(Ok(Mode::Auto), |name| name.parse()).map_err(js_error)?;
-        let adapt = if asked == Mode::Auto { adapt } else { asked };
         let options = Options {
             tile_pixels: given.tile,
             strength: given.strength.unwrap_or(defaults.strength),
-            detail: defaults.detail,
-            mend: defaults.mend,
-            adapt,
-            run: Run { seed: given.seed.unwrap_or_default(), ..Run::default() },
+            adapt: given.adapt.map_or(Ok(Mode::Auto), |name| name.parse()).map_err(js_error)?,
+            conditions: Conditions { seed: given.seed.unwrap_or_default(), ..defaults.conditions },
+            ..defaults
         };
-        denoise::Job::new(network, card, self.device.clone(), Arc::clone(&photo.inner), options)
+        inference::Job::new(model, Arc::clone(&photo.inner), options)
             .map(|inner| Job { inner })
             .map_err(js_error)
     }
 }
 
 impl Engine {
-    pub(super) fn loaded(&self) -> Result<Loaded, JsValue> {
-        self.loaded.clone().ok_or_else(|| js_error(Error::new(Kind::Model, "no network is loaded")))
+    pub(super) fn model(&self) -> Result<Model, JsValue> {
+        self.model.clone().ok_or_else(|| js_error(Error::new(Kind::Model, "no network is loaded")))
     }
 }
 
 /// A run over one photo, pumped tile by tile. Dropping it midway is the cancel.
 #[wasm_bindgen]
 pub struct Job {
-    inner: denoise::Job,
+    inner: inference::Job,
 }
 
 #[wasm_bindgen]
@@ -198,7 +178,7 @@ impl Job {
     /// Never, short of a bug.
     #[wasm_bindgen(getter)]
     pub fn run(&self) -> Result<JsValue, JsValue> {
-        to_js(self.inner.run())
+        to_js(self.inner.execution())
     }
 
     /// What a worker has to see of the whole photo before its first tile, if anything: `{width, height, data}`.
@@ -265,7 +245,7 @@ impl Job {
 /// Denoises tiles of a run whose [`Job`] is in another instance.
 #[wasm_bindgen]
 pub struct TileWorker {
-    inner: denoise::Worker,
+    inner: inference::Worker,
 }
 
 #[wasm_bindgen]

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use super::engine::{Engine, Loaded};
+use super::engine::Engine;
 use super::photo::Photo;
 use super::{js_error, to_js};
-use crate::denoise::{Job, Options};
-use crate::models::{Card, Run};
+use crate::inference::{Job, Options};
 use crate::objectives::Objective;
 use crate::photo;
 use crate::train;
@@ -21,9 +20,6 @@ use crate::{Error, Kind};
 #[wasm_bindgen]
 pub struct Trainer {
     inner: train::Trainer,
-    card: &'static Card,
-    device: burn::tensor::Device,
-    run: Run,
     /// The first shot, for previews.
     photo: Arc<photo::Photo>,
 }
@@ -49,17 +45,16 @@ impl Engine {
     /// # Errors
     /// `option`; `model` when no network is loaded.
     pub fn train(&self, photos: Vec<Photo>, clean: Vec<Photo>, options: JsValue) -> Result<Trainer, JsValue> {
-        let Loaded { card, network, random, adapt } = self.loaded()?;
-        let options = train::Options { adapt, ..read_options(options, random).map_err(js_error)? };
+        let model = self.model()?;
+        let options = read_options(options).map_err(js_error)?;
         let photo =
             photos.first().map(|photo| Arc::clone(&photo.inner)).ok_or_else(|| js_error(no_shot()))?;
         // Pictures of one kind have to be seen alike.
         let alike = |shot: Photo| Arc::unwrap_or_clone(shot.inner).stretched_like(&photo);
         let photos: Vec<_> = photos.into_iter().map(|shot| Arc::new(alike(shot))).collect();
         let clean = clean.into_iter().next().map(alike);
-        let inner = train::Trainer::new(network, card, self.device.clone(), &photos, clean.as_ref(), options)
-            .map_err(js_error)?;
-        Ok(Trainer { inner, card, device: self.device.clone(), run: options.run, photo })
+        let inner = train::Trainer::new(model, &photos, clean.as_ref(), options).map_err(js_error)?;
+        Ok(Trainer { inner, photo })
     }
 
     /// Takes over what a trainer has learned, if that is better than the network from before. The trainer is used up. Gives
@@ -73,22 +68,17 @@ impl Engine {
         if !tuned.kept {
             return Ok(Adopted { kept: false, weights: Vec::new() });
         }
-        let weights = tuned.to_safetensors(trainer.card, &base, Precision::F32).await.map_err(js_error)?;
-        if let Some(loaded) = &mut self.loaded {
-            loaded.random = false;
-            loaded.adapt = tuned.adapt;
-            loaded.network = tuned.network;
-        }
+        let weights = tuned.to_safetensors(&base, Precision::F32).await.map_err(js_error)?;
+        self.model = Some(tuned.model);
         Ok(Adopted { kept: true, weights })
     }
 
-    /// The weights of the loaded network as a safetensors file.
+    /// The weights of the loaded network as a safetensors file, with the note that says how they are to be run.
     ///
     /// # Errors
     /// `device`; `model` when no network is loaded.
     pub async fn export(&self) -> Result<Vec<u8>, JsValue> {
-        let network = self.loaded()?.network;
-        let state = network.export().await.map_err(js_error)?;
+        let state = self.model()?.export().await.map_err(js_error)?;
         state.to_safetensors(Precision::F32).map_err(js_error)
     }
 }
@@ -113,7 +103,7 @@ fn no_shot() -> Error {
     Error::new(Kind::Option, "there is no photo to learn from")
 }
 
-fn read_options(options: JsValue, random: bool) -> Result<train::Options, Error> {
+fn read_options(options: JsValue) -> Result<train::Options, Error> {
     let given: TrainingOptions = if options.is_undefined() || options.is_null() {
         TrainingOptions::default()
     } else {
@@ -125,7 +115,6 @@ fn read_options(options: JsValue, random: bool) -> Result<train::Options, Error>
         steps: given.steps,
         seconds: given.seconds,
         seed: given.seed.unwrap_or_default(),
-        random,
         learning_rate: given.learning_rate,
         batch: given.batch,
         patch: given.patch,
@@ -162,10 +151,8 @@ impl Trainer {
     /// `device`, `internal`; `option` when the part does not lie in the photo.
     pub async fn preview(&self, x: usize, y: usize, width: usize, height: usize) -> Result<Vec<u8>, JsValue> {
         let part = part(&self.photo, [x, y, width, height]).map_err(js_error)?;
-        let (network, adapt) = self.inner.current();
-        let options = Options { run: self.run, adapt, ..Options::default() };
-        let mut job =
-            Job::new(network, self.card, self.device.clone(), Arc::new(part), options).map_err(js_error)?;
+        let model = self.inner.current();
+        let mut job = Job::new(model, Arc::new(part), Options::default()).map_err(js_error)?;
         while job.step().await.map_err(js_error)?.is_some() {}
         let result = job.finish().map_err(js_error)?;
         Ok(result.rgba8(0, 0, result.width(), result.height()))

@@ -3,6 +3,7 @@
 //!
 //! Nothing of a file is used before all of it has been checked: format, names, shapes, finite values.
 
+mod average;
 mod module;
 mod number;
 mod pth;
@@ -11,6 +12,7 @@ mod safetensors;
 use std::collections::BTreeMap;
 
 pub use self::safetensors::Precision;
+pub use average::{average, freeze_statistics};
 pub use module::{export, export_gradients, load};
 
 use crate::error::{Error, Kind, Result};

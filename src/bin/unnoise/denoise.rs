@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use unnoise::denoise::Options;
+use unnoise::inference::Options;
 use unnoise::photo::{Format, ImageFile, TiffWriter};
 
 use crate::{Denoised, Engine, Result, read, tell};
@@ -46,7 +46,8 @@ pub fn run(args: &Args) -> Result<()> {
         tell(&name, &note);
     }
     let engine = args.engine.load()?;
-    format.check_size(first.width() * engine.card.scale, first.height() * engine.card.scale)?;
+    let scale = engine.model.card().scale;
+    format.check_size(first.width() * scale, first.height() * scale)?;
     let options = Options { strength: args.strength, detail: args.detail, ..Options::default() };
     let mut stack = TiffWriter::new();
     let mut photo = None;

@@ -10,9 +10,9 @@ use burn::tensor::{Tensor, TensorData};
 use clap::ArgGroup;
 use serde::Serialize;
 use unnoise::degradation::{KERNEL, degrade, gaussian_kernel, resize};
-use unnoise::denoise::Options;
+use unnoise::inference::Options;
 use unnoise::metrics::{psnr, ssim};
-use unnoise::models::Run;
+use unnoise::models::{Conditions, Mode};
 use unnoise::noise::add_white_gaussian;
 use unnoise::photo::{Photo, Planar, decode};
 
@@ -110,8 +110,9 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let mut engine = args.engine.load()?;
     let mut images = Vec::new();
-    let run = Run { sigma: args.sigma.map(|sigma| sigma / 255.0), ..Run::default() };
-    let options = Options { run, ..Options::default() };
+    let sigma = args.sigma.map(|sigma| sigma / 255.0);
+    let conditions = Conditions { sigma, ..Conditions::default() };
+    let options = Options { conditions, ..Options::default() };
     for (index, (path, clean)) in files.iter().enumerate().step_by(args.every.get()) {
         let sample = read_sample(path, clean.as_deref(), args, index, &engine)?;
         let start = Instant::now();
@@ -121,18 +122,22 @@ pub fn run(args: &Args) -> Result<()> {
         let mut tuning = None;
         if args.fine_tune {
             let psnr_before = psnr(&denoised, &sample.clean)?;
-            let before = (engine.network.clone(), engine.adapt);
+            let before = (engine.model.clone(), engine.adapt);
             let shots = [Arc::new(sample.noisy.clone())];
             let lesson = Lesson { photos: &shots, shots: false, clean: None, noise: None };
             let tuned = args.training.run(&engine, lesson)?;
             let (kept, best_step) = (tuned.kept, tuned.progress.best_step);
             let seconds_tuning = tuned.progress.seconds;
             let (scores, simulated) = (tuned.progress.scores, tuned.progress.simulated);
-            (engine.network, engine.adapt) = (tuned.network, tuned.adapt);
+            engine.model = tuned.model;
+            if kept {
+                // As it was tuned.
+                engine.adapt = Mode::Auto;
+            }
             let start = Instant::now();
             Denoised { photo: denoised, adapt, .. } = engine.denoise(sample.noisy.clone(), options, "")?;
             seconds = start.elapsed().as_secs_f64();
-            (engine.network, engine.adapt) = before;
+            (engine.model, engine.adapt) = before;
             tuning = Some(Tuning { psnr_before, kept, best_step, scores, simulated, seconds_tuning });
         }
         let scores = Scores {
@@ -147,7 +152,7 @@ pub fn run(args: &Args) -> Result<()> {
             print_row(&images[images.len() - 1]);
         }
     }
-    let report = Report { model: engine.card.id.to_string(), mean: mean(&images), images };
+    let report = Report { model: engine.model.card().id.to_string(), mean: mean(&images), images };
     print_report(report, args.json)
 }
 
@@ -171,7 +176,7 @@ fn read_sample(
     let seed = args.seed.wrapping_add(index as u64);
     let noisy = |photo: &Photo| add_white_gaussian(photo, args.sigma.unwrap_or_default(), seed);
     let clean = open(path)?;
-    if engine.card.scale == 1 {
+    if engine.model.card().scale == 1 {
         let noisy = noisy(&clean);
         return Ok(Sample { name, clean, plain: noisy.clone(), noisy });
     }
@@ -183,18 +188,18 @@ fn read_sample(
 
 /// A photo as large as a multiple of the network's scale, and the same blurred and as many times smaller.
 fn shrunk(clean: &Photo, blur: f64, engine: &Loaded) -> Result<(Photo, Photo)> {
-    let scale = engine.card.scale;
+    let scale = engine.model.card().scale;
     let (width, height) = (clean.width() / scale * scale, clean.height() / scale * scale);
-    let clean = clean.window(0, 0, width, height, engine.card.channels);
+    let clean = clean.window(0, 0, width, height, engine.model.card().channels);
     let kernel = TensorData::new(gaussian_kernel([blur; 2], 0.0), [1, KERNEL, KERNEL]);
-    let kernel = Tensor::<3>::from_data(kernel, &engine.device);
+    let kernel = Tensor::<3>::from_data(kernel, engine.model.device());
     let small = photo(degrade(tensor(&clean, engine) * 255.0, kernel, scale, None) / 255.0)?;
     Ok((Photo::from_planar(&clean)?.to_8bit(), small))
 }
 
 fn tensor(image: &Planar, engine: &Loaded) -> Tensor<4> {
     let shape = [1, image.channels, image.height, image.width];
-    Tensor::from_data(TensorData::new(image.data.clone(), shape), &engine.device)
+    Tensor::from_data(TensorData::new(image.data.clone(), shape), engine.model.device())
 }
 
 fn photo(image: Tensor<4>) -> Result<Photo> {

@@ -89,16 +89,14 @@ impl Training {
             steps: self.steps,
             seconds: self.budget_seconds,
             seed: self.learning_seed,
-            random: engine.random,
             learning_rate: self.learning_rate,
             batch: self.batch,
             patch: self.patch,
             adapt: engine.adapt,
             ..Options::default()
         };
-        let network = engine.network.clone();
         let Lesson { photos, clean, noise, .. } = lesson;
-        let mut trainer = Trainer::new(network, engine.card, engine.device.clone(), photos, clean, options)?;
+        let mut trainer = Trainer::new(engine.model.clone(), photos, clean, options)?;
         if let Some(noise) = noise {
             trainer.use_noise(noise)?;
         }
@@ -152,7 +150,7 @@ pub fn run(args: &Args) -> Result<()> {
         println!("found: {}", noise.in_words());
     }
     let precision = if args.half { Precision::F16 } else { Precision::F32 };
-    let weights = pollster::block_on(tuned.to_safetensors(engine.card, &engine.base, precision))?;
+    let weights = pollster::block_on(tuned.to_safetensors(&engine.base, precision))?;
     write(&args.output, weights)?;
     let what = match tuned.kept {
         true => format!("tuned weights, best after {} steps", tuned.progress.best_step),

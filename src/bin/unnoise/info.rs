@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use unnoise::denoise::Options;
+use unnoise::inference::Options;
 use unnoise::noise::{Defects, NoiseModel};
 use unnoise::photo::{Photo, decode};
 
@@ -60,8 +60,9 @@ pub fn run(args: &Args) -> Result<()> {
 /// The model, with the network's result for what there is beside noise.
 fn find(photo: &Photo, args: &Args) -> Result<NoiseModel> {
     let engine = args.engine.load()?;
-    if engine.card.scale != 1 {
-        return Err(format!("`{}` enlarges; take a network that removes noise", engine.card.id).into());
+    let card = engine.model.card();
+    if card.scale != 1 {
+        return Err(format!("`{}` enlarges; take a network that removes noise", card.id).into());
     }
     let noisy = photo.planar();
     let defects = Defects::of(&[&noisy]);

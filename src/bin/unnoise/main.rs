@@ -7,15 +7,15 @@ mod info;
 mod tiles;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use unnoise::adapt::{Adapt, Mode};
-use unnoise::denoise::{Job, Options};
 use unnoise::device::Backend;
-use unnoise::models::{self, Card, Network};
+use unnoise::inference::{Job, Options};
+use unnoise::models::{self, Adapt, Card, Mode, Model};
 use unnoise::objectives::OBJECTIVES;
 use unnoise::photo::Photo;
 use unnoise::weights::StateDict;
@@ -73,56 +73,40 @@ struct Engine {
     adapt: Mode,
 }
 
-/// A network, ready to run.
+/// A model, ready to run.
 struct Loaded {
-    card: &'static Card,
-    network: Network,
-    device: burn::tensor::Device,
+    model: Model,
     tile_pixels: Option<usize>,
     threads: usize,
-    /// Whether its weights are random.
-    random: bool,
     /// Name of what it came from, for notes.
     base: String,
+    /// How it was asked to be run.
     adapt: Mode,
 }
 
 impl Engine {
     fn load(&self) -> Result<Loaded> {
         let asked = self.model.as_deref().map(models::card).transpose()?;
-        if let (Some(preset), Some(card)) = (&self.random, asked) {
-            return self.load_random(card, preset);
+        if self.weights.is_none() && self.random.is_none() {
+            // Told before a device is opened.
+            let card = asked.unwrap_or(models::default_card());
+            card.weights.ok_or_else(|| {
+                format!("the package has no weights for `{}`; give some with --weights", card.id)
+            })?;
         }
-        let path = match &self.weights {
-            Some(path) => path.clone(),
-            None => bundled_weights(asked.unwrap_or(models::default_card()))?,
+        let device = pollster::block_on(self.device.open())?;
+        let (model, base) = match (&self.random, &self.weights, asked) {
+            (Some(preset), _, Some(card)) => {
+                (Model::random(card.id, preset, 0, &device)?, format!("random weights, {preset}"))
+            }
+            (_, Some(path), asked) => (load_file(path, asked, &device)?, name(path)),
+            (_, None, asked) => {
+                let card = asked.unwrap_or(models::default_card());
+                let base = card.weights.map(|weights| weights.file.to_string());
+                (Model::bundled(card.id, &device)?, base.unwrap_or_default())
+            }
         };
-        let state = StateDict::read(&read(&path)?).map_err(|e| e.context(path.display()))?;
-        let card =
-            asked.map_or_else(|| models::recognise(&state), Ok).map_err(|e| e.context(path.display()))?;
-        let device = pollster::block_on(self.device.open())?;
-        let network = Network::load(card.id, &state, &device).map_err(|e| e.context(path.display()))?;
-        let base = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // Tuned weights say how they want to be run.
-        let adapt = if self.adapt == Mode::Auto { Mode::noted(&state)? } else { self.adapt };
-        Ok(Loaded {
-            card,
-            network,
-            device,
-            tile_pixels: self.tile,
-            threads: self.threads(),
-            random: false,
-            base,
-            adapt,
-        })
-    }
-
-    fn load_random(&self, card: &'static Card, preset: &str) -> Result<Loaded> {
-        let device = pollster::block_on(self.device.open())?;
-        let network = Network::random(card.id, preset, 0, &device)?;
-        let base = format!("random weights, {preset}");
-        let (tile_pixels, threads, adapt) = (self.tile, self.threads(), self.adapt);
-        Ok(Loaded { card, network, device, tile_pixels, threads, random: true, base, adapt })
+        Ok(Loaded { model, tile_pixels: self.tile, threads: self.threads(), base, adapt: self.adapt })
     }
 
     /// A GPU is one device, however many ask it.
@@ -144,7 +128,7 @@ impl Loaded {
     /// Denoises a photo, with a progress bar where there is a terminal, which says `which` of several photos it is.
     fn denoise(&self, photo: Photo, options: Options, which: &str) -> Result<Denoised> {
         let options = Options { tile_pixels: self.tile_pixels, adapt: self.adapt, ..options };
-        let mut job = Job::new(self.network.clone(), self.card, self.device.clone(), photo.into(), options)?;
+        let mut job = Job::new(self.model.clone(), photo.into(), options)?;
         let style = ProgressStyle::with_template("{bar:40} {msg}{pos}/{len} tiles, {eta} left")?;
         let bar = ProgressBar::new(job.plan().tiles.len() as u64).with_style(style);
         bar.set_message(which.to_string());
@@ -161,19 +145,18 @@ impl Loaded {
     }
 }
 
-/// The weights of the package: in `weights/` beside the program, or in the source tree it was built from.
-fn bundled_weights(card: &Card) -> Result<PathBuf> {
-    let weights = card
-        .weights
-        .ok_or_else(|| format!("the package has no weights for `{}`; give some with --weights", card.id))?;
-    let beside = std::env::current_exe()?.with_file_name("weights");
-    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("pkg-config/weights");
-    let places = [beside.join(weights.file), source.join(weights.file)];
-    places
-        .iter()
-        .find(|p| p.is_file())
-        .cloned()
-        .ok_or_else(|| format!("{} is not there; give weights with --weights", places[0].display()).into())
+/// The model in a file of weights: of the network that was asked for, else of that which the weights are of.
+fn load_file(path: &Path, asked: Option<&Card>, device: &Device) -> Result<Model> {
+    let state = StateDict::read(&read(path)?).map_err(|e| e.context(path.display()))?;
+    let model = match asked {
+        Some(card) => Model::load(card.id, &state, device),
+        None => Model::from_state(&state, device),
+    };
+    Ok(model.map_err(|e| e.context(path.display()))?)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Says something that is no failure.
@@ -181,11 +164,11 @@ fn tell(name: &impl std::fmt::Display, note: &str) {
     eprintln!("unnoise: {name}: {note}");
 }
 
-fn read(path: &std::path::Path) -> Result<Vec<u8>> {
+fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()).into())
 }
 
-fn write(path: &std::path::Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     std::fs::write(path, bytes).map_err(|e| format!("{}: {e}", path.display()).into())
 }
 
@@ -195,7 +178,7 @@ fn main() -> ExitCode {
         Command::FineTune(args) => fine_tune::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Info(args) => info::run(&args),
-        Command::Models => print_json(models::CARDS),
+        Command::Models => print_json(&models::CARDS.as_slice()),
         Command::Objectives => print_json(OBJECTIVES),
     };
     match result {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use unnoise::denoise::{Job, Task, Worker};
+use unnoise::inference::{Job, Task, Worker};
 use unnoise::photo::Planar;
 
 use crate::{Loaded, Result};
@@ -20,16 +20,16 @@ pub fn threads(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 /// Denoises all tiles of a job, and calls `tick` after each. Which thread did which tile cannot be seen in the result.
 pub fn denoise(engine: &Loaded, job: &mut Job, threads: usize, tick: impl Fn()) -> Result<()> {
     let total = job.plan().tiles.len();
-    let (overview, run) = (job.overview(), *job.run());
+    let (overview, execution) = (job.overview(), *job.execution());
     thread::scope(|scope| {
         let (results, done) = channel();
         let start = |id: usize| {
             let (tasks, waiting) = channel();
-            let mut worker = Worker::new(engine.network.clone(), engine.card, engine.device.clone(), run);
+            let mut worker = Worker::new(engine.model.clone(), execution);
             let (overview, results) = (overview.clone(), results.clone());
             scope.spawn(move || {
                 if let Some(overview) = overview {
-                    worker.survey(overview);
+                    worker.see_overview(overview);
                 }
                 work(id, &worker, &waiting, &results);
             });

@@ -8,22 +8,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use burn::tensor::{Device, Tensor, TensorData};
-
-use crate::adapt::{Adapt, Mode};
+use super::execution::Execution;
+use super::worker::{Task, Worker};
 use crate::device;
 use crate::error::{Error, Kind, Result};
-use crate::models::{Card, Network, Run, Survey};
-use crate::nn::read;
+use crate::models::{Adapt, Conditions, Mode, Model};
 use crate::noise::{Defects, NoiseEstimate};
 use crate::photo::tiles::{Plan, Rect, Tile};
 use crate::photo::{Photo, Planar, check_detail, check_strength};
 
-/// Pixels of the photo, at most, that a network surveys before it sees the tiles.
-const SURVEY_PIXELS: usize = 1 << 20;
-
-/// Side, at least, of the tile that shaders are compiled with.
-const WARM_UP_SIDE: usize = 64;
+/// Pixels of the photo, at most, that the global context of a network is computed of.
+const OVERVIEW_PIXELS: usize = 1 << 20;
 
 /// Deviation that a network is told at least, where it has to be told one: one step of 8 bits.
 const SMALLEST_SIGMA: f32 = 1.0 / 255.0;
@@ -43,13 +38,13 @@ pub struct Options {
     pub strength: f32,
     /// Share of the fine luminance that is given back, from 0 to 1; see [`Photo::blend`]. Not for networks that enlarge.
     pub detail: f32,
-    /// Pixel-shuffle downsampling and refinement around the network.
+    /// What is done around the network; by default what the model says.
     pub adapt: Mode,
     /// Whether impulses and offsets of lines, which few networks know, are first taken out of a photo that has such
     /// ([`Defects`]); of up to 4 megapixels, as they are looked for in all of it.
     pub mend: bool,
     /// Seed and known noise level, for networks that ask. Where the level is not known, it is estimated.
-    pub run: Run,
+    pub conditions: Conditions,
 }
 
 impl Default for Options {
@@ -60,7 +55,7 @@ impl Default for Options {
             detail: 0.0,
             adapt: Mode::Auto,
             mend: true,
-            run: Run::default(),
+            conditions: Conditions::default(),
         }
     }
 }
@@ -92,13 +87,8 @@ impl Job {
     ///
     /// # Errors
     /// [`Kind::Option`] for options outside their range, [`Kind::TooLarge`] when the result would be.
-    pub fn new(
-        network: Network,
-        card: &'static Card,
-        device: Device,
-        input: Arc<Photo>,
-        options: Options,
-    ) -> Result<Self> {
+    pub fn new(model: Model, input: Arc<Photo>, options: Options) -> Result<Self> {
+        let card = model.card();
         check_strength(options.strength)?;
         check_detail(options.detail)?;
         if options.detail > 0.0 && card.scale > 1 {
@@ -107,13 +97,14 @@ impl Job {
         }
         let mended = if options.mend { mended(&input)? } else { None };
         let noise = NoiseEstimate::of_photo(mended.as_ref().unwrap_or(&input));
-        let mut adapt = options.adapt.choose(card, &noise, input.width() * input.height())?;
-        let demands = network.demands(card);
+        let mode = options.adapt.or(model.mode());
+        let mut adapt = mode.choose(card, &noise, input.width() * input.height())?;
+        let demands = model.network().demands();
         let tile_pixels = options.tile_pixels.unwrap_or(card.tile_pixels);
         let plan =
             |adapt: Adapt| Plan::new(input.width(), input.height(), tile_pixels, adapt.demands(demands));
         let plan = match plan(adapt) {
-            Err(_) if options.adapt == Mode::Auto => {
+            Err(_) if mode == Mode::Auto => {
                 adapt = Adapt::PLAIN;
                 plan(adapt)?
             }
@@ -121,15 +112,13 @@ impl Job {
         };
         let output = input.blank_like(card.scale)?;
         let placed = vec![false; plan.tiles.len()];
-        let sigma = options.run.sigma.unwrap_or(noise.sigma.max(SMALLEST_SIGMA));
-        let run = Run {
-            sigma: Some(sigma),
-            adapt,
-            range: options.run.range.or(Some(input.range())),
-            ..options.run
+        let Options { strength, detail, conditions, .. } = options;
+        let conditions = Conditions {
+            sigma: conditions.sigma.or(Some(noise.sigma.max(SMALLEST_SIGMA))),
+            range: conditions.range.or(Some(input.range())),
+            ..conditions
         };
-        let worker = Worker::new(network, card, device, run);
-        let Options { strength, detail, .. } = options;
+        let worker = Worker::new(model, Execution { conditions, adapt });
         Ok(Self { worker, input, mended, output, plan, strength, detail, placed, noise, ahead: None })
     }
 
@@ -138,14 +127,14 @@ impl Job {
         &self.plan
     }
 
-    /// The network of this run.
-    pub fn network(&self) -> &Network {
-        &self.worker.network
+    /// The model of this run.
+    pub fn model(&self) -> &Model {
+        self.worker.model()
     }
 
-    /// What the networks of this run are told.
-    pub fn run(&self) -> &Run {
-        &self.worker.run
+    /// How the networks of this run are run: what further workers have to be made with.
+    pub fn execution(&self) -> &Execution {
+        self.worker.execution()
     }
 
     /// The noise of the photo, as estimated.
@@ -155,7 +144,7 @@ impl Job {
 
     /// How the network is run.
     pub fn adapt(&self) -> Adapt {
-        self.worker.run.adapt
+        self.execution().adapt
     }
 
     /// How many tiles are done.
@@ -195,13 +184,13 @@ impl Job {
             return Ok(None);
         };
         if let Some(overview) = self.overview() {
-            self.worker.survey(overview);
+            self.worker.see_overview(overview);
         }
         let coming = match self.ahead.take() {
             Some((ahead, coming)) if ahead == index => coming,
             _ => self.begin(index)?,
         };
-        if let Some(next) = next.filter(|_| device::is_gpu(&self.worker.device)) {
+        if let Some(next) = next.filter(|_| device::is_gpu(self.model().device())) {
             self.ahead = Some((next, self.begin(next)?));
         }
         let block = coming.await?;
@@ -220,10 +209,10 @@ impl Job {
     }
 
     /// What a worker has to see of the whole photo before its first tile (the photo, or the middle of a large one), for
-    /// networks that want to.
+    /// networks with a global context.
     pub fn overview(&self) -> Option<Planar> {
-        self.worker.lacks_survey().then(|| {
-            let (width, height) = survey_size(self.input.width(), self.input.height());
+        self.worker.lacks_context().then(|| {
+            let (width, height) = overview_size(self.input.width(), self.input.height());
             let (x, y) = ((self.input.width() - width) / 2, (self.input.height() - height) / 2);
             self.window(x, y, width, height)
         })
@@ -245,7 +234,7 @@ impl Job {
     /// # Errors
     /// [`Kind::Option`] when there is no such tile, or the block is not of its size.
     pub fn place(&mut self, index: usize, block: &Planar) -> Result<Rect> {
-        let Worker { card, .. } = self.worker;
+        let card = self.model().card();
         let (core, scale) = (self.tile(index)?.core, card.scale);
         let done = Rect {
             x: core.x * scale,
@@ -275,7 +264,7 @@ impl Job {
     /// A window of the photo as the network takes it, in `[0, 1]`.
     fn window(&self, x: usize, y: usize, width: usize, height: usize) -> Planar {
         let source = self.mended.as_ref().unwrap_or(&self.input);
-        source.window(x as isize, y as isize, width, height, self.worker.card.channels)
+        source.window(x as isize, y as isize, width, height, self.model().card().channels)
     }
 
     /// The denoised photo.
@@ -308,127 +297,31 @@ fn mended(photo: &Photo) -> Result<Option<Photo>> {
     (!defects.is_empty()).then(|| Photo::from_planar(&defects.removed(&planes))).transpose()
 }
 
-/// The work for one tile.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Task {
-    /// Its place in the plan.
-    pub index: usize,
-    /// Where the window begins in the photo: column, row.
-    pub at: [usize; 2],
-    /// What the network sees.
-    pub window: Planar,
-    /// The part of the window that is wanted.
-    pub core: Rect,
-}
-
-/// A network that denoises the tiles of a run.
-pub struct Worker {
-    network: Network,
-    card: &'static Card,
-    device: Device,
-    run: Run,
-    survey: Option<Survey>,
-}
-
-impl Worker {
-    /// A worker for a run that tells its networks `run`.
-    pub fn new(network: Network, card: &'static Card, device: Device, run: Run) -> Self {
-        let network = match run.range {
-            Some(range) => network.in_range(range),
-            None => network,
-        };
-        Self { network, card, device, run, survey: None }
-    }
-
-    /// Has a GPU run the network over a small blank tile, so that its shaders are compiled while nobody waits for them;
-    /// on a CPU there is nothing to be done.
-    pub fn warm_up(&mut self) {
-        if !device::is_gpu(&self.device) {
-            return;
-        }
-        let multiple = self.network.demands(self.card).size_multiple;
-        let side = WARM_UP_SIDE.next_multiple_of(multiple);
-        let channels = self.card.channels;
-        let data = vec![0.5; channels * side * side];
-        let blank = Planar { channels, height: side, width: side, data };
-        if self.lacks_survey() {
-            self.survey(blank.clone());
-        }
-        let core = Rect { x: 0, y: 0, width: side, height: side };
-        // The result is asked for, as that takes shaders too, and then forgotten.
-        let mut result = Box::pin(self.launch(Task { index: 0, at: [0, 0], window: blank, core }));
-        let _ = result.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    }
-
-    /// Shows the worker [`Job::overview`].
-    pub fn survey(&mut self, overview: Planar) {
-        self.survey = self.network.survey(|| tensor(overview, &self.device));
-    }
-
-    fn lacks_survey(&self) -> bool {
-        self.survey.is_none() && self.network.surveys()
-    }
-
-    /// The wanted part of a tile, denoised (and enlarged, by networks that do).
-    ///
-    /// # Errors
-    /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number.
-    pub async fn denoise(&self, task: Task) -> Result<Planar> {
-        self.launch(task).await
-    }
-
-    /// [`Worker::denoise`], begun: the device has all its work when this returns.
-    fn launch(&self, Task { index, at, window, core }: Task) -> impl Future<Output = Result<Planar>> + use<> {
-        let scale = self.card.scale;
-        let (height, width) = (window.height * scale, window.width * scale);
-        let run = Run { seed: self.run.seed.wrapping_add(index as u64), ..self.run };
-        let x = tensor(window, &self.device);
-        let place = (at, self.run.seed);
-        let result = self.network.denoise_adapted(x, self.card, &run, self.survey.as_ref(), place);
-        let channels = self.card.channels;
-        async move {
-            let data = read(result).await?;
-            if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
-                let message = format!("the network gave {bad} for a pixel");
-                return Err(Error::new(Kind::Internal, message));
-            }
-            let tile = Planar { channels, height, width, data };
-            Ok(tile.crop(core.x * scale, core.y * scale, core.width * scale, core.height * scale))
-        }
-    }
-}
-
-/// `[1, C, H, W]`.
-fn tensor(planar: Planar, device: &Device) -> Tensor<4> {
-    let shape = [1, planar.channels, planar.height, planar.width];
-    Tensor::from_data(TensorData::new(planar.data, shape), device)
-}
-
-/// Size of the part of a photo that is surveyed: the same proportions, at most [`SURVEY_PIXELS`].
-fn survey_size(width: usize, height: usize) -> (usize, usize) {
-    if width * height <= SURVEY_PIXELS {
+/// Size of the part of a photo that a global context is computed of: the same proportions, at most [`OVERVIEW_PIXELS`].
+fn overview_size(width: usize, height: usize) -> (usize, usize) {
+    if width * height <= OVERVIEW_PIXELS {
         return (width, height);
     }
-    let shrink = (SURVEY_PIXELS as f64 / (width as f64 * height as f64)).sqrt();
-    let rows = ((height as f64 * shrink) as usize).clamp(1, SURVEY_PIXELS);
-    ((SURVEY_PIXELS / rows).clamp(1, width), rows)
+    let shrink = (OVERVIEW_PIXELS as f64 / (width as f64 * height as f64)).sqrt();
+    let rows = ((height as f64 * shrink) as usize).clamp(1, OVERVIEW_PIXELS);
+    ((OVERVIEW_PIXELS / rows).clamp(1, width), rows)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models;
+    use crate::models::Architecture;
     use crate::models::dasr::DasrConfig;
     use crate::photo::Samples;
+    use burn::tensor::Device;
 
-    /// A small network, and a card that is true for it.
-    fn tiny(scale: usize) -> (Network, &'static Card) {
+    /// A small network, which sees 9 pixels far.
+    fn tiny(scale: usize) -> Model {
         let config =
             DasrConfig::new(scale).with_groups(1).with_blocks(1).with_features(8).with_encoder([4, 4, 8]);
-        let card = models::card(&format!("dasr-x{scale}")).unwrap();
-        // Head, four in the block, group, body, tail: 1 + 4 + 1 + 1 + 2.
-        let card = Card { receptive_field: 9, ..*card };
-        (Network::Dasr(config.init(&Device::flex())), Box::leak(Box::new(card)))
+        let device = Device::flex();
+        let state = pollster::block_on(config.init(&device).export()).unwrap();
+        Model::from_state(&state, &device).unwrap()
     }
 
     fn photo(width: usize, height: usize, alpha: bool) -> Arc<Photo> {
@@ -437,9 +330,8 @@ mod tests {
         Arc::new(Photo::new(width, height, 3, alpha, Samples::F32(samples)).unwrap())
     }
 
-    fn run(network: &Network, card: &'static Card, input: &Arc<Photo>, options: Options) -> (usize, Photo) {
-        let device = Device::flex();
-        let mut job = Job::new(network.clone(), card, device, Arc::clone(input), options).unwrap();
+    fn run(model: &Model, input: &Arc<Photo>, options: Options) -> (usize, Photo) {
+        let mut job = Job::new(model.clone(), Arc::clone(input), options).unwrap();
         let mut pixels = 0;
         while let Some(done) = pollster::block_on(job.step()).unwrap() {
             pixels += done.width * done.height;
@@ -451,11 +343,11 @@ mod tests {
     #[test]
     fn enlarging_in_tiles_equals_enlarging_in_one_piece() {
         for scale in [2, 3, 4] {
-            let (network, card) = tiny(scale);
+            let model = tiny(scale);
             let input = photo(83, 61, true);
-            let (one, whole) = run(&network, card, &input, Options::default());
+            let (one, whole) = run(&model, &input, Options::default());
             let options = Options { tile_pixels: Some(40 * 40), ..Options::default() };
-            let (many, tiled) = run(&network, card, &input, options);
+            let (many, tiled) = run(&model, &input, options);
             assert!(one == 1 && many > 4, "{one}, {many}");
             assert_eq!((whole.width(), whole.height()), (83 * scale, 61 * scale));
             let (a, b) = (whole.float32(), tiled.float32());
@@ -467,16 +359,14 @@ mod tests {
 
     #[test]
     fn tiles_denoised_elsewhere_and_in_any_order_give_the_same_bits() {
-        let (network, card) = tiny(2);
+        let model = tiny(2);
         let input = photo(83, 61, true);
         let options = Options { tile_pixels: Some(40 * 40), ..Options::default() };
-        let (tiles, expected) = run(&network, card, &input, options);
-        let device = Device::flex();
-        let mut job = Job::new(network.clone(), card, device.clone(), Arc::clone(&input), options).unwrap();
-        let mut workers: Vec<Worker> =
-            (0..3).map(|_| Worker::new(network.clone(), card, device.clone(), *job.run())).collect();
+        let (tiles, expected) = run(&model, &input, options);
+        let mut job = Job::new(model.clone(), Arc::clone(&input), options).unwrap();
+        let mut workers: Vec<Worker> = (0..3).map(|_| Worker::new(model.clone(), *job.execution())).collect();
         for worker in &mut workers {
-            worker.survey(job.overview().unwrap());
+            worker.see_overview(job.overview().unwrap());
         }
         for index in (0..tiles).rev() {
             let task = job.task(index).unwrap();
@@ -489,9 +379,9 @@ mod tests {
 
     #[test]
     fn a_block_that_does_not_fit_is_refused() {
-        let (network, card) = tiny(2);
+        let model = tiny(2);
         let options = Options::default();
-        let mut job = Job::new(network, card, Device::flex(), photo(9, 7, false), options).unwrap();
+        let mut job = Job::new(model, photo(9, 7, false), options).unwrap();
         let block = |width| Planar { channels: 3, height: 14, width, data: vec![0.0; 3 * 14 * width] };
         assert_eq!(job.task(1).unwrap_err().kind(), Kind::Option);
         assert_eq!(job.place(1, &block(18)).unwrap_err().kind(), Kind::Option);
@@ -501,13 +391,13 @@ mod tests {
 
     #[test]
     fn no_strength_is_plain_enlargement_and_alpha_is_enlarged_too() {
-        let (network, card) = tiny(2);
+        let model = tiny(2);
         let flat = [0.25, 0.5, 0.75, 0.5].repeat(7 * 5);
         let input = Arc::new(Photo::new(7, 5, 3, true, Samples::F32(flat)).unwrap());
         let options = Options { strength: 0.0, ..Options::default() };
-        let (_, output) = run(&network, card, &input, options);
+        let (_, output) = run(&model, &input, options);
         let detail = Options { detail: 0.5, ..options };
-        let refused = Job::new(network, card, Device::flex(), Arc::clone(&input), detail);
+        let refused = Job::new(model, Arc::clone(&input), detail);
         assert_eq!(refused.err().map(|e| e.kind()), Some(Kind::Option));
         assert_eq!((output.width(), output.height(), output.has_alpha()), (14, 10, true));
         for pixel in output.float32().chunks(4) {
@@ -517,30 +407,30 @@ mod tests {
 
     #[test]
     fn the_smallest_photos_and_gray_ones_are_enlarged() {
-        let (network, card) = tiny(4);
+        let model = tiny(4);
         for (width, height) in [(1, 1), (7, 5), (2, 31)] {
-            let (_, output) = run(&network, card, &photo(width, height, false), Options::default());
+            let (_, output) = run(&model, &photo(width, height, false), Options::default());
             assert_eq!((output.width(), output.height()), (4 * width, 4 * height));
         }
         let gray = Photo::new(3, 2, 1, false, Samples::U8(vec![9; 6])).unwrap();
-        let (_, output) = run(&network, card, &Arc::new(gray), Options::default());
+        let (_, output) = run(&model, &Arc::new(gray), Options::default());
         assert_eq!((output.width(), output.height(), output.colors()), (12, 8, 1));
     }
 
     #[test]
     fn a_result_that_is_too_large_is_refused_before_the_work() {
-        let (network, card) = tiny(4);
+        let model = tiny(4);
         let input = Photo::new(4000, 3000, 1, false, Samples::U8(vec![0; 12_000_000])).unwrap();
-        let job = Job::new(network, card, Device::flex(), Arc::new(input), Options::default());
+        let job = Job::new(model, Arc::new(input), Options::default());
         assert_eq!(job.map(|_| ()).unwrap_err().kind(), Kind::TooLarge);
     }
 
     #[test]
-    fn what_is_surveyed_is_bounded() {
-        assert_eq!(survey_size(640, 480), (640, 480));
+    fn what_a_global_context_is_computed_of_is_bounded() {
+        assert_eq!(overview_size(640, 480), (640, 480));
         for (width, height) in [(4000, 3000), (1, 100_000_000), (100_000_000, 1), (1025, 1024)] {
-            let (w, h) = survey_size(width, height);
-            assert!(w <= width && h <= height && w * h <= SURVEY_PIXELS && w * h > SURVEY_PIXELS / 2);
+            let (w, h) = overview_size(width, height);
+            assert!(w <= width && h <= height && w * h <= OVERVIEW_PIXELS && w * h > OVERVIEW_PIXELS / 2);
         }
     }
 }

@@ -1,6 +1,5 @@
-//! What a network learns from: the photo (or its shots) as planes, and random patches of it.
+//! What a network learns from: the photo (or its shots) as planes.
 
-use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -46,7 +45,7 @@ pub struct Square {
 }
 
 impl Square {
-    fn meets(&self, other: &Square) -> bool {
+    pub(super) fn meets(&self, other: &Square) -> bool {
         let apart = |a: usize, a_side: usize, b: usize, b_side: usize| a + a_side <= b || b + b_side <= a;
         !apart(self.x, self.side, other.x, other.side) && !apart(self.y, self.side, other.y, other.side)
     }
@@ -210,135 +209,15 @@ fn windows(width: usize, height: usize, pixels: usize) -> Vec<[usize; 4]> {
     corners.map(|(x, y)| [x, y, w, h]).collect()
 }
 
-/// Where a patch lies, and how it is turned: one of the eight ways.
-#[derive(Clone, Copy, Debug)]
-pub struct Spot {
-    /// Index of the scene.
-    pub scene: usize,
-    /// The patch.
-    pub square: Square,
-    /// Bit 0 mirrors left and right, bit 1 up and down, bit 2 swaps rows and columns.
-    pub turn: u8,
-}
-
-/// One draw of a batch: random numbers, and what they are drawn from.
-pub struct Draw<'a> {
-    /// What is learned from.
-    pub material: &'a Material,
-    /// Random numbers of this step.
-    pub rng: ChaCha8Rng,
-    /// Device of the batch.
-    pub device: Device,
-    /// Patches of a batch.
-    pub batch: usize,
-    /// Side of a patch, pixels.
-    pub patch: usize,
-    /// From 0 (first step) to 1 (last).
-    pub progress: f64,
-    /// Whether patches come from the parts that are held out, or from the others.
-    pub held_out: bool,
-}
-
-impl Draw<'_> {
-    /// Places for a batch of patches, `side` pixels wide, or as wide as the photo allows.
-    pub fn spots(&mut self, side: usize) -> Vec<Spot> {
-        (0..self.batch).map(|_| self.spot(side)).collect()
-    }
-
-    /// A place, outside (or within) what is held out where that leaves any.
-    pub fn spot(&mut self, side: usize) -> Spot {
-        let scene = self.rng.random_range(0..self.material.scenes.len() as u32) as usize;
-        let turn = self.rng.random_range(0..8u32) as u8;
-        let place = &self.material.scenes[scene];
-        let (width, height) = (place.shots[0].width, place.shots[0].height);
-        let mut square = Square { x: 0, y: 0, side };
-        for _ in 0..64 {
-            square.x = self.rng.random_range(0..=(width - side) as u32) as usize;
-            square.y = self.rng.random_range(0..=(height - side) as u32) as usize;
-            if place.held_out.iter().any(|held| held.meets(&square)) == self.held_out {
-                break;
-            }
-        }
-        Spot { scene, square, turn }
-    }
-
-    /// A field of noise like the photo's, as it would be on a clean patch.
-    pub fn noise(&mut self, clean: &Planar) -> Planar {
-        match &self.material.sampler {
-            Some(sampler) => sampler.field(clean, &mut self.rng),
-            None => Planar { data: vec![0.0; clean.data.len()], ..*clean },
-        }
-    }
-
-    /// What the photo would be like where it is this clean patch.
-    pub fn noisy(&mut self, clean: &Planar) -> Planar {
-        match &self.material.sampler {
-            Some(sampler) => sampler.noisy(clean, &mut self.rng),
-            None => clean.clone(),
-        }
-    }
-
-    /// The patches of a plane of the scenes at the given places: `[N, C, side, side]`.
-    pub fn cut<'m>(&'m self, spots: &[Spot], plane: impl Fn(&'m Scene) -> &'m Planar) -> Tensor<4> {
-        let patches: Vec<Planar> =
-            spots.iter().map(|spot| patch(plane(&self.material.scenes[spot.scene]), spot)).collect();
-        stack(&patches, &self.device)
-    }
-}
-
-/// The patch at a place, turned.
-pub fn patch(plane: &Planar, spot: &Spot) -> Planar {
-    let Square { x, y, side } = spot.square;
-    let cut = plane.crop(x, y, side, side);
-    let mut data = Vec::with_capacity(cut.data.len());
-    for channel in cut.data.chunks(side * side) {
-        for row in 0..side {
-            for column in 0..side {
-                let (mut i, mut j) = if spot.turn & 4 == 0 { (row, column) } else { (column, row) };
-                if spot.turn & 1 != 0 {
-                    j = side - 1 - j;
-                }
-                if spot.turn & 2 != 0 {
-                    i = side - 1 - i;
-                }
-                data.push(channel[i * side + j]);
-            }
-        }
-    }
-    Planar { data, ..cut }
-}
-
-/// Pictures of one size as a batch: `[N, C, H, W]`.
-pub fn stack(pictures: &[Planar], device: &Device) -> Tensor<4> {
-    let first = &pictures[0];
-    let shape = [pictures.len(), first.channels, first.height, first.width];
-    let data: Vec<f32> = pictures.iter().flat_map(|picture| picture.data.iter().copied()).collect();
-    Tensor::from_data(TensorData::new(data, shape), device)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::photo::Samples;
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     fn photo(width: usize, height: usize) -> Arc<Photo> {
         let samples = (0..width * height).map(|i| i as f32).collect();
         Arc::new(Photo::new(width, height, 1, false, Samples::F32(samples)).unwrap())
-    }
-
-    #[test]
-    fn the_eight_turns_are_eight_different_ones() {
-        let plane = Planar { channels: 1, height: 3, width: 3, data: (0..9).map(|v| v as f32).collect() };
-        let square = Square { x: 0, y: 0, side: 3 };
-        let turned = |turn| patch(&plane, &Spot { scene: 0, square, turn }).data;
-        let all: BTreeSet<Vec<u32>> =
-            (0..8).map(|turn| turned(turn).iter().map(|&v| v as u32).collect()).collect();
-        assert_eq!(all.len(), 8);
-        assert_eq!(turned(0), plane.data);
-        assert_eq!(turned(1)[..3], [2.0, 1.0, 0.0]);
-        assert_eq!(turned(4)[..3], [0.0, 3.0, 6.0]);
     }
 
     #[test]
@@ -350,22 +229,6 @@ mod tests {
         assert_eq!(*material.scenes[8].shots[0].data.last().unwrap(), (3000 * 2000 - 1) as f32);
         let small = Material::new(&[photo(30, 20)], None, 3).unwrap();
         assert_eq!((small.scenes.len(), small.side(), small.scenes[0].shots[0].channels), (1, 20, 3));
-    }
-
-    #[test]
-    fn training_never_sees_what_is_held_out() {
-        let mut material = Material::new(&[photo(200, 200)], None, 1).unwrap();
-        material.hold_out(48, 1);
-        let held = material.scenes[0].held_out.clone();
-        assert!(!held.is_empty());
-        let rng = ChaCha8Rng::seed_from_u64(2);
-        let device = Device::flex();
-        let mut draw =
-            Draw { material: &material, rng, device, batch: 100, patch: 32, progress: 0.0, held_out: false };
-        let meets = |spot: &Spot| held.iter().any(|h| h.meets(&spot.square));
-        assert!(!draw.spots(32).iter().any(meets));
-        draw.held_out = true;
-        assert!(draw.spots(32).iter().all(meets));
     }
 
     #[test]

@@ -6,10 +6,9 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::tensor::{Device, Tensor};
 
-use super::{
-    Convolve, Then, conv3x3, conv3x3_upwards, max_pool_2x2, max_pool_2x2_upwards, upsample_nearest_x2,
-};
+use super::blind::{conv3x3_upwards, max_pool_2x2_upwards};
 use crate::error::Result;
+use crate::nn::{Convolve, Then, conv3x3, max_pool_2x2, upsample_nearest_x2};
 use crate::weights::StateDict;
 
 /// Poolings, and so levels of the decoder.

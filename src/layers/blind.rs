@@ -4,7 +4,7 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor};
 
-use super::max_pool_2x2;
+use crate::nn::{Symmetry, max_pool_2x2};
 
 /// A 3x3 convolution with bias whose output row r sees the input rows r-2 to r, never one below.
 pub fn conv3x3_upwards(channels_in: usize, channels_out: usize, device: &Device) -> Conv2d {
@@ -27,21 +27,6 @@ pub fn shift_down(x: Tensor<4>, rows: usize) -> Tensor<4> {
 /// Maximum over 2x2 cells that lie one row higher, so that no output row sees below its own upper half.
 pub fn max_pool_2x2_upwards(x: Tensor<4>) -> Tensor<4> {
     max_pool_2x2(shift_down(x, 1))
-}
-
-/// Rotates clockwise by a quarter turn: `[N, C, H, W]` to `[N, C, W, H]`.
-pub fn rotate_90(x: Tensor<4>) -> Tensor<4> {
-    x.flip([2]).swap_dims(2, 3)
-}
-
-/// Rotates by half a turn.
-pub fn rotate_180(x: Tensor<4>) -> Tensor<4> {
-    x.flip([2, 3])
-}
-
-/// Rotates clockwise by three quarters of a turn: `[N, C, H, W]` to `[N, C, W, H]`.
-pub fn rotate_270(x: Tensor<4>) -> Tensor<4> {
-    x.swap_dims(2, 3).flip([2])
 }
 
 /// Which way a picture is turned from one direction to the next.
@@ -68,12 +53,12 @@ pub fn in_four_directions(
         let halves = seen.chunk(2, 0);
         <[Tensor<4>; 2]>::try_from(halves).expect("two halves")
     };
-    let [up, down] = pair(x.clone(), rotate_180(x.clone()));
-    let [right, left] = pair(rotate_90(x.clone()), rotate_270(x));
-    let (right, left) = (rotate_270(right), rotate_90(left));
+    let [up, down] = pair(x.clone(), Symmetry::HALF.apply(x.clone()));
+    let [right, left] = pair(Symmetry::QUARTER.apply(x.clone()), Symmetry::THREE_QUARTERS.apply(x));
+    let (right, left) = (Symmetry::THREE_QUARTERS.apply(right), Symmetry::QUARTER.apply(left));
     let (second, fourth) = match turn {
         Turn::Clockwise => (right, left),
         Turn::CounterClockwise => (left, right),
     };
-    vec![up, second, rotate_180(down), fourth]
+    vec![up, second, Symmetry::HALF.apply(down), fourth]
 }

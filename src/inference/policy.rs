@@ -1,0 +1,90 @@
+//! The policy: how a network is run on a photo, from what is asked, the card and the photo's noise.
+
+use crate::error::{Error, Kind, Result};
+use crate::models::{Adapt, Card, Mode};
+use crate::noise::NoiseEstimate;
+
+/// Deviation below which [`Mode::Auto`] takes a photo for free of noise.
+const NO_NOISE: f32 = 0.2 / 255.0;
+/// Correlation 3 pixels apart from which phases 2 apart are not independent enough: PD 3 is taken.
+const WIDE: f32 = 0.23;
+/// Photos of at most so many pixels get a self-ensemble and a second pass: larger ones take long as it is. More turns than
+/// those of [`Adapt::TURNED`] gain hundredths of a decibel.
+const SMALL_PHOTO: usize = 1 << 20;
+/// Smallest difference that is taken for detail: estimates of weak noise are not to be relied on.
+const SMALLEST_DETAIL: f32 = 0.01;
+
+impl Mode {
+    /// What is run on a photo of so many pixels with this noise. By itself, PD is chosen only for noise that is correlated,
+    /// and for networks that gain by it.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when a network that enlarges is asked for anything but plain.
+    pub fn choose(self, card: &Card, noise: &NoiseEstimate, pixels: usize) -> Result<Adapt> {
+        match self {
+            Mode::Auto => Ok(match card.adapt {
+                Some(adapt) if pixels > SMALL_PHOTO => Adapt { turns: 1, ..adapt },
+                Some(adapt) => adapt,
+                None => for_noise(noise, pixels),
+            }),
+            Mode::Fixed(adapt) if adapt == Adapt::PLAIN => Ok(adapt),
+            Mode::Fixed(_) | Mode::Wiener if card.scale > 1 => {
+                let message = format!("`{}` enlarges, and so can only be run plain", card.id);
+                Err(Error::new(Kind::Option, message))
+            }
+            // Without noise there is nothing to hold it back by.
+            Mode::Wiener => {
+                let wiener = (noise.sigma >= NO_NOISE).then_some(noise.sigma);
+                Ok(Adapt { wiener, ..Adapt::PLAIN })
+            }
+            Mode::Fixed(adapt) => Ok(adapt),
+        }
+    }
+}
+
+/// What is best, by the public halves of CC15 and PolyU100, for noise of this level and correlation.
+fn for_noise(noise: &NoiseEstimate, pixels: usize) -> Adapt {
+    if noise.sigma < NO_NOISE {
+        return Adapt::PLAIN;
+    }
+    let again = pixels <= SMALL_PHOTO;
+    let turns = if again { Adapt::TURNED.turns } else { 1 };
+    if !noise.correlated {
+        return Adapt { turns, ..Adapt::PLAIN };
+    }
+    let [.., far] = noise.correlation.chroma.unwrap_or(noise.correlation.luma);
+    let detail = noise.sigma.hypot(SMALLEST_DETAIL);
+    Adapt { pd: if far > WIDE { 3 } else { 2 }, again, detail: Some(detail), turns, ..Adapt::PLAIN }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_and_the_noise_choose() {
+        let noise = |luma, chroma, sigma| {
+            let correlation = crate::noise::Correlation { luma, chroma: Some(chroma) };
+            NoiseEstimate { sigma, channels: vec![], correlated: correlation.is_high(), correlation }
+        };
+        let of_size = |id: &str, noise, pixels| {
+            Mode::Auto.choose(crate::models::card(id).unwrap(), &noise, pixels).unwrap()
+        };
+        let choose = |id: &str, noise| of_size(id, noise, SMALL_PHOTO + 1);
+        let camera = noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.02);
+        assert_eq!(choose("unet", noise([-0.1, 0.0, 0.0], [0.0; 3], 0.1)), Adapt::PLAIN);
+        assert_eq!(choose("unet", noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.0)), Adapt::PLAIN);
+        let white = of_size("unet", noise([-0.1, 0.0, 0.0], [0.0; 3], 0.1), SMALL_PHOTO);
+        assert_eq!(white.to_string(), "x2");
+        assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
+        assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
+        assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+again+detail+x2");
+        assert_eq!(choose("unet-large", camera.clone()), Adapt::PLAIN);
+        assert_eq!(of_size("unet-large", camera.clone(), SMALL_PHOTO), Adapt::TURNED);
+        assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
+        assert_eq!(choose("noise2noise", camera.clone()), Adapt::PLAIN);
+        assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);
+        let dasr = crate::models::card("dasr-x2").unwrap();
+        assert_eq!(Mode::Fixed(Adapt::R3).choose(dasr, &camera, 1).unwrap_err().kind(), Kind::Option);
+    }
+}

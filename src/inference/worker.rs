@@ -1,0 +1,127 @@
+//! Denoising the tiles of a run, by one worker or several.
+
+use std::future::Future;
+use std::task::{Context, Waker};
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::execution::Execution;
+use crate::device;
+use crate::error::{Error, Kind, Result};
+use crate::models::{Conditions, GlobalContext, Model};
+use crate::nn::read;
+use crate::photo::Planar;
+use crate::photo::tiles::Rect;
+
+/// Side, at least, of the tile that shaders are compiled with.
+const WARM_UP_SIDE: usize = 64;
+
+/// The work for one tile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its place in the plan.
+    pub index: usize,
+    /// Where the window begins in the photo: column, row.
+    pub at: [usize; 2],
+    /// What the network sees.
+    pub window: Planar,
+    /// The part of the window that is wanted.
+    pub core: Rect,
+}
+
+/// A network that denoises the tiles of a run.
+pub struct Worker {
+    model: Model,
+    execution: Execution,
+    context: Option<GlobalContext>,
+}
+
+impl Worker {
+    /// A worker for a run whose networks are run so ([`super::Job::execution`]).
+    pub fn new(model: Model, execution: Execution) -> Self {
+        let model = match execution.conditions.range {
+            Some(range) => model.map(|network| network.in_range(range)),
+            None => model,
+        };
+        Self { model, execution, context: None }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// How it is run.
+    pub fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    /// Has a GPU run the network over a small blank tile, so that its shaders are compiled while nobody waits for them;
+    /// on a CPU there is nothing to be done.
+    pub fn warm_up(&mut self) {
+        if !device::is_gpu(self.model.device()) {
+            return;
+        }
+        let multiple = self.model.network().demands().size_multiple;
+        let side = WARM_UP_SIDE.next_multiple_of(multiple);
+        let channels = self.model.card().channels;
+        let data = vec![0.5; channels * side * side];
+        let blank = Planar { channels, height: side, width: side, data };
+        if self.lacks_context() {
+            self.see_overview(blank.clone());
+        }
+        let core = Rect { x: 0, y: 0, width: side, height: side };
+        // The result is asked for, as that takes shaders too, and then forgotten.
+        let mut result = Box::pin(self.launch(Task { index: 0, at: [0, 0], window: blank, core }));
+        let _ = result.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// Shows the worker [`super::Job::overview`].
+    pub fn see_overview(&mut self, overview: Planar) {
+        let network = self.model.network();
+        self.context = network.global_context(tensor(overview, self.model.device()));
+    }
+
+    pub(super) fn lacks_context(&self) -> bool {
+        self.context.is_none() && self.model.network().has_global_context()
+    }
+
+    /// The wanted part of a tile, denoised (and enlarged, by networks that do).
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number.
+    pub async fn denoise(&self, task: Task) -> Result<Planar> {
+        self.launch(task).await
+    }
+
+    /// [`Worker::denoise`], begun: the device has all its work when this returns.
+    pub(super) fn launch(
+        &self,
+        Task { index, at, window, core }: Task,
+    ) -> impl Future<Output = Result<Planar>> + use<> {
+        let scale = self.model.card().scale;
+        let (height, width) = (window.height * scale, window.width * scale);
+        let Execution { conditions, adapt } = self.execution;
+        let place = (at, conditions.seed);
+        let conditions = Conditions { seed: conditions.seed.wrapping_add(index as u64), ..conditions };
+        let execution = Execution { conditions, adapt };
+        let x = tensor(window, self.model.device());
+        let result = execution.denoise(self.model.network(), x, self.context.as_ref(), place);
+        let channels = self.model.card().channels;
+        async move {
+            let data = read(result).await?;
+            if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
+                let message = format!("the network gave {bad} for a pixel");
+                return Err(Error::new(Kind::Internal, message));
+            }
+            let tile = Planar { channels, height, width, data };
+            Ok(tile.crop(core.x * scale, core.y * scale, core.width * scale, core.height * scale))
+        }
+    }
+}
+
+/// `[1, C, H, W]`.
+fn tensor(planar: Planar, device: &Device) -> Tensor<4> {
+    let shape = [1, planar.channels, planar.height, planar.width];
+    Tensor::from_data(TensorData::new(planar.data, shape), device)
+}
