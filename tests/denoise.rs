@@ -163,21 +163,23 @@ fn shipped_weights_are_those_on_the_cards() {
     }
 }
 
-/// What the shipped weights gain at least, in dB, on a crop of a photo with white noise of sigma 25.
+/// What the shipped weights gain at least, in dB, on a crop of a photo with white noise of sigma 25, run as the model says: by
+/// the note of its weights, by its card, or by the noise. Those for the noise of cameras take white noise for texture, and are
+/// held back.
 const GAINS: &[(&str, f64)] = &[
-    ("unet", 9.5),
-    ("unet-large", 10.0),
-    ("noise2noise", 9.0),
-    ("noise2noise-nvlabs", 9.0),
-    ("noise2void", 7.0),
-    ("neighbor2neighbor", 8.0),
-    ("rednet", 9.0),
-    ("hq-ssl", 9.0),
-    ("tbsn", 2.0),
-    ("distilled-unet", 7.0),
-    ("masked-denoising", 5.0),
-    ("sasl-unet", 3.0),
-    ("sasl-lan", 3.0),
+    ("unet", 13.4),
+    ("unet-large", 14.7),
+    ("noise2noise", 12.7),
+    ("noise2noise-nvlabs", 14.0),
+    ("noise2void", 12.4),
+    ("neighbor2neighbor", 13.3),
+    ("rednet", 14.5),
+    ("hq-ssl", 13.0),
+    ("tbsn", 10.3),
+    ("distilled-unet", 9.4),
+    ("masked-denoising", 8.4),
+    ("sasl-unet", 7.2),
+    ("sasl-lan", 6.4),
 ];
 
 #[test]
@@ -187,13 +189,17 @@ fn every_network_denoises_with_its_shipped_weights() {
     let clean = Photo::from_planar(&clean.planar().crop(256, 128, 192, 192)).unwrap().to_8bit();
     let noisy = add_white_gaussian(&clean, 25.0, 7);
     let before = psnr(&noisy, &clean).unwrap();
+    let mut wrong = Vec::new();
     for card in &models::CARDS {
         let Some(weights) = card.weights.filter(|_| card.scale == 1) else { continue };
         let (_, gain) = GAINS.iter().find(|(id, _)| *id == card.id).expect("a gain for each that is shipped");
         let model = model(&format!("pkg-config/weights/{}", weights.file));
         assert_eq!(model.card(), card);
-        let (denoised, _) = denoise(&model, &noisy, 1 << 20);
-        let after = psnr(&denoised, &clean).unwrap();
-        assert!(after > before + gain, "{}: {before} -> {after}", card.id);
+        let (denoised, _) = denoise_as(Mode::Auto, &model, &noisy, 1 << 20);
+        let gained = psnr(&denoised, &clean).unwrap() - before;
+        if gained < *gain {
+            wrong.push(format!("{}: {gained:.2} dB instead of {gain}", card.id));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

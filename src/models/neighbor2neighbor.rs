@@ -1,6 +1,9 @@
 //! Neighbor2Neighbor (Huang et al., "Neighbor2Neighbor: Self-Supervised Denoising from Single Noisy Images", CVPR 2021,
 //! <https://arxiv.org/abs/2101.02824>), the U-Net of <https://github.com/TaoHuang2018/Neighbor2Neighbor>, plain or with
 //! a blind spot. The sampler and the loss are in [`crate::objectives::neighbor2neighbor`].
+//!
+//! That it equals that implementation rests on cases recorded from it with random weights, of which `tests/fixtures` holds one
+//! (`unet_tiny_gray`): the official weights are not to be had by us. Ours are its architecture, trained by us.
 
 use burn::config::Config;
 use burn::module::Module;

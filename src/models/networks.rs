@@ -5,10 +5,6 @@ use burn::tensor::{Device, Tensor};
 
 use super::architecture::{Architecture, Conditions, GlobalContext, Size};
 use super::card::Card;
-use super::{
-    dasr, distilled_unet, hq_ssl, masked_denoising, neighbor2neighbor, noise2noise, noise2noise_nvlabs,
-    noise2void, rednet, sasl, tbsn, unet,
-};
 use crate::error::{Error, Kind, Result};
 use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
@@ -188,20 +184,20 @@ macro_rules! networks {
 
 // In the order in which the cards are shown.
 networks! {
-    UNet(unet::UNet),
-    Noise2Noise(noise2noise::UNet),
-    Noise2NoiseNvlabs(noise2noise_nvlabs::UNet),
-    Noise2Void(noise2void::UNet),
-    Neighbor2Neighbor(neighbor2neighbor::UNet),
-    HqSsl(hq_ssl::HqSsl),
-    Tbsn(tbsn::Tbsn),
-    DistilledUNet(distilled_unet::UNet),
-    MaskedDenoising(masked_denoising::SwinIr),
-    RedNet(rednet::RedNet),
-    SaslUNet(sasl::UNet),
-    SaslBnn(sasl::Bnn),
-    SaslLan(sasl::Lan),
-    Dasr(dasr::Dasr),
+    UNet(super::unet::UNet),
+    Noise2Noise(super::noise2noise::UNet),
+    Noise2NoiseNvlabs(super::noise2noise_nvlabs::UNet),
+    Noise2Void(super::noise2void::UNet),
+    Neighbor2Neighbor(super::neighbor2neighbor::UNet),
+    HqSsl(super::hq_ssl::HqSsl),
+    Tbsn(super::tbsn::Tbsn),
+    DistilledUNet(super::distilled_unet::UNet),
+    MaskedDenoising(super::masked_denoising::SwinIr),
+    RedNet(super::rednet::RedNet),
+    SaslUNet(super::sasl::UNet),
+    SaslBnn(super::sasl::Bnn),
+    SaslLan(super::sasl::Lan),
+    Dasr(super::dasr::Dasr),
 }
 
 fn has_card<A: Architecture>(card: &Card) -> bool {
