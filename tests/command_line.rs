@@ -241,32 +241,26 @@ fn evaluation_tells_what_fine_tuning_did() {
     let photo = Photo::new(64, 64, 3, false, Samples::U8(samples)).unwrap();
     write(&dir, "a.png", &photo.encode(Format::Png, 100).unwrap());
     let clean = dir.to_str().unwrap();
-    let result = unnoise(&[
-        "evaluate",
-        "--clean",
-        clean,
-        "--sigma",
-        "20",
-        "--weights",
-        TINY,
-        "--json",
-        "--fine-tune",
-        "--steps",
-        "2",
-        "--patch",
-        "32",
-        "--batch",
-        "1",
-    ]);
-    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
-    let report: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
-    let image = &report["images"][0];
-    let (before, after) = (image["psnr_before"].as_f64().unwrap(), image["psnr"].as_f64().unwrap());
-    if image["kept"].as_bool().unwrap() {
-        assert!(image["best_step"].as_u64().unwrap() > 0);
-    } else {
-        assert!((before - after).abs() < 1e-9);
-    }
+    let evaluate = |network: &[&str], learning: [&str; 4]| -> serde_json::Value {
+        let data = ["evaluate", "--clean", clean, "--sigma", "20", "--json"];
+        let small = ["--fine-tune", "--patch", "32", "--batch", "1"];
+        let result = unnoise(&[&data[..], network, &small, &learning].concat());
+        assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
+        report["images"][0].clone()
+    };
+    let psnr = |image: &serde_json::Value, key: &str| image[key].as_f64().unwrap();
+    // Random weights leave much to be learned.
+    let random = ["--model", "noise2void", "--random", "small"];
+    let learned = evaluate(&random, ["--steps", "60", "--learning-rate", "5e-3"]);
+    assert_eq!(learned["kept"], true);
+    assert!(learned["best_step"].as_u64().unwrap() > 0);
+    assert!(psnr(&learned, "psnr") > psnr(&learned, "psnr_before") + 5.0, "{learned}");
+    // Steps as long as these destroy any network: the weights from before stay.
+    let lost = evaluate(&["--weights", TINY], ["--steps", "2", "--learning-rate", "0.5"]);
+    assert_eq!(lost["kept"], false);
+    assert_eq!(lost["best_step"], 0);
+    assert!((psnr(&lost, "psnr") - psnr(&lost, "psnr_before")).abs() < 1e-9, "{lost}");
 }
 
 /// A network that enlarges is measured on shrunk photos, against what bicubic enlargement makes of them.
