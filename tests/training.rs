@@ -245,8 +245,7 @@ fn a_shipped_network_learns_noise_that_it_does_not_know_and_says_what_it_found()
     assert!(tuned.kept, "{:?} {:?}", tuned.progress.scores, tuned.progress.simulated);
     let after = psnr(&run(&tuned.model, &photo), &truth).unwrap();
     let before = psnr(&run(&model, &photo), &truth).unwrap();
-    eprintln!("{before} to {after} dB");
-    assert!(after > before + 0.5, "{before} to {after} dB");
+    assert!(after > before + 3.0, "{before} to {after} dB");
 }
 
 #[test]
