@@ -4,11 +4,11 @@
 
 use burn::tensor::Tensor;
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use super::loss::l1;
 use crate::models::Network;
 use crate::nn::shuffle::pd_phase;
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
@@ -26,7 +26,7 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |setting| Box::new(BlindSpotL1 { pd: setting.pd }),
+    training_loss: |setting| Box::new(BlindSpotL1 { pd: setting.pd }),
 };
 
 /// Patches of the photo, every `pd`-th pixel of them; the mean absolute error against themselves.
@@ -36,10 +36,10 @@ pub struct BlindSpotL1 {
     pub pd: usize,
 }
 
-impl Lesson for BlindSpotL1 {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch * self.pd);
-        let noisy = pd_phase(draw.cut(&spots, |scene| &scene.shots[0]), self.pd, 0, 0);
+impl TrainingLoss for BlindSpotL1 {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch * self.pd);
+        let noisy = pd_phase(batches.cut(&spots, |scene| &scene.shots[0]), self.pd, 0, 0);
         l1(network.forward_training(noisy.clone()), noisy)
     }
 }

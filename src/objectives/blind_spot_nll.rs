@@ -3,10 +3,10 @@
 
 use burn::tensor::Tensor;
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use super::loss::mse;
 use crate::models::Network;
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
@@ -24,7 +24,7 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |setting| Box::new(BlindSpotNll { sigma: setting.sigma }),
+    training_loss: |setting| Box::new(BlindSpotNll { sigma: setting.sigma }),
 };
 
 /// Patches of the photo under the network's prediction of them.
@@ -34,10 +34,10 @@ pub struct BlindSpotNll {
     pub sigma: f32,
 }
 
-impl Lesson for BlindSpotNll {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
-        let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
+impl TrainingLoss for BlindSpotNll {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
+        let noisy = batches.cut(&spots, |scene| &scene.shots[0]);
         match network.negative_log_likelihood(noisy.clone(), self.sigma) {
             Some(likelihood) => likelihood.mean(),
             // A network that predicts a mean and no more.

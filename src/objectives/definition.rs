@@ -4,12 +4,12 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 
 use crate::models::{Card, Network};
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// Draws batches and tells how far a network is from what it is to learn.
-pub trait Lesson: Send {
+pub trait TrainingLoss: Send {
     /// The loss of one batch, with gradients to the network's weights.
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1>;
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1>;
 }
 
 /// What an objective is, for people who choose one.
@@ -111,5 +111,5 @@ pub struct Definition {
     /// The teachers, for the learner's card.
     pub curriculum: fn(&Card) -> Curriculum,
     /// The training loss.
-    pub lesson: fn(&Setting) -> Box<dyn Lesson>,
+    pub training_loss: fn(&Setting) -> Box<dyn TrainingLoss>,
 }

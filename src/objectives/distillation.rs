@@ -5,11 +5,11 @@ use burn::tensor::Tensor;
 
 use super::blind_spot_l1;
 use super::definition::{
-    Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Teacher, Validation,
+    Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, Teacher, TrainingLoss, Validation,
 };
 use super::loss::l1;
 use crate::models::{Network, tbsn};
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
@@ -27,7 +27,7 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum { teachers: &[TBSN], learner: None },
-    lesson: |_| Box::new(Distillation),
+    training_loss: |_| Box::new(Distillation),
 };
 
 /// The teacher.
@@ -37,11 +37,11 @@ const TBSN: Teacher = Teacher { network: tbsn::CARD.id, objective: &blind_spot_l
 #[derive(Debug)]
 pub struct Distillation;
 
-impl Lesson for Distillation {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
-        let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
-        let target = draw.cut(&spots, |scene| scene.taught.last().unwrap_or(&scene.shots[0]));
+impl TrainingLoss for Distillation {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
+        let noisy = batches.cut(&spots, |scene| &scene.shots[0]);
+        let target = batches.cut(&spots, |scene| scene.taught.last().unwrap_or(&scene.shots[0]));
         l1(network.forward_training(noisy), target)
     }
 }

@@ -4,10 +4,10 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use crate::models::Network;
 use crate::nn::bernoulli;
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// Share of the pixels that stays visible: between these, drawn for each batch.
 const VISIBLE: [f64; 2] = [0.1, 0.2];
@@ -52,23 +52,23 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |_| Box::new(Masked),
+    training_loss: |_| Box::new(Masked),
 };
 
 /// Patches of the photo with a mask of their own each.
 #[derive(Debug)]
 pub struct Masked;
 
-impl Lesson for Masked {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
-        let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
+impl TrainingLoss for Masked {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
+        let noisy = batches.cut(&spots, |scene| &scene.shots[0]);
         let [n, _, height, width] = noisy.dims();
-        let visible = draw.rng.random_range(VISIBLE[0]..VISIBLE[1]);
-        let device = draw.device.clone();
-        let keep = bernoulli([n, 1, height, width], visible, &mut draw.rng, &device);
+        let visible = batches.rng.random_range(VISIBLE[0]..VISIBLE[1]);
+        let device = batches.device.clone();
+        let keep = bernoulli([n, 1, height, width], visible, &mut batches.rng, &device);
         let hidden = hide_pixels(noisy.clone(), keep.clone());
-        let output = network.forward_training_masked(hidden, draw.rng.random());
+        let output = network.forward_training_masked(hidden, batches.rng.random());
         loss(output, noisy, keep)
     }
 }

@@ -1,5 +1,5 @@
 //! Training objectives: one file each, with the training loss, the sampling that it needs, its card and its default settings.
-//! Losses are functions of tensors; a [`Lesson`] draws a batch and gives its loss.
+//! Losses are functions of tensors; a [`TrainingLoss`] draws a batch and gives its loss.
 
 pub mod blind_spot_l1;
 pub mod blind_spot_nll;
@@ -19,7 +19,9 @@ pub mod zero_shot;
 
 use serde::{Serialize, Serializer};
 
-pub use definition::{Curriculum, Definition, Lesson, ObjectiveCard, Setting, Settings, Teacher, Validation};
+pub use definition::{
+    Curriculum, Definition, ObjectiveCard, Setting, Settings, Teacher, TrainingLoss, Validation,
+};
 pub use loss::{charbonnier, l1, mse};
 
 use crate::error::{Error, Kind, Result};

@@ -5,10 +5,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use crate::models::Network;
 use crate::nn::shuffle::pd_phase;
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// The ordered pairs of pixels in a cell that are chosen from: neighbours in a row or a column, never diagonal. Pixels
 /// of a cell count row by row.
@@ -95,7 +95,7 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 2,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |setting| Box::new(Neighbor2Neighbor { pd: setting.pd }),
+    training_loss: |setting| Box::new(Neighbor2Neighbor { pd: setting.pd }),
 };
 
 /// Patches of the photo, every `pd`-th pixel of them, split into pairs.
@@ -105,15 +105,15 @@ pub struct Neighbor2Neighbor {
     pub pd: usize,
 }
 
-impl Lesson for Neighbor2Neighbor {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch * self.pd);
-        let noisy = pd_phase(draw.cut(&spots, |scene| &scene.shots[0]), self.pd, 0, 0);
+impl TrainingLoss for Neighbor2Neighbor {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch * self.pd);
+        let noisy = pd_phase(batches.cut(&spots, |scene| &scene.shots[0]), self.pd, 0, 0);
         let [n, _, height, width] = noisy.dims();
-        let pairs = Pairs::random(n, height, width, draw.rng.random(), &draw.device);
+        let pairs = Pairs::random(n, height, width, batches.rng.random(), &batches.device);
         let denoised = pairs.split(network.forward_training(noisy.clone()).detach());
         let [source, target] = pairs.split(noisy);
-        loss(network.forward_training(source), target, denoised, LAMBDA * draw.progress)
+        loss(network.forward_training(source), target, denoised, LAMBDA * batches.progress)
     }
 }
 

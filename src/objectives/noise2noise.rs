@@ -4,10 +4,10 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use super::loss::mse;
 use crate::models::Network;
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
@@ -25,20 +25,21 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |_| Box::new(Noise2Noise),
+    training_loss: |_| Box::new(Noise2Noise),
 };
 
 /// Pairs of two different shots, drawn anew for each batch.
 #[derive(Debug)]
 pub struct Noise2Noise;
 
-impl Lesson for Noise2Noise {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
-        let shots = draw.material.scenes[0].shots.len() as u32;
-        let source = draw.rng.random_range(0..shots);
-        let target = (source + draw.rng.random_range(1..shots.max(2))) % shots;
-        let [source, target] = [source, target].map(|i| draw.cut(&spots, |scene| &scene.shots[i as usize]));
+impl TrainingLoss for Noise2Noise {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
+        let shots = batches.material.scenes[0].shots.len() as u32;
+        let source = batches.rng.random_range(0..shots);
+        let target = (source + batches.rng.random_range(1..shots.max(2))) % shots;
+        let [source, target] =
+            [source, target].map(|i| batches.cut(&spots, |scene| &scene.shots[i as usize]));
         mse(network.forward_training(source), target)
     }
 }

@@ -6,11 +6,11 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::definition::{
-    Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, Setting, TRAINED, Validation,
+    Curriculum, Definition, ObjectiveCard, RANDOM, Setting, TRAINED, TrainingLoss, Validation,
 };
 use crate::models::Network;
 use crate::photo::Planar;
-use crate::sampling::{Draw, patch, stack};
+use crate::sampling::{BatchSampler, patch, stack};
 
 /// What a masked pixel becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +206,7 @@ pub const NOISE2VOID: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |setting| noise2void(setting, Replacement::Uniform),
+    training_loss: |setting| noise2void(setting, Replacement::Uniform),
 };
 
 /// The objective, masked pixels replaced by the median around them.
@@ -225,13 +225,13 @@ pub const N2V2: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |setting| noise2void(setting, Replacement::Median),
+    training_loss: |setting| noise2void(setting, Replacement::Median),
 };
 
 /// Share of pixels that are masked on a single photo: more than published, as there are fewer pictures.
 const MASKED_SHARE: f32 = 0.02;
 
-fn noise2void(setting: &Setting, replacement: Replacement) -> Box<dyn Lesson> {
+fn noise2void(setting: &Setting, replacement: Replacement) -> Box<dyn TrainingLoss> {
     let masking = Masking { share: MASKED_SHARE, replacement, ..Masking::default() };
     Box::new(Noise2Void { pd: setting.pd, masking })
 }
@@ -245,18 +245,18 @@ pub struct Noise2Void {
     pub masking: Masking,
 }
 
-impl Lesson for Noise2Void {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch * self.pd);
+impl TrainingLoss for Noise2Void {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch * self.pd);
         let (mut masked, mut masks, mut originals) = (Vec::new(), Vec::new(), Vec::new());
         for spot in &spots {
-            let original = every(&patch(&draw.material.scenes[spot.scene].shots[0], spot), self.pd);
-            let Masked { picture, mask } = self.masking.apply(&original, draw.rng.random());
+            let original = every(&patch(&batches.material.scenes[spot.scene].shots[0], spot), self.pd);
+            let Masked { picture, mask } = self.masking.apply(&original, batches.rng.random());
             masked.push(picture);
             masks.push(mask);
             originals.push(original);
         }
-        let [masked, mask, original] = [masked, masks, originals].map(|p| stack(&p, &draw.device));
+        let [masked, mask, original] = [masked, masks, originals].map(|p| stack(&p, &batches.device));
         loss(network.forward_training(masked), original, mask)
     }
 }

@@ -6,11 +6,11 @@
 
 use burn::tensor::Tensor;
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use super::loss::mse;
 use crate::models::Network;
 use crate::photo::Planar;
-use crate::sampling::{Draw, Scene, patch, stack};
+use crate::sampling::{BatchSampler, Scene, patch, stack};
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
@@ -28,15 +28,15 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: true,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |_| Box::new(NoiseModel),
+    training_loss: |_| Box::new(NoiseModel),
 };
 
 /// Patches of the result with noise, and without.
 #[derive(Debug)]
 pub struct NoiseModel;
 
-impl Lesson for NoiseModel {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
+impl TrainingLoss for NoiseModel {
+    fn loss(&mut self, network: &Network, draw: &mut BatchSampler<'_>) -> Tensor<1> {
         let spots = draw.spots(draw.patch);
         let (mut sources, mut targets) = (Vec::new(), Vec::new());
         for spot in &spots {

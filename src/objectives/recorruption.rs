@@ -3,12 +3,12 @@
 //! covariance of the photo's own. That is drawn after a model of the
 //! photo's noise ([`crate::noise::NoiseModel`]).
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use super::loss::mse;
 use super::noise_model::first;
 use crate::models::Network;
 use crate::photo::Planar;
-use crate::sampling::{Draw, patch, stack};
+use crate::sampling::{BatchSampler, patch, stack};
 use burn::tensor::Tensor;
 
 /// How much noise is added, relative to what there is; the rest of the pair is divided by it.
@@ -38,26 +38,26 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |_| Box::new(Recorrupted),
+    training_loss: |_| Box::new(Recorrupted),
 };
 
 /// Pairs made of patches of the photo.
 #[derive(Debug)]
 pub struct Recorrupted;
 
-impl Lesson for Recorrupted {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
+impl TrainingLoss for Recorrupted {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
         let (mut sources, mut targets) = (Vec::new(), Vec::new());
         for spot in &spots {
-            let scene = &draw.material.scenes[spot.scene];
+            let scene = &batches.material.scenes[spot.scene];
             let noisy = patch(&scene.shots[0], spot);
-            let noise = draw.noise(&patch(first(scene), spot));
+            let noise = batches.noise(&patch(first(scene), spot));
             let [source, target] = pair(&noisy, &noise.data);
             sources.push(source);
             targets.push(target);
         }
-        let [source, target] = [sources, targets].map(|patches| stack(&patches, &draw.device));
+        let [source, target] = [sources, targets].map(|patches| stack(&patches, &batches.device));
         mse(network.forward_training(source), target)
     }
 }

@@ -6,12 +6,12 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use super::loss::l1;
 use super::noise_model::first;
 use crate::models::Network;
 use crate::photo::Planar;
-use crate::sampling::{Draw, Spot, patch, stack};
+use crate::sampling::{BatchSampler, Spot, patch, stack};
 
 /// Places that are drawn to find noise of like brightness.
 const CANDIDATES: usize = 8;
@@ -32,35 +32,35 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |_| Box::new(ResidualRecorruption),
+    training_loss: |_| Box::new(ResidualRecorruption),
 };
 
 /// Patches of the result with foreign noise, and without.
 #[derive(Debug)]
 pub struct ResidualRecorruption;
 
-impl Lesson for ResidualRecorruption {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
+impl TrainingLoss for ResidualRecorruption {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
         let (mut sources, mut targets) = (Vec::new(), Vec::new());
         for spot in &spots {
-            let target = patch(first(&draw.material.scenes[spot.scene]), spot);
-            let noise = like_noise(draw, mean(&target));
+            let target = patch(first(&batches.material.scenes[spot.scene]), spot);
+            let noise = like_noise(batches, mean(&target));
             let data = target.data.iter().zip(&noise).map(|(v, n)| v + n).collect();
             sources.push(Planar { data, ..target.clone() });
             targets.push(target);
         }
-        let [source, target] = [sources, targets].map(|patches| stack(&patches, &draw.device));
+        let [source, target] = [sources, targets].map(|patches| stack(&patches, &batches.device));
         l1(network.forward_training(source), target)
     }
 }
 
 /// The noise of a patch of like brightness from anywhere, turned in any way, its sign drawn.
-fn like_noise(draw: &mut Draw<'_>, brightness: f32) -> Vec<f32> {
-    let material = draw.material;
+fn like_noise(batches: &mut BatchSampler<'_>, brightness: f32) -> Vec<f32> {
+    let material = batches.material;
     let mut closest: Option<(f32, Spot, Planar)> = None;
     for _ in 0..CANDIDATES {
-        let spot = draw.spot(draw.patch);
+        let spot = batches.spot(batches.patch);
         let candidate = patch(first(&material.scenes[spot.scene]), &spot);
         let distance = (mean(&candidate) - brightness).abs();
         if closest.as_ref().is_none_or(|(least, ..)| distance < *least) {
@@ -69,7 +69,7 @@ fn like_noise(draw: &mut Draw<'_>, brightness: f32) -> Vec<f32> {
     }
     let (_, spot, result) = closest.expect("there are candidates");
     let noisy = patch(&material.scenes[spot.scene].shots[0], &spot);
-    let sign = if draw.rng.random_bool(0.5) { 1.0 } else { -1.0 };
+    let sign = if batches.rng.random_bool(0.5) { 1.0 } else { -1.0 };
     noisy.data.iter().zip(&result.data).map(|(y, x)| sign * (y - x)).collect()
 }
 

@@ -7,12 +7,12 @@ use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::{AvgPoolOptions, PadMode};
 
 use super::definition::{
-    Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Teacher, Validation,
+    Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, Teacher, TrainingLoss, Validation,
 };
 use super::loss::l1;
 use super::{blind_spot_l1, distillation};
 use crate::models::{self, Card, Network};
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// Side of the window that flatness is measured in.
 const WINDOW: usize = 7;
@@ -64,7 +64,7 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum,
-    lesson: |_| Box::new(Sasl),
+    training_loss: |_| Box::new(Sasl),
 };
 
 /// The local network learns from the blind-spot network's result, and from nothing else, whether it is the learner or the second
@@ -90,11 +90,11 @@ const fn bnn(share: f64) -> Teacher {
 #[derive(Debug)]
 pub struct Sasl;
 
-impl Lesson for Sasl {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
-        let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
-        let [bnn, lan] = [0, 1].map(|i| draw.cut(&spots, |scene| &scene.taught[i]) * 255.0);
+impl TrainingLoss for Sasl {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
+        let noisy = batches.cut(&spots, |scene| &scene.shots[0]);
+        let [bnn, lan] = [0, 1].map(|i| batches.cut(&spots, |scene| &scene.taught[i]) * 255.0);
         let texture = texture(local_std(bnn.clone()));
         // A mean over values in 0..=255: brought to the size of the other objectives' losses.
         loss(network.forward_training(noisy) * 255.0, bnn, lan, texture) / 255.0

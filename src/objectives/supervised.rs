@@ -2,10 +2,10 @@
 
 use burn::tensor::Tensor;
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, RANDOM, TRAINED, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
 use super::loss::charbonnier;
 use crate::models::Network;
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 
 /// Where the [`charbonnier`] loss turns from square to straight.
 const EPSILON: f32 = 1e-3;
@@ -26,18 +26,18 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |_| Box::new(Supervised),
+    training_loss: |_| Box::new(Supervised),
 };
 
 /// Patches of the noisy shots, with those of the clean twin as targets.
 #[derive(Debug)]
 pub struct Supervised;
 
-impl Lesson for Supervised {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
-        let noisy = draw.cut(&spots, |scene| &scene.shots[0]);
-        let clean = draw.cut(&spots, |scene| scene.clean.as_ref().unwrap_or(&scene.shots[0]));
+impl TrainingLoss for Supervised {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
+        let noisy = batches.cut(&spots, |scene| &scene.shots[0]);
+        let clean = batches.cut(&spots, |scene| scene.clean.as_ref().unwrap_or(&scene.shots[0]));
         charbonnier(network.forward_training(noisy), clean, EPSILON)
     }
 }

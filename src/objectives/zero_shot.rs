@@ -9,12 +9,12 @@ use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::definition::{Curriculum, Definition, Lesson, ObjectiveCard, Settings, Validation};
+use super::definition::{Curriculum, Definition, ObjectiveCard, Settings, TrainingLoss, Validation};
 use super::loss::l1;
 use crate::degradation::{KERNEL, degrade, gaussian_kernel};
 use crate::models::Network;
 use crate::models::dasr::{Dasr, MOMENTUM, contrastive_logits, contrastive_loss};
-use crate::sampling::Draw;
+use crate::sampling::BatchSampler;
 use crate::weights::average;
 
 /// Keys of earlier degradations that are kept to contrast with.
@@ -38,7 +38,7 @@ pub const OBJECTIVE: Definition = Definition {
     divides: 1,
     learns_from_itself: false,
     curriculum: |_| Curriculum::ALONE,
-    lesson: |setting| Box::new(ZeroShot::new(setting.scale, setting.sigma)),
+    training_loss: |setting| Box::new(ZeroShot::new(setting.scale, setting.sigma)),
 };
 
 /// For trained weights.
@@ -63,52 +63,52 @@ impl ZeroShot {
     }
 
     /// Two small patches of each of some degraded photos, and the large ones of the first: values in `0..=255`.
-    fn batch(&self, draw: &mut Draw<'_>) -> [Tensor<4>; 3] {
-        let side = draw.patch * self.scale;
-        let first = draw.spots(side);
+    fn batch(&self, batches: &mut BatchSampler<'_>) -> [Tensor<4>; 3] {
+        let side = batches.patch * self.scale;
+        let first = batches.spots(side);
         let second: Vec<_> = first
             .iter()
             .map(|spot| {
-                let mut other = draw.spot(side);
+                let mut other = batches.spot(side);
                 other.scene = spot.scene;
                 other
             })
             .collect();
-        let [large, other] = [&first, &second].map(|spots| draw.cut(spots, |s| &s.shots[0]) * 255.0);
-        let kernels = self.kernels(draw);
-        let shrink = |x: Tensor<4>, draw: &mut Draw<'_>| {
+        let [large, other] = [&first, &second].map(|spots| batches.cut(spots, |s| &s.shots[0]) * 255.0);
+        let kernels = self.kernels(batches);
+        let shrink = |x: Tensor<4>, batches: &mut BatchSampler<'_>| {
             let [n, channels, ..] = x.dims();
-            let noise = self.noise([n, channels, draw.patch, draw.patch], draw);
+            let noise = self.noise([n, channels, batches.patch, batches.patch], batches);
             degrade(x, kernels.clone(), self.scale, Some(noise))
         };
-        let query = shrink(large.clone(), draw);
-        let key = shrink(other, draw);
+        let query = shrink(large.clone(), batches);
+        let key = shrink(other, batches);
         [query, key, large]
     }
 
     /// One kernel for each picture, half of them isotropic; deviations as published.
-    fn kernels(&self, draw: &mut Draw<'_>) -> Tensor<3> {
+    fn kernels(&self, batches: &mut BatchSampler<'_>) -> Tensor<3> {
         let widest = self.scale as f64;
-        let mut values = Vec::with_capacity(draw.batch * KERNEL * KERNEL);
-        for _ in 0..draw.batch {
-            let a = draw.rng.random_range(0.2..widest);
-            let b = if draw.rng.random_bool(0.5) { a } else { draw.rng.random_range(0.2..widest) };
-            values.extend(gaussian_kernel([a, b], draw.rng.random_range(0.0..PI)));
+        let mut values = Vec::with_capacity(batches.batch * KERNEL * KERNEL);
+        for _ in 0..batches.batch {
+            let a = batches.rng.random_range(0.2..widest);
+            let b = if batches.rng.random_bool(0.5) { a } else { batches.rng.random_range(0.2..widest) };
+            values.extend(gaussian_kernel([a, b], batches.rng.random_range(0.0..PI)));
         }
-        Tensor::from_data(TensorData::new(values, [draw.batch, KERNEL, KERNEL]), &draw.device)
+        Tensor::from_data(TensorData::new(values, [batches.batch, KERNEL, KERNEL]), &batches.device)
     }
 
-    fn noise(&self, shape: [usize; 4], draw: &mut Draw<'_>) -> Tensor<4> {
+    fn noise(&self, shape: [usize; 4], batches: &mut BatchSampler<'_>) -> Tensor<4> {
         let count = shape.iter().product::<usize>() / shape[0];
         let mut values = Vec::with_capacity(shape[0] * count);
         for _ in 0..shape[0] {
-            let sigma = 255.0 * self.sigma * draw.rng.random_range(0.0..1.0f32);
+            let sigma = 255.0 * self.sigma * batches.rng.random_range(0.0..1.0f32);
             for _ in 0..count {
-                let normal: f32 = StandardNormal.sample(&mut draw.rng);
+                let normal: f32 = StandardNormal.sample(&mut batches.rng);
                 values.push(sigma * normal);
             }
         }
-        Tensor::from_data(TensorData::new(values, shape), &draw.device)
+        Tensor::from_data(TensorData::new(values, shape), &batches.device)
     }
 
     /// The contrastive loss of a batch; nothing before there are keys to contrast with.
@@ -135,10 +135,10 @@ impl ZeroShot {
     }
 }
 
-impl Lesson for ZeroShot {
-    fn loss(&mut self, network: &Network, draw: &mut Draw<'_>) -> Tensor<1> {
+impl TrainingLoss for ZeroShot {
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
         let network: &Dasr = network.try_into().expect("this objective is for DASR");
-        let [query, key, large] = self.batch(draw);
+        let [query, key, large] = self.batch(batches);
         let embedding = network.embed(query.clone());
         let difference = l1(network.upscale(query, embedding.clone()), large);
         match self.contrast(network, embedding, key) {

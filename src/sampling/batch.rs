@@ -19,8 +19,8 @@ pub struct Spot {
     pub turn: Symmetry,
 }
 
-/// One draw of a batch: random numbers, and what they are drawn from.
-pub struct Draw<'a> {
+/// Samples a batch: random numbers, and what they are drawn from.
+pub struct BatchSampler<'a> {
     /// What is learned from.
     pub material: &'a Material,
     /// Random numbers of this step.
@@ -37,7 +37,7 @@ pub struct Draw<'a> {
     pub held_out: bool,
 }
 
-impl Draw<'_> {
+impl BatchSampler<'_> {
     /// Places for a batch of patches, `side` pixels wide, or as wide as the photo allows.
     pub fn spots(&mut self, side: usize) -> Vec<Spot> {
         (0..self.batch).map(|_| self.spot(side)).collect()
@@ -127,11 +127,18 @@ mod tests {
         assert!(!held.is_empty());
         let rng = ChaCha8Rng::seed_from_u64(2);
         let device = Device::flex();
-        let mut draw =
-            Draw { material: &material, rng, device, batch: 100, patch: 32, progress: 0.0, held_out: false };
+        let mut batches = BatchSampler {
+            material: &material,
+            rng,
+            device,
+            batch: 100,
+            patch: 32,
+            progress: 0.0,
+            held_out: false,
+        };
         let meets = |spot: &Spot| held.iter().any(|h| h.meets(&spot.square));
-        assert!(!draw.spots(32).iter().any(meets));
-        draw.held_out = true;
-        assert!(draw.spots(32).iter().all(meets));
+        assert!(!batches.spots(32).iter().any(meets));
+        batches.held_out = true;
+        assert!(batches.spots(32).iter().all(meets));
     }
 }

@@ -3,5 +3,5 @@
 mod batch;
 mod material;
 
-pub use batch::{Draw, Spot, patch, stack};
+pub use batch::{BatchSampler, Spot, patch, stack};
 pub use material::{Material, Scene, Square};

@@ -19,9 +19,9 @@ use crate::error::Result;
 use crate::inference::Execution;
 use crate::models::Network;
 use crate::nn::{Symmetry, mean, read};
-use crate::objectives::Lesson;
+use crate::objectives::TrainingLoss;
 use crate::photo::Planar;
-use crate::sampling::{Draw, Material, Spot, Square, patch, stack};
+use crate::sampling::{BatchSampler, Material, Spot, Square, patch, stack};
 
 /// Squares that are judged by, at most.
 const SQUARES: usize = 8;
@@ -105,7 +105,7 @@ impl Guard {
         if material.sampler.is_none() {
             return Guard::Loss;
         }
-        let mut draw = Draw {
+        let mut draw = BatchSampler {
             material,
             rng: ChaCha8Rng::seed_from_u64(seed),
             device: device.clone(),
@@ -139,8 +139,8 @@ impl Guard {
     pub async fn judge(
         &self,
         (network, execution): (&Network, &Execution),
-        lesson: &mut dyn Lesson,
-        draw: &mut Draw<'_>,
+        lesson: &mut dyn TrainingLoss,
+        draw: &mut BatchSampler<'_>,
     ) -> Result<Judgement> {
         match self {
             Guard::Risk(squares) => {
@@ -201,7 +201,7 @@ fn blocks(x: Tensor<4>) -> Tensor<4> {
 }
 
 /// What is held out; of a photo too small to hold out anything, what comes.
-fn squares(draw: &mut Draw<'_>, side: usize) -> Vec<Spot> {
+fn squares(draw: &mut BatchSampler<'_>, side: usize) -> Vec<Spot> {
     let scenes = draw.material.scenes.iter().enumerate();
     let held = scenes.flat_map(|(scene, s)| s.held_out.iter().map(move |square| (scene, *square)));
     let mut spots: Vec<Spot> = held

@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Optimiser};
 use crate::nn::read;
-use crate::objectives::Lesson;
-use crate::sampling::Draw;
+use crate::objectives::TrainingLoss;
+use crate::sampling::BatchSampler;
 use crate::weights::{average, freeze_statistics};
 
 /// How much of the average's weights stays in each step, at most; fewer in the first steps.
@@ -18,27 +18,35 @@ pub(super) struct Learning {
     network: Network,
     average: Network,
     optimiser: ModuleOptimizer,
-    lesson: Box<dyn Lesson>,
+    training_loss: Box<dyn TrainingLoss>,
     /// Patches that are held in memory at a time.
-    at_once: usize,
+    micro_batch: usize,
     done: usize,
     losses: Vec<Tensor<1>>,
 }
 
 impl Learning {
     /// - `fresh`: whether the weights are random, so that statistics of normalisations are to be learned, too
-    /// - `at_once`: patches that a backward pass may hold; gradients of larger batches add up
+    /// - `micro_batch`: patches that a backward pass may hold; gradients of larger batches add up
     pub(super) fn new(
         card: &Card,
         network: &Network,
         fresh: bool,
-        lesson: Box<dyn Lesson>,
-        at_once: usize,
+        training_loss: Box<dyn TrainingLoss>,
+        micro_batch: usize,
     ) -> Self {
         // `valid` gives statistics of normalisations of its own to a network; a clone would share them.
         let (average, network) = (network.valid(), network.valid().train());
         let network = if fresh { network } else { freeze_statistics(network) };
-        Self { network, average, optimiser: optimiser(card), lesson, at_once, done: 0, losses: Vec::new() }
+        Self {
+            network,
+            average,
+            optimiser: optimiser(card),
+            training_loss,
+            micro_batch,
+            done: 0,
+            losses: Vec::new(),
+        }
     }
 
     /// Steps done.
@@ -46,8 +54,8 @@ impl Learning {
         self.done
     }
 
-    pub(super) fn lesson(&mut self) -> &mut dyn Lesson {
-        &mut *self.lesson
+    pub(super) fn training_loss(&mut self) -> &mut dyn TrainingLoss {
+        &mut *self.training_loss
     }
 
     /// The averaged weights, ready to run.
@@ -56,14 +64,14 @@ impl Learning {
     }
 
     /// One step of the optimiser.
-    pub(super) fn step(&mut self, draw: &mut Draw<'_>, rate: f64) {
-        let batch = draw.batch;
+    pub(super) fn step(&mut self, batches: &mut BatchSampler<'_>, rate: f64) {
+        let batch = batches.batch;
         let mut gradients = GradientsAccumulator::new();
         let mut losses = Vec::new();
-        for done in (0..batch).step_by(self.at_once) {
-            draw.batch = self.at_once.min(batch - done);
-            let share = draw.batch as f32 / batch as f32;
-            let loss = self.lesson.loss(&self.network, draw) * share;
+        for done in (0..batch).step_by(self.micro_batch) {
+            batches.batch = self.micro_batch.min(batch - done);
+            let share = batches.batch as f32 / batch as f32;
+            let loss = self.training_loss.loss(&self.network, batches) * share;
             losses.push(loss.clone().without_autodiff());
             gradients.accumulate(&self.network, GradientsParams::from_grads(loss.backward(), &self.network));
         }
@@ -82,7 +90,7 @@ impl Learning {
         if loss.is_finite() {
             return Ok(loss);
         }
-        Err(Error::new(Kind::Internal, format!("learning has come apart: the loss is {loss}")))
+        Err(Error::new(Kind::Internal, format!("training diverged: the loss is {loss}")))
     }
 }
 
@@ -115,8 +123,8 @@ mod tests {
         let device = Device::flex();
         let model = Model::random("rednet", "small", 5, &device).unwrap();
         let material = Material::new(&[std::sync::Arc::new(photo(0.0))], Some(&photo(0.7)), 3).unwrap();
-        let learned = |at_once: usize| {
-            let mut draw = Draw {
+        let learned = |micro_batch: usize| {
+            let mut batches = BatchSampler {
                 material: &material,
                 rng: ChaCha8Rng::seed_from_u64(3),
                 device: device.clone().autodiff(),
@@ -126,14 +134,14 @@ mod tests {
                 held_out: false,
             };
             let mut learning =
-                Learning::new(model.card(), model.network(), true, Box::new(Supervised), at_once);
-            learning.step(&mut draw, 1e-2);
+                Learning::new(model.card(), model.network(), true, Box::new(Supervised), micro_batch);
+            learning.step(&mut batches, 1e-2);
             let loss = pollster::block_on(learning.read_loss()).unwrap();
             (loss, pollster::block_on(learning.average().export()).unwrap())
         };
         let (loss, whole) = learned(4);
-        for at_once in [1, 3] {
-            let (other, parts) = learned(at_once);
+        for micro_batch in [1, 3] {
+            let (other, parts) = learned(micro_batch);
             assert!((other / loss - 1.0).abs() < 1e-5, "{loss} {other}");
             for (key, array) in &whole.arrays {
                 let worst = array

@@ -23,7 +23,7 @@ use crate::models::{Card, Mode, Model, Network};
 use crate::noise::NoiseModel;
 use crate::objectives::{Definition, Objective, Validation};
 use crate::photo::Photo;
-use crate::sampling::{Draw, Material};
+use crate::sampling::{BatchSampler, Material};
 use guard::{Guard, Judgement};
 use learning::Learning;
 use stages::{Facts, Stage, Who};
@@ -293,8 +293,8 @@ impl Trainer {
         let model = &self.models[who.index()];
         let (card, network) = (model.card(), model.network());
         let micro_batch = stages::micro_batch(card, network, &self.facts);
-        let lesson = self.facts.lesson(objective);
-        let learning = Learning::new(card, network, model.is_random(), lesson, micro_batch);
+        let loss = self.facts.training_loss(objective);
+        let learning = Learning::new(card, network, model.is_random(), loss, micro_batch);
         if who == Who::Learner {
             self.guard = Some(self.choose_guard(objective));
         }
@@ -339,8 +339,8 @@ impl Trainer {
             self.judge(&mut learning).await?;
             return Ok(self.end_learning(&learning));
         }
-        let mut draw = self.draw(learning.done() as u64, progress, true);
-        learning.step(&mut draw, self.facts.rate * schedule(progress));
+        let mut batches = self.batch_sampler(learning.done() as u64, progress, true);
+        learning.step(&mut batches, self.facts.rate * schedule(progress));
         self.progress.step = learning.done();
         if learning.done().is_multiple_of(READ_EVERY) {
             self.progress.loss = Some(learning.read_loss().await?);
@@ -367,15 +367,15 @@ impl Trainer {
         takes_it && self.best.is_some() && last == Some(self.progress.best_step)
     }
 
-    /// A draw of the learner's material, from a seed of its own.
-    fn draw(&self, number: u64, progress: f64, learning: bool) -> Draw<'_> {
+    /// Batches of the learner's material, from a seed of their own.
+    fn batch_sampler(&self, number: u64, progress: f64, learning: bool) -> BatchSampler<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
         // Judgements draw what no step does, and the same each time.
         rng.set_stream(2 * (number + (self.stage as u64) * (1 << 32)) + u64::from(learning));
         let device = self.start.device().clone();
         let device = if learning { device.autodiff() } else { device };
         let Facts { batch, patch, .. } = self.facts;
-        Draw { material: &self.material, rng, device, batch, patch, progress, held_out: !learning }
+        BatchSampler { material: &self.material, rng, device, batch, patch, progress, held_out: !learning }
     }
 
     /// Compares the network as it is with the best so far, and with the one from before.
@@ -428,8 +428,8 @@ impl Trainer {
         let Some(guard) = &self.guard else {
             unreachable!("judged without a guard");
         };
-        let mut draw = self.draw(0, 1.0, false);
-        guard.judge((network, execution), learning.lesson(), &mut draw).await
+        let mut batches = self.batch_sampler(0, 1.0, false);
+        guard.judge((network, execution), learning.training_loss(), &mut batches).await
     }
 
     fn end_learning(&mut self, learning: &Learning) -> Work {

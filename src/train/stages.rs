@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::inference::Execution;
 use crate::models::{Adapt, Card, Conditions, Mode, Model, Network};
 use crate::noise::{NoiseEstimate, is_noise_erased};
-use crate::objectives::{Definition, Lesson, Setting, Validation};
+use crate::objectives::{Definition, Setting, TrainingLoss, Validation};
 use crate::photo::Photo;
 use crate::sampling::Material;
 
@@ -166,8 +166,8 @@ impl Facts {
     }
 
     /// The training loss of an objective.
-    pub(super) fn lesson(&self, objective: &Definition) -> Box<dyn Lesson> {
-        (objective.lesson)(&self.setting())
+    pub(super) fn training_loss(&self, objective: &Definition) -> Box<dyn TrainingLoss> {
+        (objective.training_loss)(&self.setting())
     }
 }
 

@@ -16,7 +16,7 @@ use unnoise::models::{Conditions, Mode};
 use unnoise::noise::add_white_gaussian;
 use unnoise::photo::{Photo, Planar, decode};
 
-use crate::fine_tune::{Lesson, Training};
+use crate::fine_tune::{Training, TrainingData};
 use crate::{Denoised, Engine, Loaded, Result, read};
 
 #[derive(clap::Args)]
@@ -124,8 +124,8 @@ pub fn run(args: &Args) -> Result<()> {
             let psnr_before = psnr(&denoised, &sample.clean)?;
             let before = (engine.model.clone(), engine.adapt);
             let shots = [Arc::new(sample.noisy.clone())];
-            let lesson = Lesson { photos: &shots, shots: false, clean: None, noise: None };
-            let tuned = args.training.run(&engine, lesson)?;
+            let data = TrainingData { photos: &shots, shots: false, clean: None, noise: None };
+            let tuned = args.training.run(&engine, data)?;
             let (kept, best_step) = (tuned.kept, tuned.progress.best_step);
             let seconds_tuning = tuned.progress.seconds;
             let (scores, simulated) = (tuned.progress.scores, tuned.progress.simulated);

@@ -44,7 +44,7 @@ pub struct Args {
 /// How to fine-tune.
 #[derive(clap::Args)]
 pub struct Training {
-    /// What is learned by (see `unnoise objectives`) [default: what suits network and weights]
+    /// Training objective (see `unnoise objectives`) [default: what suits network and weights]
     #[arg(long, value_name = "ID")]
     pub objective: Option<Objective>,
     /// Steps, at most [default: what suits the network's weights]
@@ -67,9 +67,9 @@ pub struct Training {
     pub patch: Option<usize>,
 }
 
-/// What is learned from.
+/// The training data.
 #[derive(Clone, Copy)]
-pub struct Lesson<'a> {
+pub struct TrainingData<'a> {
     /// The noisy photos.
     pub photos: &'a [Arc<Photo>],
     /// Whether they are shots of one scene.
@@ -82,9 +82,9 @@ pub struct Lesson<'a> {
 
 impl Training {
     /// Fine-tunes a network, with a progress bar where there is a terminal.
-    pub fn run(&self, engine: &Loaded, lesson: Lesson<'_>) -> Result<Tuned> {
+    pub fn run(&self, engine: &Loaded, data: TrainingData<'_>) -> Result<Tuned> {
         let options = Options {
-            shots: lesson.shots,
+            shots: data.shots,
             objective: self.objective,
             steps: self.steps,
             seconds: self.budget_seconds,
@@ -95,7 +95,7 @@ impl Training {
             adapt: engine.adapt,
             ..Options::default()
         };
-        let Lesson { photos, clean, noise, .. } = lesson;
+        let TrainingData { photos, clean, noise, .. } = data;
         let mut trainer = Trainer::new(engine.model.clone(), photos, clean, options)?;
         if let Some(noise) = noise {
             trainer.use_noise(noise)?;
@@ -141,8 +141,8 @@ pub fn run(args: &Args) -> Result<()> {
     let shots = args.shots || args.training.objective == Some(Objective::Noise2noise);
     let engine = args.engine.load()?;
     let noise = args.noise.as_deref().map(read_noise).transpose()?;
-    let lesson = Lesson { photos: &photos, shots, clean: clean.as_ref(), noise: noise.as_ref() };
-    let tuned = args.training.run(&engine, lesson)?;
+    let data = TrainingData { photos: &photos, shots, clean: clean.as_ref(), noise: noise.as_ref() };
+    let tuned = args.training.run(&engine, data)?;
     if let (Some(path), Some(noise)) = (&args.save_noise, &tuned.noise) {
         write(path, noise.to_json()?)?;
     }
@@ -154,7 +154,7 @@ pub fn run(args: &Args) -> Result<()> {
     write(&args.output, weights)?;
     let what = match tuned.kept {
         true => format!("tuned weights, best after {} steps", tuned.progress.best_step),
-        false => "the weights from before: nothing that was learned was clearly better".to_string(),
+        false => "the original weights: training did not improve them for certain".to_string(),
     };
     println!(
         "{}: {what} ({}, {:.0} s)",

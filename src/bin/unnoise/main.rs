@@ -34,15 +34,15 @@ struct Cli {
 enum Command {
     /// Denoise one photo (PNG, JPEG, WebP, TIFF, BMP or GIF), or all pages of a TIFF
     Denoise(denoise::Args),
-    /// Let a network learn from one noisy photo, or some, and write its weights
+    /// Fine-tune a network on one noisy photo, or several, and write its weights
     FineTune(fine_tune::Args),
     /// Measure a network: PSNR and SSIM over a folder of photos
     Evaluate(evaluate::Args),
-    /// Tell what the noise of a photo is like
+    /// Describe the noise of a photo
     Info(info::Args),
     /// List the networks, as JSON
     Models,
-    /// List what networks can learn by, as JSON
+    /// List the training objectives, as JSON
     Objectives,
 }
 
@@ -67,8 +67,9 @@ struct Engine {
     /// Threads that share the tiles of a photo [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// How the network is run: plain, plain but taking no more than the noise (wiener), as the mean of two or eight turns of the photo (x2, x8), on pixel-shuffle
-    /// downsampled phases (pd2 to pd5), these with random replacement (r3), or as the noise of the photo wants it (auto)
+    /// How the network is run: plain, plain but removing no more than the noise (wiener), with 2x or 8x self-ensemble (x2, x8), on
+    /// pixel-shuffle downsampled phases (pd2 to pd5), with random replacement after PD 2 (r3), or as weights, card and noise
+    /// suggest (auto)
     #[arg(long, value_name = "MODE", default_value = "auto")]
     adapt: Mode,
 }
