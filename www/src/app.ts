@@ -11,9 +11,10 @@ import {
 import { Engines, type Choice } from "./engines";
 import * as format from "./format";
 import type { LearnPanel } from "./learn-panel";
-import { Learning } from "./learning";
+import { Learning, shotsAround } from "./learning";
 import type { Activity, Panel } from "./panel";
 import type { Stage } from "./stage";
+import { denoiseWhole, type Whole } from "./whole";
 
 /** The photo on screen, as the file it came from. */
 interface Photo {
@@ -40,6 +41,8 @@ export class App {
   readonly #files = new Map<string, File>();
   /** The network from before the last fine-tuning, to go back to. */
   #before: Choice | undefined;
+  /** The stack that was denoised as a whole, while it is on screen. */
+  #whole: Whole | undefined;
   #activity: Activity = "idle";
   #attempts = 0;
   #run: AbortController | undefined;
@@ -73,11 +76,13 @@ export class App {
 
   /** Opens a photo. When it cannot be read, the photo on screen stays, and a run goes on. */
   open(file: File): Promise<void> {
+    this.#panel.clearAlert();
     return this.#open({ file, name: file.name, page: 0 });
   }
 
   /** Turns to another page of the stack on screen, from 0. */
   async turnTo(page: number): Promise<void> {
+    this.#panel.clearAlert();
     if (this.#photo) await this.#open({ ...this.#photo, page });
   }
 
@@ -85,18 +90,21 @@ export class App {
     const { file, name, page } = photo;
     const turn = ++this.#opened;
     const isLast = () => turn === this.#opened;
-    this.#panel.clearAlert();
     if (!this.#run) this.#panel.setStatus(`Opening ${name}…`);
     try {
       const denoiser = await this.#engines.get();
       const decoded = await denoiser.decode(file, { page });
       if (!isLast()) return;
       this.#run?.abort();
-      await this.#forgetResult();
+      const whole = this.#whole?.source === file ? this.#whole : undefined;
+      if (!whole) await this.#forgetResult();
       this.#photo = photo;
       this.#panel.setStatus(format.notes(decoded.notes));
       this.#panel.showPhoto(name, decoded, page);
+      this.#learnPanel.showPages(decoded.pages);
       await this.#stage.show(decoded.image);
+      const denoised = whole?.pages[page];
+      if (whole && denoised) await this.#stage.showResult(denoised, whole.scale);
     } catch (thrown) {
       if (!this.#run) this.#panel.setStatus("");
       this.#panel.alert(`${name} was not opened: ${sentence(thrown)}`);
@@ -124,6 +132,45 @@ export class App {
       this.#stage.compare();
     });
     this.#run = undefined;
+  }
+
+  /** Denoises all pages of the stack on screen, into one file. */
+  async denoiseAll(adapt: AdaptMode): Promise<void> {
+    const photo = this.#photo;
+    if (!photo || this.#run || this.#waiting) return;
+    const run = new AbortController();
+    this.#run = run;
+    await this.#attempt("running", async () => {
+      await this.#forgetResult();
+      const denoiser = await this.#engines.get();
+      run.signal.throwIfAborted();
+      const start = performance.now();
+      const elapsed = () => (performance.now() - start) / 1000;
+      const { scale } = cardOf(denoiser.info().model);
+      this.#whole = await denoiseWhole(denoiser, photo.file, this.#stage, {
+        adapt,
+        signal: run.signal,
+        onPage: async (page, image) => {
+          run.signal.throwIfAborted();
+          this.#photo = { ...photo, page };
+          this.#panel.showPage(page);
+          await this.#stage.show(image);
+          this.#stage.startResult(scale);
+        },
+        onProgress: (progress, page, pages) => {
+          this.#panel.showPages(progress, page, pages, elapsed());
+        },
+      });
+      this.#panel.showWhole(this.#whole.pages.length, elapsed());
+      this.#panel.showEngine(denoiser.info());
+      this.#stage.compare();
+    });
+    this.#run = undefined;
+    // The page that one looked at, unless another photo came in between.
+    if (this.#photo?.file !== photo.file) return;
+    const status = this.#panel.status;
+    await this.#open(photo);
+    this.#panel.setStatus(status);
   }
 
   /** Fine-tunes the network on the photo on screen, then denoises the photo with what is kept. */
@@ -186,6 +233,7 @@ export class App {
   async download(strength: number): Promise<void> {
     const { result } = this.#engines;
     const photo = this.#photo;
+    if (photo && this.#whole) save(this.#whole.tiff, format.stackName(photo.name));
     if (!result || !photo) return;
     try {
       save(await result.withStrength(strength).blob("image/png"), format.resultName(photo.name));
@@ -266,15 +314,22 @@ export class App {
     const denoiser = await this.#engines.get();
     signal.throwIfAborted();
     const before = this.#engines.choice;
-    const { file: shot, page } = photo;
-    const lesson = { photo: shot, page, scale: this.#card.scale, random: scratch !== undefined, signal };
-    const { kept } = await this.#learning.run(denoiser, lesson);
+    const { file, page } = photo;
+    const stack = this.#learnPanel.takesPages ? await denoiser.openStack(file, { signal }) : undefined;
+    const lesson = {
+      photo: stack ? shotsAround(stack, page) : file,
+      page,
+      scale: this.#card.scale,
+      random: scratch !== undefined,
+      signal,
+    };
+    const { kept } = await this.#learning.run(denoiser, lesson).finally(() => stack?.dispose());
     this.#stage.dropResult();
     if (!kept) return;
     const weights = await denoiser.exportWeights();
-    const file = new File([weights], format.weightsName(photo.name, this.#card.id));
-    this.#engines.tuned(file);
-    this.#files.set(this.#card.id, file);
+    const tuned = new File([weights], format.weightsName(photo.name, this.#card.id));
+    this.#engines.tuned(tuned);
+    this.#files.set(this.#card.id, tuned);
     this.#before = before;
     this.#waiting = undefined;
   }
@@ -319,6 +374,7 @@ export class App {
   }
 
   async #forgetResult(): Promise<void> {
+    this.#whole = undefined;
     await this.#engines.drop();
     this.#panel.hideResult();
     this.#stage.dropResult();

@@ -34,6 +34,7 @@ initIntake({
 });
 
 on(panel.denoise, "click", () => app.denoise(panel.adapt.value as AdaptMode));
+on(panel.denoiseAll, "click", () => app.denoiseAll(panel.adapt.value as AdaptMode));
 on(panel.cancel, "click", () => {
   app.cancel();
 });
@@ -45,7 +46,7 @@ on(panel.strength, "input", () => {
 });
 on(panel.download, "click", () => app.download(strength()));
 on(panel.page, "input", () => {
-  panel.showPage();
+  panel.showPage(panel.page.valueAsNumber - 1);
 });
 on(panel.page, "change", () => app.turnTo(panel.page.valueAsNumber - 1));
 
