@@ -135,6 +135,12 @@ export type Progress =
       readonly done: number;
       /** Tiles in all. */
       readonly total: number;
+    }
+  | {
+      /** The GPU or the worker was lost, and another one goes on from the last finished tile; said once in a run. */
+      readonly phase: "restart";
+      /** What happened: a sentence. */
+      readonly reason: string;
     };
 
 /** A part of the result that is final. */
@@ -171,6 +177,8 @@ export interface CreateOptions {
   readonly workers?: number | undefined;
   /** Whether weights of a known SHA-256 are kept in the browser's Cache Storage, see `cache`. Default true. */
   readonly cache?: boolean | undefined;
+  /** Seconds without progress after which a download (engine, weights, photo) is given up. Default 30. */
+  readonly timeout?: number | undefined;
   /** Called while weights and engine download. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops the creation; what was downloaded is dropped. */

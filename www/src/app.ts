@@ -46,6 +46,8 @@ export class App {
   #activity: Activity = "idle";
   #attempts = 0;
   #run: AbortController | undefined;
+  /** Ends the opening of a photo. */
+  #opening: AbortController | undefined;
   #runStart = 0;
   /** Counts the photos that were asked for: a later one overtakes those that are still being read. */
   #opened = 0;
@@ -93,7 +95,9 @@ export class App {
     if (!this.#run) this.#panel.setStatus(`Opening ${name}…`);
     try {
       const denoiser = await this.#engines.get();
-      const decoded = await denoiser.decode(file, { page });
+      const opening = new AbortController();
+      this.#opening = opening;
+      const decoded = await denoiser.decode(file, { page, signal: opening.signal });
       if (!isLast()) return;
       this.#run?.abort();
       const whole = this.#whole?.source === file ? this.#whole : undefined;
@@ -107,7 +111,7 @@ export class App {
       if (whole && denoised) await this.#stage.showResult(denoised, whole.scale);
     } catch (thrown) {
       if (!this.#run) this.#panel.setStatus("");
-      this.#panel.alert(`${name} was not opened: ${sentence(thrown)}`);
+      if (!isCancel(thrown)) this.#panel.alert(`${name} was not opened: ${sentence(thrown)}`);
     }
   }
 
@@ -219,9 +223,11 @@ export class App {
     if (weights instanceof File) save(weights, weights.name);
   }
 
-  /** Stops the run: the photo stays as it was. */
+  /** Stops what is under way, downloads included: the photo stays as it was. */
   cancel(): void {
     this.#run?.abort();
+    this.#opening?.abort();
+    this.#engines.cancel();
   }
 
   /** Mixes the photo back into the result on screen; nothing is computed again. */

@@ -12,6 +12,8 @@ export class Engines {
   #current: Promise<Denoiser> | undefined;
   #result: { readonly owner: Denoiser; readonly result: DenoiseResult } | undefined;
   readonly #onProgress: (progress: Progress) => void;
+  /** Ends the start that is under way. */
+  #start = new AbortController();
 
   constructor(choice: Choice, onProgress: (progress: Progress) => void) {
     this.#choice = choice;
@@ -37,7 +39,7 @@ export class Engines {
   /** Starts a denoiser for another choice; own weights without a model tell theirs. When it does not start, the one from before stays. */
   async choose(choice: Choice): Promise<Denoiser> {
     const old = this.#current;
-    const created = Denoiser.create({ ...choice, onProgress: this.#onProgress });
+    const created = this.#begin(choice);
     const denoiser = await created;
     this.#current = created;
     this.#choice = { ...choice, model: denoiser.info().model };
@@ -66,8 +68,18 @@ export class Engines {
     if (dropped.owner !== current) dropped.owner.dispose();
   }
 
+  /** Gives up the denoiser that is being started. */
+  cancel(): void {
+    this.#start.abort();
+  }
+
+  #begin(choice: Choice): Promise<Denoiser> {
+    this.#start = new AbortController();
+    return Denoiser.create({ ...choice, onProgress: this.#onProgress, signal: this.#start.signal });
+  }
+
   #create(choice: Choice): Promise<Denoiser> {
-    const created = Denoiser.create({ ...choice, onProgress: this.#onProgress });
+    const created = this.#begin(choice);
     created.catch(() => {
       this.#current = undefined;
     });

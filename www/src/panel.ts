@@ -77,7 +77,7 @@ export class Panel {
     const running = activity === "running";
     const hadFocus = document.activeElement === (running ? this.denoise : this.cancel);
     this.denoise.hidden = running;
-    this.cancel.hidden = !running;
+    this.cancel.hidden = !running && activity !== "starting";
     if (hadFocus) (running ? this.cancel : this.denoise).focus();
     const settings = [this.model, this.device, this.adapt, this.weightsOpen, this.weightsReset, this.page];
     for (const control of settings) control.disabled = activity !== "idle";
@@ -99,6 +99,10 @@ export class Panel {
 
   /** Shows how far a download or a run is; `elapsed` is the time since the run began, seconds. */
   showProgress(progress: Progress, elapsed: number): void {
+    if (progress.phase === "restart") {
+      this.setStatus(`${progress.reason} Going on with another one…`);
+      return;
+    }
     if (progress.phase !== "tiles") {
       const what = progress.phase === "engine" ? "engine" : "weights";
       const total = progress.total === undefined ? "" : ` of ${format.bytes(progress.total)}`;
