@@ -1,5 +1,6 @@
 import {
   UnnoiseError,
+  cache,
   models,
   type AdaptMode,
   type Denoiser,
@@ -13,6 +14,7 @@ import * as format from "./format";
 import type { LearnPanel } from "./learn-panel";
 import { Learning, shotsAround } from "./learning";
 import type { Activity, Panel } from "./panel";
+import * as saved from "./saved";
 import type { Stage } from "./stage";
 import { denoiseWhole, type Whole } from "./whole";
 
@@ -49,6 +51,8 @@ export class App {
   /** Ends the opening of a photo. */
   #opening: AbortController | undefined;
   #runStart = 0;
+  /** Whether the photo on screen is one's own, and not to be forgotten. */
+  #keeps = false;
   /** Counts the photos that were asked for: a later one overtakes those that are still being read. */
   #opened = 0;
 
@@ -70,16 +74,45 @@ export class App {
     this.#photo = { file, name: "Sample photo", page: 0 };
     await this.#stage.show(bitmap);
     this.#panel.showPhoto("Sample photo", { ...sizeOf(bitmap), bitDepth: 8, pages: 1 }, 0);
+    const before = await saved.load();
     await this.#attempt("starting", async () => {
       this.#panel.showEngine((await this.#engines.get()).info());
       this.#panel.setStatus("");
     });
+    if (before) await this.#restore(before);
+  }
+
+  /** Keeps photo and settings in this browser, for a reload; not those of the sample. */
+  async remember(): Promise<void> {
+    const photo = this.#photo;
+    if (!photo || !this.#keeps) return;
+    const { model, device = "auto", weights } = this.#engines.choice;
+    const kept = await saved.save({
+      photo,
+      model,
+      device,
+      adapt: this.#panel.adapt.value,
+      weights: weights instanceof File ? await saved.sealed(weights) : undefined,
+      learning: this.#activity === "learning",
+    });
+    this.#panel.showKept(kept);
+  }
+
+  /** Deletes all that the page keeps in this browser. */
+  async forget(): Promise<void> {
+    this.#keeps = false;
+    await Promise.all([saved.clear(), cache.delete()]);
+    this.#panel.showKept(false);
+    this.#panel.setStatus("Nothing is kept any more.");
   }
 
   /** Opens a photo. When it cannot be read, the photo on screen stays, and a run goes on. */
-  open(file: File): Promise<void> {
+  async open(file: File): Promise<void> {
     this.#panel.clearAlert();
-    return this.#open({ file, name: file.name, page: 0 });
+    await this.#open({ file, name: file.name, page: 0 });
+    if (this.#photo?.file !== file) return;
+    this.#keeps = true;
+    await this.remember();
   }
 
   /** Turns to another page of the stack on screen, from 0. */
@@ -184,8 +217,12 @@ export class App {
     const run = new AbortController();
     this.#run = run;
     this.#learnPanel.begin();
-    const done = await this.#attempt("learning", () => this.#tune(photo, run.signal));
+    const done = await this.#attempt("learning", async () => {
+      await this.remember();
+      await this.#tune(photo, run.signal);
+    });
     this.#run = undefined;
+    await this.remember();
     if (!done) this.#learnPanel.showNothing("The network from before stays.");
     this.#showModel();
     // Tuned weights say by themselves how they want to be run.
@@ -312,6 +349,24 @@ export class App {
     else this.#panel.showModel(this.#card, weights instanceof File ? weights.name : undefined);
   }
 
+  /** Goes on where the page was left. */
+  async #restore(before: saved.Saved): Promise<void> {
+    const { photo, model, device, adapt, weights, learning } = before;
+    this.#panel.adapt.value = adapt;
+    await this.#attempt("starting", async () => {
+      await this.#use({ model, device, weights: weights?.file });
+      if (weights) this.#files.set(this.#card.id, weights.file);
+    });
+    this.#panel.device.value = this.device;
+    this.#showModel();
+    await this.#open(photo);
+    if (this.#photo?.file !== photo.file) return;
+    this.#keeps = true;
+    await this.remember();
+    const lost = " It was being learned then, which did not come to its end: start that again.";
+    this.#panel.setStatus(`${photo.name} is back, from before the page was left.${learning ? lost : ""}`);
+  }
+
   /** Fine-tunes, from random weights where there are no others. */
   async #tune(photo: Photo, signal: AbortSignal): Promise<void> {
     await this.#forgetResult();
@@ -355,6 +410,7 @@ export class App {
     const denoiser = await this.#engines.choose({ ...this.#engines.choice, ...change });
     this.#panel.showEngine(denoiser.info());
     this.#panel.setStatus("");
+    await this.remember();
   }
 
   async #pump(

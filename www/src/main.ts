@@ -45,6 +45,8 @@ on(panel.strength, "input", () => {
   app.setStrength(strength());
 });
 on(panel.download, "click", () => app.download(strength()));
+on(panel.forget, "click", () => app.forget());
+on(panel.adapt, "change", () => app.remember());
 on(panel.page, "input", () => {
   panel.showPage(panel.page.valueAsNumber - 1);
 });

@@ -18,6 +18,7 @@ export class Panel {
   readonly cancel = byId("cancel", HTMLButtonElement);
   readonly download = byId("download", HTMLButtonElement);
   readonly strength = byId("strength", HTMLInputElement);
+  readonly forget = byId("forget", HTMLButtonElement);
   /** Page of a stack, from 1. */
   readonly page = byId("page", HTMLInputElement);
   readonly model = byId("model", HTMLSelectElement);
@@ -64,6 +65,11 @@ export class Panel {
     const size = `${width} × ${height} · ${format.megapixels(width, height)}`;
     const depth = bitDepth === 32 ? "32-bit float" : `${bitDepth} bit`;
     byId("photo-facts", HTMLElement).textContent = `${size} · ${depth}`;
+  }
+
+  /** Says whether the photo is kept for a reload. */
+  showKept(kept: boolean): void {
+    byId("kept", HTMLElement).hidden = !kept;
   }
 
   /** Says which page of the stack it is, from 0. */
