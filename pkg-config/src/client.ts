@@ -4,11 +4,13 @@ import { absolute, folder } from "./download.js";
 import { UnnoiseError, canceled, guarded, throwIfAborted, untilAborted } from "./errors.js";
 import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
 import { atPage, sourceOn, toSource, type Input } from "./input.js";
-import type { Death, Hooks, Link } from "./link.js";
+import type { Death, Hooks, Link, WorkerScript } from "./link.js";
 import { findModel, modelFor } from "./models.js";
+import { CREATE, DECODE, DENOISE, FINE_TUNE, checkOptions } from "./options.js";
 import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, TrainingOptions } from "./protocol.js";
+import { tellSteps } from "./progress.js";
 import { DenoiseResult, checkShare } from "./result.js";
-import { DoneTiles, runTiles } from "./run.js";
+import { DoneTiles, runTiles, type RunHooks } from "./run.js";
 import { Stack } from "./stack.js";
 import { Team, workerCount } from "./team.js";
 import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
@@ -17,6 +19,7 @@ import type {
   CreateOptions,
   DecodedPhoto,
   DenoiseOptions,
+  DeviceAlias,
   DeviceChoice,
   EngineInfo,
   ImageInput,
@@ -55,7 +58,7 @@ export class Denoiser {
   readonly #device: DeviceChoice;
   readonly #wasm: OpenArgs["wasm"];
   readonly #workers: number | undefined;
-  readonly #patience: number | undefined;
+  readonly #script: WorkerScript;
   readonly #pool: Workers;
   #link: Link | undefined;
   /** The weights in use, and those that it was created with. */
@@ -71,12 +74,19 @@ export class Denoiser {
   readonly #life = new AbortController();
 
   private constructor(card: ModelCard | undefined, options: CreateOptions) {
+    if ((options as unknown) === undefined) {
+      throw new UnnoiseError("option", "Write `await Denoiser.create()`, not `new Denoiser()`.");
+    }
     this.#card = card;
     this.#device = checkDevice(options.device ?? "auto");
     this.#wasm = postedWasm(options.wasmUrl);
     this.#workers = checkWorkers(options.workers);
-    this.#patience = patienceOf(options);
-    this.#pool = new Workers(this.#patience, (death, link) => {
+    const { workerUrl } = options;
+    this.#script = {
+      url: workerUrl === undefined ? undefined : absolute(workerUrl).href,
+      patience: patienceOf(options),
+    };
+    this.#pool = new Workers(this.#script, (death, link) => {
       this.#crashed(death, link);
     });
   }
@@ -88,9 +98,10 @@ export class Denoiser {
    * @throws `UnnoiseError` `model`, `weights`, `device`, `network`, `option`, `canceled`, `internal`
    */
   static async create(options: CreateOptions = {}): Promise<Denoiser> {
+    checkOptions("create", options, CREATE);
     throwIfAborted(options.signal);
     const { weights, cache = true, signal } = options;
-    const onProgress = guarded("onProgress", options.onProgress);
+    const onProgress = tellSteps(guarded("onProgress", options.onProgress));
     const best = options.model === "auto" && weights === undefined ? bestModel(options.device) : undefined;
     const { model, noGpu } = best ? await untilAborted(best, signal) : named(options.model);
     const recognise = model === undefined && weights !== undefined;
@@ -101,7 +112,7 @@ export class Denoiser {
         onProgress?.({ phase: "weights", loaded, total }),
       signal,
       cache,
-      patience: denoiser.#patience,
+      patience: denoiser.#script.patience,
     };
     try {
       await denoiser.#connect(loadHeld({ ...options, model }, hooks), { signal, onProgress });
@@ -128,6 +139,7 @@ export class Denoiser {
     input: ImageInput,
     options: { signal?: AbortSignal; page?: number } = {},
   ): Promise<DecodedPhoto> {
+    checkOptions("decode", options, DECODE);
     const given = atPage(await this.#given(input, options.signal), options.page);
     const { link } = await this.#live();
     const source = await sourceOn(link, given);
@@ -141,6 +153,7 @@ export class Denoiser {
    * @throws `UnnoiseError` as `decode`, and `option`, `device`
    */
   async denoise(input: ImageInput, options: DenoiseOptions = {}): Promise<DenoiseResult> {
+    checkOptions("denoise", options, DENOISE);
     const args = checkRunOptions(options);
     const source = this.#given(input, options.signal);
     // At once, so that calls run in the order in which they were made, however long their photos take to come.
@@ -155,6 +168,7 @@ export class Denoiser {
    * @throws `UnnoiseError` as `decode`
    */
   async openStack(input: ImageInput, options: { signal?: AbortSignal } = {}): Promise<Stack> {
+    checkOptions("openStack", options, DECODE);
     const source = await this.#given(input, options.signal);
     const { link } = await this.#live();
     return Stack.open(link, await sourceOn(link, source), options, (page, run) => this.denoise(page, run));
@@ -172,6 +186,7 @@ export class Denoiser {
     const run = new TuningRun(options, this.#life.signal);
     const { signal } = run;
     const tune = async () => {
+      checkOptions("fineTune", options, FINE_TUNE);
       const training = trainingOptions(options);
       const shots = Promise.all(
         [photo].flat().map(async (shot) => atPage(await this.#given(shot, signal), options.page)),
@@ -237,7 +252,7 @@ export class Denoiser {
   async #denoise(source: Input, run: RunOptions, options: DenoiseOptions): Promise<DenoiseResult> {
     const hooks = {
       signal: options.signal,
-      onProgress: guarded("onProgress", options.onProgress),
+      onProgress: tellSteps(guarded("onProgress", options.onProgress)),
       onTile: guarded("onTile", options.onTile),
     };
     const kept = new DoneTiles();
@@ -263,7 +278,7 @@ export class Denoiser {
     session: Session,
     given: Input,
     { detail, ...args }: RunOptions,
-    hooks: Pick<DenoiseOptions, "signal" | "onProgress" | "onTile">,
+    hooks: RunHooks,
     kept: DoneTiles,
     lost: readonly string[],
   ): Promise<DenoiseResult> {
@@ -344,12 +359,12 @@ export class Denoiser {
   }
 
   #team(engine: OpenedEngine, model: string, { weights }: HeldWeights): Team {
-    return new Team({ engine, model, weights, patience: this.#patience });
+    return new Team({ engine, model, weights, script: this.#script });
   }
 
   /** What was given, as it is posted. */
   #given(input: ImageInput, signal: AbortSignal | undefined): Promise<Input> {
-    return toSource(input, { signal, patience: this.#patience });
+    return toSource(input, { signal, patience: this.#script.patience });
   }
 
   /** The worker; another one where the last one crashed, or is stuck in a call that was aborted. */
@@ -419,7 +434,7 @@ export class Denoiser {
   #openArgs(): OpenArgs {
     const { artifact, module } = this.#compiled ?? {};
     const wasm = artifact && module ? { ...this.#wasm, [artifact]: module } : this.#wasm;
-    return { device: this.#device, gpuFailure: this.#gpuFailure, wasm, patience: this.#patience };
+    return { device: this.#device, gpuFailure: this.#gpuFailure, wasm, patience: this.#script.patience };
   }
 
   #crashed(death: Death, link: Link): void {
@@ -448,8 +463,9 @@ function named(model: string | undefined): Named {
 }
 
 /** The model that `auto` is on this machine. A software adapter, which may be asked for, is no GPU. */
-async function bestModel(choice: DeviceChoice = "auto"): Promise<Named> {
-  const mayUseGpu = checkDevice(choice) === "auto" || choice === "webgpu";
+async function bestModel(asked: DeviceChoice | DeviceAlias = "auto"): Promise<Named> {
+  const choice = checkDevice(asked);
+  const mayUseGpu = choice === "auto" || choice === "webgpu";
   const { device, reason } = (await chooseDevice(mayUseGpu ? "auto" : choice, undefined)).decision;
   const model = modelFor(device);
   return choice === "auto" && device === "flex" ? { model, noGpu: reason } : { model };
@@ -460,7 +476,8 @@ function patienceOf({ timeout }: CreateOptions): number | undefined {
   throw new UnnoiseError("option", `timeout is ${timeout}; it is a number of seconds, up to 3600.`);
 }
 
-function checkDevice(device: DeviceChoice): DeviceChoice {
+function checkDevice(asked: DeviceChoice | DeviceAlias): DeviceChoice {
+  const device = asked === "gpu" ? "webgpu" : asked === "cpu" || asked === "wasm" ? "flex" : asked;
   if (DEVICES.includes(device)) return device;
   throw new UnnoiseError("option", `There is no device "${device}"; there are: ${DEVICES.join(", ")}.`);
 }

@@ -51,7 +51,8 @@ export class UnnoiseError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  // Not `ErrorOptions`: not every page is compiled with the library that has it.
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.name = code === "canceled" ? "AbortError" : "UnnoiseError";
     this.code = code;

@@ -1,6 +1,7 @@
 import { absolute, downloaded, type DownloadOptions } from "./download.js";
 import { UnnoiseError, messageOf, throwIfAborted } from "./errors.js";
 import type { Link } from "./link.js";
+import { named } from "./options.js";
 import type { Source } from "./protocol.js";
 import { StackPage } from "./stack.js";
 import type { ImageInput } from "./types.js";
@@ -88,10 +89,20 @@ async function drawnSize(input: Drawable): Promise<[number, number]> {
   if (is(input, "ImageBitmap") || is(input, "HTMLCanvasElement") || is(input, "OffscreenCanvas")) {
     return [input.width, input.height];
   }
-  throw new UnnoiseError("unsupported", "This is not an image of a kind that is read.");
+  throw new UnnoiseError("unsupported", `This is ${named(input)}, which is no photo${hintFor(input)}.`);
+}
+
+/** What was probably meant by what is no photo. */
+function hintFor(input: unknown): string {
+  if (input === undefined || input === null) return ": was a file chosen?";
+  if (Array.isArray(input) || is(input, "FileList")) return ": give its files one by one";
+  if (input instanceof Promise) return ": await it";
+  if (input instanceof Response) return ": give its `await response.blob()`";
+  return ": a File, a Blob, its bytes, a URL, ImageData, a bitmap, a canvas or an image element is";
 }
 
 interface Classes {
+  FileList: FileList;
   HTMLImageElement: HTMLImageElement;
   HTMLCanvasElement: HTMLCanvasElement;
   OffscreenCanvas: OffscreenCanvas;

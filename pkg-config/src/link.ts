@@ -1,12 +1,12 @@
 import { PATIENCE } from "./download.js";
 import { UnnoiseError, canceled } from "./errors.js";
 import type { CallName, Calls, Reply, Request } from "./protocol.js";
-import type { Progress } from "./types.js";
+import type { Step } from "./types.js";
 
 /** What a caller may want to hear and say while a call runs. */
 export interface Hooks {
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly onProgress?: ((step: Step) => void) | undefined;
 }
 
 /** How a worker died: its script did not come, its memory is in doubt, its GPU failed, or nobody knows. */
@@ -15,6 +15,14 @@ export type Death = "script" | "trap" | "gpu" | "gone";
 interface Pending extends Hooks {
   resolve(value: unknown): void;
   reject(error: UnnoiseError): void;
+}
+
+/** Where the script of workers comes from. */
+export interface WorkerScript {
+  /** When it is not beside the package. */
+  readonly url?: string | undefined;
+  /** Milliseconds within which it has to be there. */
+  readonly patience?: number | undefined;
 }
 
 /** How long a worker may take to answer an aborted call, milliseconds: on a GPU it costs more to start another one. */
@@ -45,15 +53,15 @@ export class Link {
   #death: Death | undefined;
 
   /**
-   * @param patience milliseconds within which the worker's script has to be there
+   * @param script where the worker's script is, and within how long it has to be there
    * @param onCrash called once when the worker dies by itself, before its calls are rejected
    */
-  constructor(patience = PATIENCE, onCrash: (death: Death, link: Link) => void = () => undefined) {
+  constructor(
+    { url, patience = PATIENCE }: WorkerScript,
+    onCrash: (death: Death, link: Link) => void = () => undefined,
+  ) {
     this.#onCrash = onCrash;
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
-      type: "module",
-      name: "unnoise",
-    });
+    this.#worker = startWorker(url);
     this.here = new Promise((resolve, reject) => {
       this.#arrived = resolve;
       this.#pending.set(0, { resolve, reject });
@@ -243,11 +251,34 @@ export class Link {
     if (this.#retired) this.#leave();
   }
 
-  #tell(id: number, progress: Progress): void {
+  #tell(id: number, progress: Step): void {
     try {
       this.#pending.get(id)?.onProgress?.(progress);
     } catch (thrown) {
       this.#giveUp(id, UnnoiseError.from(thrown));
     }
   }
+}
+
+/**
+ * Starts a worker. Browsers start none from another origin, such as a CDN: there, one of this page imports the script,
+ * where the page's policy allows workers from blobs.
+ */
+function startWorker(url: string | undefined): Worker {
+  const { protocol, origin } = new URL(url ?? import.meta.url);
+  // webpack puts the address of a file on its own disk here.
+  const own = origin === globalThis.origin || protocol === "file:";
+  // Spelt out, because that is what bundlers look for.
+  if (own && url === undefined)
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "unnoise" });
+  if (own && url !== undefined) return new Worker(url, { type: "module", name: "unnoise" });
+  const script = url ?? import.meta.url.replace(/[^/]*$/, "worker.js");
+  const importing = new Blob([`import ${JSON.stringify(script)};`], { type: "text/javascript" });
+  const address = URL.createObjectURL(importing);
+  const worker = new Worker(address, { type: "module", name: "unnoise" });
+  // It is read by then.
+  setTimeout(() => {
+    URL.revokeObjectURL(address);
+  }, PATIENCE);
+  return worker;
 }

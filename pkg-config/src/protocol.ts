@@ -1,7 +1,7 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
 import type { Area, LearningProgress } from "./tuning.js";
-import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Progress } from "./types.js";
+import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Step } from "./types.js";
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -219,7 +219,7 @@ export type Reply =
       readonly code: ErrorCode;
       readonly message: string;
     }
-  | { readonly kind: "progress"; readonly id: number; readonly progress: Progress }
+  | { readonly kind: "progress"; readonly id: number; readonly progress: Step }
   /** The script has been loaded; `locked` when the lock of `live` is held. */
   | { readonly kind: "here"; readonly locked: boolean }
   /** The engine is in an unknown state: end this worker. */

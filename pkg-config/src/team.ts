@@ -1,5 +1,5 @@
 import { canceled } from "./errors.js";
-import { Link } from "./link.js";
+import { Link, type WorkerScript } from "./link.js";
 import type { NetworkWeights, OpenedEngine } from "./protocol.js";
 import type { Device } from "./types.js";
 
@@ -15,8 +15,7 @@ export interface TeamSource {
   readonly engine: OpenedEngine;
   readonly model: string;
   readonly weights: NetworkWeights;
-  /** Milliseconds within which a worker's script has to be there. */
-  readonly patience: number | undefined;
+  readonly script: WorkerScript;
 }
 
 /**
@@ -77,12 +76,12 @@ export class Team {
 
   /** A helper; nothing where it cannot be had (no memory, no network for its script), for the photo gets done without. */
   async #start(): Promise<Link | undefined> {
-    const { engine, model, weights, patience } = this.#source;
+    const { engine, model, weights, script } = this.#source;
     const { device } = engine.info;
-    const link = new Link(patience);
+    const link = new Link(script);
     try {
       const wasm = { [engine.artifact]: engine.module };
-      await link.call("open", { device, gpuFailure: undefined, wasm, patience });
+      await link.call("open", { device, gpuFailure: undefined, wasm, patience: script.patience });
       await link.call("load", { model, weights });
       return link;
     } catch {

@@ -1,5 +1,5 @@
 /** The workers of a denoiser: the one that is in use, and one that waits, its script loaded, to take over. */
-import { Link, type Death } from "./link.js";
+import { Link, type Death, type WorkerScript } from "./link.js";
 import type { UnnoiseError } from "./errors.js";
 
 /**
@@ -7,13 +7,13 @@ import type { UnnoiseError } from "./errors.js";
  * not even that can be had, the one that was turned away from is used again as soon as it is free.
  */
 export class Workers {
-  readonly #patience: number | undefined;
+  readonly #script: WorkerScript;
   readonly #onCrash: (death: Death, link: Link) => void;
   readonly #all = new Set<Link>();
   #spare: Link | undefined;
 
-  constructor(patience: number | undefined, onCrash: (death: Death, link: Link) => void) {
-    this.#patience = patience;
+  constructor(script: WorkerScript, onCrash: (death: Death, link: Link) => void) {
+    this.#script = script;
     this.#onCrash = onCrash;
   }
 
@@ -47,7 +47,7 @@ export class Workers {
   }
 
   #start(): Link {
-    const link = new Link(this.#patience, this.#onCrash);
+    const link = new Link(this.#script, this.#onCrash);
     for (const one of this.#all) if (one.ended) this.#all.delete(one);
     this.#all.add(link);
     return link;

@@ -1,7 +1,9 @@
-import { Denoiser, type CreateOptions, type DenoiseResult, type Progress } from "unnoise";
+import { Denoiser, type CreateOptions, type DenoiseResult, type DeviceChoice, type Progress } from "unnoise";
 
 /** What the page lets one choose. */
-export type Choice = Pick<CreateOptions, "model" | "weights" | "preset" | "device">;
+export type Choice = Pick<CreateOptions, "model" | "weights" | "preset"> & {
+  readonly device?: DeviceChoice | undefined;
+};
 
 /**
  * The denoiser in use. Another choice makes another denoiser; the old one lives on until the result that is still on

@@ -110,6 +110,7 @@ export class Panel {
       return;
     }
     if (progress.phase !== "tiles") {
+      this.#progress.value = progress.fraction;
       const what = progress.phase === "engine" ? "engine" : "weights";
       const total = progress.total === undefined ? "" : ` of ${format.bytes(progress.total)}`;
       this.setStatus(`Loading the ${what}: ${format.bytes(progress.loaded)}${total}`);
