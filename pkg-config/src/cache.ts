@@ -1,5 +1,12 @@
-/** Downloads kept in Cache Storage. Where that is denied (private windows, sandboxes, plain http), nothing is kept. */
+/**
+ * Downloads kept in Cache Storage. Where that is denied (private windows, sandboxes, plain http) or does not answer,
+ * nothing is kept.
+ */
+import { within } from "./errors.js";
+
 const NAME = "unnoise-weights";
+/** Milliseconds within which the browser's storage has to answer. */
+const ANSWER = 3000;
 
 /** A file of weights that is kept. */
 export interface CachedFile {
@@ -11,7 +18,7 @@ export interface CachedFile {
 
 async function opened(): Promise<Cache | undefined> {
   try {
-    return await caches.open(NAME);
+    return await within(ANSWER, caches.open(NAME));
   } catch {
     return undefined;
   }
@@ -20,18 +27,23 @@ async function opened(): Promise<Cache | undefined> {
 /** The bytes kept for a URL. */
 export async function cached(url: URL): Promise<Uint8Array<ArrayBuffer> | undefined> {
   try {
-    const response = await (await opened())?.match(url);
-    return response && new Uint8Array(await response.arrayBuffer());
+    return await within(ANSWER, found(url));
   } catch {
     return undefined;
   }
+}
+
+async function found(url: URL): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const response = await (await opened())?.match(url);
+  return response && new Uint8Array(await response.arrayBuffer());
 }
 
 /** Keeps the bytes of a URL, if there is room. */
 export async function keep(url: URL, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   const headers = { "content-type": "application/octet-stream", "content-length": String(bytes.length) };
   try {
-    await (await opened())?.put(url, new Response(bytes, { headers }));
+    const store = await opened();
+    if (store) await within(ANSWER, store.put(url, new Response(bytes, { headers })));
   } catch {
     // The next visit downloads again, that is all.
   }

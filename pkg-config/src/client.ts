@@ -1,14 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { chooseDevice } from "./device.js";
 import { absolute, folder } from "./download.js";
-import { UnnoiseError, canceled, throwIfAborted, untilAborted } from "./errors.js";
+import { UnnoiseError, canceled, guarded, throwIfAborted, untilAborted } from "./errors.js";
 import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
-import { atPage, toSource } from "./input.js";
-import { Link, type Hooks } from "./link.js";
+import { atPage, sourceOn, toSource, type Input } from "./input.js";
+import type { Death, Hooks, Link, WorkerScript } from "./link.js";
 import { findModel, modelFor } from "./models.js";
-import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, Source, TrainArgs } from "./protocol.js";
+import { CREATE, DECODE, DENOISE, FINE_TUNE, checkOptions } from "./options.js";
+import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, TrainingOptions } from "./protocol.js";
+import { tellSteps } from "./progress.js";
 import { DenoiseResult, checkShare } from "./result.js";
-import { runTiles } from "./run.js";
+import { DoneTiles, runTiles, type RunHooks } from "./run.js";
 import { Stack } from "./stack.js";
 import { Team, workerCount } from "./team.js";
 import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
@@ -17,6 +19,7 @@ import type {
   CreateOptions,
   DecodedPhoto,
   DenoiseOptions,
+  DeviceAlias,
   DeviceChoice,
   EngineInfo,
   ImageInput,
@@ -24,9 +27,13 @@ import type {
   RunInfo,
   WasmSource,
 } from "./types.js";
+import { Workers } from "./workers.js";
 
 const ADAPTS: readonly string[] = ["auto", "plain", "wiener", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
 const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
+
+/** How many workers a run may lose before it is given up, and how many GPUs before the CPU is used. */
+const LIVES = 2;
 
 /** A worker with its engine running. */
 interface Session {
@@ -40,8 +47,10 @@ interface Session {
 /**
  * A network, ready on a device, in a worker of its own; large photos get further workers.
  *
- * Should the engine crash (out of memory, GPU lost), the calls under way are rejected with `internal`, and the next
- * call starts a new worker by itself; after a crash on WebGPU that `auto` chose, on the CPU.
+ * Should the GPU be lost or the worker end, a photo under way goes on with a new one, from the last finished tile; after a
+ * second failure of a GPU that `auto` chose, on the CPU. `onProgress` is told once (`restart`), and the result notes it.
+ * Where the engine itself crashes again and again (out of memory), the call is rejected with `internal`, and the next one
+ * starts a new engine.
  */
 export class Denoiser {
   /** Known from the start, or as soon as the weights were recognised. */
@@ -49,6 +58,8 @@ export class Denoiser {
   readonly #device: DeviceChoice;
   readonly #wasm: OpenArgs["wasm"];
   readonly #workers: number | undefined;
+  readonly #script: WorkerScript;
+  readonly #pool: Workers;
   #link: Link | undefined;
   /** The weights in use, and those that it was created with. */
   #weights: HeldWeights | undefined;
@@ -57,13 +68,27 @@ export class Denoiser {
   #opened: Session | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #gpuFailure: string | undefined;
+  #gpuFailures = 0;
+  /** The engine as it was compiled, so that it need not be downloaded again. */
+  #compiled: OpenedEngine | undefined;
   readonly #life = new AbortController();
 
   private constructor(card: ModelCard | undefined, options: CreateOptions) {
+    if ((options as unknown) === undefined) {
+      throw new UnnoiseError("option", "Write `await Denoiser.create()`, not `new Denoiser()`.");
+    }
     this.#card = card;
     this.#device = checkDevice(options.device ?? "auto");
     this.#wasm = postedWasm(options.wasmUrl);
     this.#workers = checkWorkers(options.workers);
+    const { workerUrl } = options;
+    this.#script = {
+      url: workerUrl === undefined ? undefined : absolute(workerUrl).href,
+      patience: patienceOf(options),
+    };
+    this.#pool = new Workers(this.#script, (death, link) => {
+      this.#crashed(death, link);
+    });
   }
 
   /**
@@ -73,22 +98,24 @@ export class Denoiser {
    * @throws `UnnoiseError` `model`, `weights`, `device`, `network`, `option`, `canceled`, `internal`
    */
   static async create(options: CreateOptions = {}): Promise<Denoiser> {
+    checkOptions("create", options, CREATE);
     throwIfAborted(options.signal);
-    if (options.model === "auto") {
-      const model = options.weights === undefined ? await bestModel(options.device) : undefined;
-      return Denoiser.create({ ...options, model });
-    }
-    const { model, weights, cache = true, signal, onProgress } = options;
+    const { weights, cache = true, signal } = options;
+    const onProgress = tellSteps(guarded("onProgress", options.onProgress));
+    const best = options.model === "auto" && weights === undefined ? bestModel(options.device) : undefined;
+    const { model, noGpu } = best ? await untilAborted(best, signal) : named(options.model);
     const recognise = model === undefined && weights !== undefined;
     const denoiser = new Denoiser(recognise ? undefined : findModel(model), options);
+    denoiser.#gpuFailure = noGpu;
     const hooks = {
       onProgress: (loaded: number, total: number | undefined) =>
         onProgress?.({ phase: "weights", loaded, total }),
       signal,
       cache,
+      patience: denoiser.#script.patience,
     };
     try {
-      await denoiser.#connect(loadHeld(options, hooks), { signal, onProgress });
+      await denoiser.#connect(loadHeld({ ...options, model }, hooks), { signal, onProgress });
       return denoiser;
     } catch (thrown) {
       denoiser.dispose();
@@ -112,8 +139,10 @@ export class Denoiser {
     input: ImageInput,
     options: { signal?: AbortSignal; page?: number } = {},
   ): Promise<DecodedPhoto> {
-    const source = atPage(await toSource(input, options.signal), options.page);
+    checkOptions("decode", options, DECODE);
+    const given = atPage(await this.#given(input, options.signal), options.page);
     const { link } = await this.#live();
+    const source = await sourceOn(link, given);
     const { rgba, ...photo } = await link.call("decode", { source }, options);
     return { ...photo, image: new ImageData(new Uint8ClampedArray(rgba.buffer), photo.width) };
   }
@@ -124,8 +153,9 @@ export class Denoiser {
    * @throws `UnnoiseError` as `decode`, and `option`, `device`
    */
   async denoise(input: ImageInput, options: DenoiseOptions = {}): Promise<DenoiseResult> {
+    checkOptions("denoise", options, DENOISE);
     const args = checkRunOptions(options);
-    const source = toSource(input, options.signal);
+    const source = this.#given(input, options.signal);
     // At once, so that calls run in the order in which they were made, however long their photos take to come.
     const mine = this.#inTurn(async () => this.#denoise(atPage(await source, options.page), args, options));
     await source;
@@ -138,10 +168,10 @@ export class Denoiser {
    * @throws `UnnoiseError` as `decode`
    */
   async openStack(input: ImageInput, options: { signal?: AbortSignal } = {}): Promise<Stack> {
-    const source = await toSource(input, options.signal);
+    checkOptions("openStack", options, DECODE);
+    const source = await this.#given(input, options.signal);
     const { link } = await this.#live();
-    const opened = await link.call("openStack", { source }, options);
-    return new Stack(link, opened, (page, run) => this.denoise(page, run));
+    return Stack.open(link, await sourceOn(link, source), options, (page, run) => this.denoise(page, run));
   }
 
   /**
@@ -156,14 +186,13 @@ export class Denoiser {
     const run = new TuningRun(options, this.#life.signal);
     const { signal } = run;
     const tune = async () => {
+      checkOptions("fineTune", options, FINE_TUNE);
       const training = trainingOptions(options);
       const shots = Promise.all(
-        [photo].flat().map(async (shot) => atPage(await toSource(shot, signal), options.page)),
+        [photo].flat().map(async (shot) => atPage(await this.#given(shot, signal), options.page)),
       );
-      const clean = options.clean === undefined ? undefined : toSource(options.clean, signal);
-      const mine = this.#inTurn(async () =>
-        this.#fineTune({ shots: await shots, clean: await clean, options: training }, run),
-      );
+      const clean = options.clean === undefined ? undefined : this.#given(options.clean, signal);
+      const mine = this.#inTurn(async () => this.#fineTune(await shots, await clean, training, run));
       await Promise.all([shots, clean]);
       return untilAborted(mine, signal);
     };
@@ -196,14 +225,15 @@ export class Denoiser {
     });
   }
 
-  /** Ends the workers and frees all they held, results included. Calls under way are rejected with `canceled`. */
+  /** Ends the workers and frees all they held, results included. Calls under way are rejected with `disposed`. */
   dispose(): void {
-    this.#life.abort();
+    this.#life.abort(disposedError());
     this.#opened?.team.close();
     this.#opened = undefined;
     this.#weights = undefined;
     this.#created = undefined;
-    this.#link?.close(disposedError());
+    this.#compiled = undefined;
+    this.#pool.close(disposedError());
     this.#session = undefined;
   }
 
@@ -218,42 +248,76 @@ export class Denoiser {
     return Promise.resolve();
   }
 
-  async #denoise(
-    source: Source,
+  /** Denoises a photo; with another worker where one is lost. */
+  async #denoise(source: Input, run: RunOptions, options: DenoiseOptions): Promise<DenoiseResult> {
+    const hooks = {
+      signal: options.signal,
+      onProgress: tellSteps(guarded("onProgress", options.onProgress)),
+      onTile: guarded("onTile", options.onTile),
+    };
+    const kept = new DoneTiles();
+    const lost: string[] = [];
+    for (;;) {
+      throwIfAborted(options.signal);
+      const session = await this.#live();
+      try {
+        return await this.#attempt(session, source, run, hooks, kept, lost);
+      } catch (thrown) {
+        const { death } = session.link;
+        // A trap may be the photo's own doing; when no tile is done, it would only come again.
+        const hopeless = !death || death === "script" || (death === "trap" && kept.tiles.length === 0);
+        if (hopeless || lost.length === LIVES || options.signal?.aborted || !this.#weights) throw thrown;
+        lost.push(death === "gpu" ? "the GPU was lost on the way" : "the worker was lost on the way");
+        if (lost.length === 1)
+          hooks.onProgress?.({ phase: "restart", reason: UnnoiseError.from(thrown).message });
+      }
+    }
+  }
+
+  async #attempt(
+    session: Session,
+    given: Input,
     { detail, ...args }: RunOptions,
-    options: DenoiseOptions,
+    hooks: RunHooks,
+    kept: DoneTiles,
+    lost: readonly string[],
   ): Promise<DenoiseResult> {
-    throwIfAborted(options.signal);
-    const session = await this.#live();
     const { link, engine, card } = session;
     if (detail > 0) checkEnlarges(card);
-    const signal = { signal: options.signal };
-    const transfer = source.kind === "rgba" ? [source.data.buffer] : [];
-    const begun = await link.call("begin", { source, options: args }, signal, transfer);
+    const signal = { signal: hooks.signal };
+    const source = await sourceOn(link, given);
+    const begun = await link.call("begin", { source, options: args }, signal);
     const start = performance.now();
     try {
       const helpers = await this.#helpers(session, begun.tiles);
-      await runTiles(link, begun, helpers, options);
+      await runTiles(link, begun, helpers, kept, hooks);
       const size = await link.call("finish", { job: begun.job }, signal);
-      const info = {
-        ...engine.info,
-        model: card.id,
-        ...ran(begun, helpers.length, performance.now() - start, size, card),
-      };
+      const run = ran(begun, helpers.length, performance.now() - start, size, card);
+      const notes = lost[0]
+        ? [...run.notes, `${lost[0]}: ${engine.info.device} went on from there`]
+        : run.notes;
+      const info = { ...engine.info, model: card.id, ...run, notes };
       return DenoiseResult.of(link, begun.job, { ...size, scale: card.scale }, info, detail);
     } catch (thrown) {
       link.drop(begun.job);
-      void this.#reap(link);
+      void this.#leave(link);
       throw thrown;
     } finally {
       session.team.rest();
     }
   }
 
-  async #fineTune(args: TrainArgs, run: TuningRun): Promise<FineTuned> {
+  async #fineTune(
+    given: readonly Input[],
+    clean: Input | undefined,
+    options: TrainingOptions,
+    run: TuningRun,
+  ): Promise<FineTuned> {
     throwIfAborted(run.signal);
     const session = await this.#live();
     const { link, engine, card } = session;
+    const shots = await Promise.all(given.map((shot) => sourceOn(link, shot)));
+    const args = { shots, clean: clean && (await sourceOn(link, clean)), options };
     const { job, progress } = await link.call("train", args, run);
     // So that the worker is not ended while nothing but this, paused, would be lost.
     link.retain(job);
@@ -268,7 +332,7 @@ export class Denoiser {
       return { ...info, kept, objective, bestStep, steps, noise, scores, margin, seconds };
     } finally {
       link.release(job);
-      void this.#reap(link);
+      void this.#leave(link);
     }
   }
 
@@ -277,7 +341,7 @@ export class Denoiser {
     const { engine, card } = session;
     session.team.close();
     this.#weights = held;
-    this.#opened = { ...session, team: new Team({ engine, model: card.id, weights: held.weights }) };
+    this.#opened = { ...session, team: this.#team(engine, card.id, held) };
     this.#session = Promise.resolve(this.#opened);
   }
 
@@ -294,50 +358,71 @@ export class Denoiser {
     return count < 2 ? [] : team.gather(count);
   }
 
+  #team(engine: OpenedEngine, model: string, { weights }: HeldWeights): Team {
+    return new Team({ engine, model, weights, script: this.#script });
+  }
+
+  /** What was given, as it is posted. */
+  #given(input: ImageInput, signal: AbortSignal | undefined): Promise<Input> {
+    return toSource(input, { signal, patience: this.#script.patience });
+  }
+
   /** The worker; another one where the last one crashed, or is stuck in a call that was aborted. */
   async #live(): Promise<Session> {
-    if (this.#link) await this.#reap(this.#link);
+    if (this.#link) await this.#leave(this.#link);
     if (!this.#weights) throw disposedError();
     return this.#session ?? this.#connect(Promise.resolve(this.#weights), {});
   }
 
-  async #reap(link: Link): Promise<void> {
-    if ((await link.reap()) && this.#link === link) this.#session = undefined;
+  /** Turns away from a worker that is stuck in a call that was aborted, if there is another one. */
+  async #leave(link: Link): Promise<void> {
+    if (!(await link.stuck()) || this.#link !== link) return;
+    if (!(await this.#pool.prepare()) || this.#link !== link) return;
+    this.#session = undefined;
+    this.#link = this.#pool.take();
+    void this.#pool.leave(link);
   }
 
   #connect(weights: Promise<HeldWeights>, hooks: Hooks): Promise<Session> {
     const session = this.#open(weights, hooks);
     this.#session = session;
-    session.catch(() => {
-      if (this.#session === session) this.#session = undefined;
-    });
+    session.then(
+      () => {
+        this.#session = session;
+      },
+      () => {
+        if (this.#session === session) this.#session = undefined;
+      },
+    );
     return session;
   }
 
-  /** Starts a worker: its engine downloads while the weights do. */
+  /** Starts a worker: its engine downloads while the weights do. A GPU that fails is tried once more. */
   async #open(weights: Promise<HeldWeights>, hooks: Hooks): Promise<Session> {
-    const link = new Link(() => {
-      this.#crashed();
-    });
+    const link = this.#link && !this.#session && !this.#link.ended ? this.#link : this.#pool.take();
     this.#link = link;
     const stop = () => {
       link.close(canceled(hooks.signal));
     };
     hooks.signal?.addEventListener("abort", stop);
     try {
-      const args = { device: this.#device, gpuFailure: this.#gpuFailure, wasm: this.#wasm };
-      const [engine, held] = await Promise.all([link.call("open", args, hooks), weights]);
+      const [engine, held] = await Promise.all([link.call("open", this.#openArgs(), hooks), weights]);
+      if (engine.info.device === "webgpu") link.usesGpu();
+      this.#compiled = engine;
       const { model } = await link.call("load", { model: this.#card?.id, weights: held.weights }, hooks);
       const card = findModel(model);
+      throwIfAborted(this.#life.signal);
       this.#card = card;
       this.#weights = held;
       this.#created ??= held;
-      const team = new Team({ engine, model, weights: held.weights });
-      const session = { link, engine, card, team };
+      const session = { link, engine, card, team: this.#team(engine, model, held) };
       this.#opened?.team.close();
       this.#opened = session;
+      void this.#pool.prepare();
       return session;
     } catch (thrown) {
+      const again = link.death === "gpu" && this.#device === "auto" && !hooks.signal?.aborted;
+      if (again) return await this.#open(weights, hooks);
       const error = UnnoiseError.from(thrown);
       link.close(error);
       throw error;
@@ -346,26 +431,53 @@ export class Denoiser {
     }
   }
 
-  #crashed(): void {
-    this.#session = undefined;
-    if (this.#opened?.engine.info.device === "webgpu") {
-      this.#gpuFailure = "WebGPU failed on this machine a moment ago, so the CPU is used.";
-    }
+  #openArgs(): OpenArgs {
+    const { artifact, module } = this.#compiled ?? {};
+    const wasm = artifact && module ? { ...this.#wasm, [artifact]: module } : this.#wasm;
+    return { device: this.#device, gpuFailure: this.#gpuFailure, wasm, patience: this.#script.patience };
+  }
+
+  #crashed(death: Death, link: Link): void {
+    if (link !== this.#link) return;
+    // While it is opened, whoever opens it sees to that.
+    if (this.#opened?.link === link) this.#session = undefined;
+    if (death !== "gpu") return;
+    this.#gpuFailures += 1;
+    if (this.#gpuFailures < LIVES) return;
+    this.#gpuFailure = "WebGPU failed on this machine more than once, so the CPU is used.";
   }
 }
 
 function disposedError(): UnnoiseError {
-  return new UnnoiseError("canceled", "This denoiser was disposed of.");
+  return new UnnoiseError("disposed", "This denoiser was disposed of.");
+}
+
+/** A model, and why there is no GPU, where that has been found out already. */
+interface Named {
+  readonly model: string | undefined;
+  readonly noGpu?: string;
+}
+
+function named(model: string | undefined): Named {
+  return { model: model === "auto" ? undefined : model };
 }
 
 /** The model that `auto` is on this machine. A software adapter, which may be asked for, is no GPU. */
-async function bestModel(choice: DeviceChoice = "auto"): Promise<string> {
-  const mayUseGpu = checkDevice(choice) === "auto" || choice === "webgpu";
-  const { device } = await chooseDevice(mayUseGpu ? "auto" : choice, undefined);
-  return modelFor(device);
+async function bestModel(asked: DeviceChoice | DeviceAlias = "auto"): Promise<Named> {
+  const choice = checkDevice(asked);
+  const mayUseGpu = choice === "auto" || choice === "webgpu";
+  const { device, reason } = (await chooseDevice(mayUseGpu ? "auto" : choice, undefined)).decision;
+  const model = modelFor(device);
+  return choice === "auto" && device === "flex" ? { model, noGpu: reason } : { model };
 }
 
-function checkDevice(device: DeviceChoice): DeviceChoice {
+function patienceOf({ timeout }: CreateOptions): number | undefined {
+  if (timeout === undefined || (timeout > 0 && timeout <= 3600)) return timeout && 1000 * timeout;
+  throw new UnnoiseError("option", `timeout is ${timeout}; it is a number of seconds, up to 3600.`);
+}
+
+function checkDevice(asked: DeviceChoice | DeviceAlias): DeviceChoice {
+  const device = asked === "gpu" ? "webgpu" : asked === "cpu" || asked === "wasm" ? "flex" : asked;
   if (DEVICES.includes(device)) return device;
   throw new UnnoiseError("option", `There is no device "${device}"; there are: ${DEVICES.join(", ")}.`);
 }

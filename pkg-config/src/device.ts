@@ -1,5 +1,5 @@
 import { UnnoiseError } from "./errors.js";
-import { findAdapter, lendAdapter } from "./gpu.js";
+import { findAdapter } from "./gpu.js";
 import type { Device, DeviceChoice } from "./types.js";
 
 /** The device to use, and why. */
@@ -11,8 +11,15 @@ export interface DeviceDecision {
   readonly adapter: string | undefined;
 }
 
+/** A decision, with the adapter where it is for the GPU. */
+export interface Chosen {
+  readonly decision: DeviceDecision;
+  readonly gpu?: GPUAdapter | undefined;
+}
+
 /** An adapter, or the words for why it cannot be used. */
 interface Probe {
+  readonly found?: GPUAdapter;
   readonly name: string | undefined;
   readonly software: boolean;
   /** What is missing, or `undefined` when there is an adapter. */
@@ -28,29 +35,24 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|microsoft basic render|
  * @param gpuFailure why WebGPU is not to be tried again, after it failed on this page
  * @throws `UnnoiseError` `device` when `webgpu` is asked for and cannot be had
  */
-export async function chooseDevice(
-  choice: DeviceChoice,
-  gpuFailure: string | undefined,
-): Promise<DeviceDecision> {
+export async function chooseDevice(choice: DeviceChoice, gpuFailure: string | undefined): Promise<Chosen> {
   if (choice === "flex" || choice === "ndarray") {
-    return { device: choice, reason: "It was asked for.", adapter: undefined };
+    return { decision: { device: choice, reason: "It was asked for.", adapter: undefined } };
   }
   if (choice === "auto" && gpuFailure !== undefined) {
-    return { device: "flex", reason: gpuFailure, adapter: undefined };
+    return { decision: { device: "flex", reason: gpuFailure, adapter: undefined } };
   }
-  const probe = await probeGpu();
+  const { name: adapter, software, problem, found: gpu } = await probeGpu();
   if (choice === "webgpu") {
-    if (probe.problem !== undefined) throw new UnnoiseError("device", probe.problem);
-    return { device: "webgpu", reason: "It was asked for.", adapter: probe.name };
+    if (problem !== undefined) throw new UnnoiseError("device", problem);
+    return { decision: { device: "webgpu", reason: "It was asked for.", adapter }, gpu };
   }
-  if (probe.problem !== undefined) {
-    return { device: "flex", reason: probe.problem, adapter: probe.name };
+  if (problem !== undefined) return { decision: { device: "flex", reason: problem, adapter } };
+  if (software) {
+    const reason = `The only WebGPU adapter here is software (${adapter ?? "unnamed"}), which is slower than the CPU path.`;
+    return { decision: { device: "flex", reason, adapter } };
   }
-  if (probe.software) {
-    const reason = `The only WebGPU adapter here is software (${probe.name ?? "unnamed"}), which is slower than the CPU path.`;
-    return { device: "flex", reason, adapter: probe.name };
-  }
-  return { device: "webgpu", reason: "WebGPU runs on this machine's GPU.", adapter: probe.name };
+  return { decision: { device: "webgpu", reason: "WebGPU runs on this machine's GPU.", adapter }, gpu };
 }
 
 async function probeGpu(): Promise<Probe> {
@@ -64,11 +66,11 @@ async function probeGpu(): Promise<Probe> {
   }
   const adapter = await findAdapter(gpu);
   if (!adapter) return without("WebGPU finds no adapter on this machine.");
-  lendAdapter(gpu, adapter);
   const { info } = adapter;
   const words = [info.vendor, info.architecture, info.device, info.description].filter(Boolean);
   const name = words.join(" ") || undefined;
-  return { name, software: isFallback(adapter) || SOFTWARE.test(words.join(" ")), problem: undefined };
+  const software = isFallback(adapter) || SOFTWARE.test(words.join(" "));
+  return { name, software, problem: undefined, found: adapter };
 }
 
 /** The flag moved from the adapter to its info; browsers have one or the other. */

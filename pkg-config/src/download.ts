@@ -1,5 +1,15 @@
 import { UnnoiseError, canceled, messageOf } from "./errors.js";
 
+/** How long a download may go without progress unless told otherwise, milliseconds. */
+export const PATIENCE = 30_000;
+
+/** What ends a download. */
+export interface DownloadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds without progress. */
+  readonly patience?: number | undefined;
+}
+
 /** Called with the bytes so far, and in all where the server says so. */
 export type ByteProgress = (loaded: number, total: number | undefined) => void;
 
@@ -20,20 +30,73 @@ export function folder(url: string | URL): URL {
   return result;
 }
 
-/**
- * Fetches a URL.
- *
- * @throws `UnnoiseError` `network` when there is no answer or one that is not 2xx, `canceled` on abort
- */
-export async function request(url: string | URL, signal?: AbortSignal): Promise<Response> {
-  const response = await fetch(url, signal ? { signal } : {}).catch((cause: unknown) => {
-    if (signal?.aborted) throw canceled(signal);
-    throw new UnnoiseError("network", `${String(url)} cannot be fetched (${messageOf(cause)}).`, {
-      cause,
+/** A download under way, which is given up when nothing comes of it for a while. */
+export class Download {
+  readonly url: string;
+  readonly #patience: number;
+  readonly #caller: AbortSignal | undefined;
+  readonly #abort = new AbortController();
+  #stalled = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(url: string | URL, { signal, patience = PATIENCE }: DownloadOptions) {
+    this.url = String(url);
+    this.#patience = patience;
+    this.#caller = signal;
+    signal?.addEventListener("abort", this.#stop);
+    if (signal?.aborted) this.#stop();
+    this.progress();
+  }
+
+  /**
+   * The answer, of which the body is yet to come; whoever reads it says so by {@link Download.progress}, and when it is
+   * there by {@link Download.end}.
+   *
+   * @throws `UnnoiseError` `network` when there is no answer or one that is not 2xx, `canceled` on abort
+   */
+  async response(): Promise<Response> {
+    const response = await fetch(this.url, { signal: this.#abort.signal }).catch((cause: unknown) => {
+      throw this.failure(cause);
     });
-  });
-  if (response.ok) return response;
-  throw new UnnoiseError("network", `${String(url)} cannot be fetched (HTTP ${response.status}).`);
+    this.progress();
+    if (response.ok) return response;
+    this.end();
+    throw new UnnoiseError("network", `${this.url} cannot be fetched (HTTP ${response.status}).`);
+  }
+
+  /** Something has come: the waiting begins anew. */
+  progress(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#stalled = true;
+      this.#abort.abort();
+    }, this.#patience);
+  }
+
+  /** All has come, or nothing will. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#caller?.removeEventListener("abort", this.#stop);
+  }
+
+  /** The error for what went wrong with it. */
+  failure(cause: unknown): UnnoiseError {
+    this.end();
+    if (cause instanceof UnnoiseError) return cause;
+    if (this.#caller?.aborted) return canceled(this.#caller);
+    if (this.#stalled) {
+      const message = `${this.url} stalled: nothing came for ${this.#patience / 1000} seconds.`;
+      return new UnnoiseError("network", message, { cause });
+    }
+    const elsewhere = new URL(this.url, location.href).origin !== location.origin;
+    const hint = elsewhere ? "; a server of another origin has to allow it by CORS headers" : "";
+    const message = `${this.url} cannot be fetched (${messageOf(cause)}${hint}).`;
+    return new UnnoiseError("network", message, { cause });
+  }
+
+  readonly #stop = (): void => {
+    this.#abort.abort(this.#caller?.reason);
+  };
 }
 
 /** Number of bytes that will come out of the body, if it can be known: the header counts compressed bytes. */
@@ -43,25 +106,32 @@ export function bodySize(response: Response): number | undefined {
   return length > 0 ? length : undefined;
 }
 
-/** Reads a body to its end, telling how far it is. */
-export async function readBody(
-  response: Response,
+/**
+ * Downloads a URL, telling how far it is.
+ *
+ * @throws `UnnoiseError` `network`, `canceled`
+ */
+export async function downloaded(
+  url: string | URL,
   onProgress: ByteProgress,
-  signal?: AbortSignal,
+  options: DownloadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const download = new Download(url, options);
+  const response = await download.response();
+  const total = bodySize(response);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let loaded = 0;
   try {
     for await (const chunk of response.body ?? []) {
       chunks.push(chunk);
       loaded += chunk.length;
-      onProgress(loaded, bodySize(response));
+      download.progress();
+      onProgress(loaded, total);
     }
   } catch (cause) {
-    if (signal?.aborted) throw canceled(signal);
-    const message = `The download of ${response.url} broke off (${messageOf(cause)}).`;
-    throw new UnnoiseError("network", message, { cause });
+    throw download.failure(cause);
   }
+  download.end();
   const bytes = new Uint8Array(loaded);
   let offset = 0;
   for (const chunk of chunks) {

@@ -1,7 +1,7 @@
 /** Loads one of the three builds of the wasm. */
 import * as cpu from "../wasm/cpu/unnoise.js";
 import * as full from "../wasm/full/unnoise.js";
-import { bodySize, request, type ByteProgress } from "./download.js";
+import { Download, bodySize, type ByteProgress } from "./download.js";
 import { UnnoiseError, messageOf } from "./errors.js";
 import type { Artifact, PostedWasm } from "./protocol.js";
 import type { Device } from "./types.js";
@@ -40,60 +40,79 @@ export interface LoadedWasm {
 /**
  * Downloads and starts a build.
  *
- * @throws `UnnoiseError` `network` when it cannot be fetched, `internal` when it does not start
+ * @throws `UnnoiseError` `network` when it cannot be fetched or is damaged, `internal` when it does not start
  */
 export async function loadWasm(
   artifact: Artifact,
   source: PostedWasm | undefined,
+  patience: number | undefined,
   onProgress: ByteProgress,
 ): Promise<LoadedWasm> {
   const { wasm, url } = ARTIFACTS[artifact];
-  const code = await fetched(source ?? url.href, onProgress);
+  const given = source ?? url.href;
+  const module = await (typeof given === "string"
+    ? downloadedCode(given, patience, onProgress)
+    : compiled(given));
   try {
-    const module = await compiled(code);
     await wasm.default({ module_or_path: module });
     return { wasm, module };
   } catch (cause) {
-    const message = `The engine does not start (${messageOf(cause)}).`;
-    throw new UnnoiseError("internal", message, { cause });
+    throw new UnnoiseError("internal", `The engine does not start (${messageOf(cause)}).`, { cause });
   }
 }
 
-async function compiled(code: Exclude<PostedWasm, string> | Response): Promise<WebAssembly.Module> {
+async function compiled(code: Exclude<PostedWasm, string>): Promise<WebAssembly.Module> {
   if (code instanceof WebAssembly.Module) return code;
-  // Bytes in shared memory are refused here.
-  if (!(code instanceof Response)) return WebAssembly.compile(code as BufferSource);
-  // Compiling while it downloads is for servers that know the type of the file.
-  if (code.headers.get("content-type") === "application/wasm") return WebAssembly.compileStreaming(code);
-  return WebAssembly.compile(await code.arrayBuffer());
+  try {
+    // Bytes in shared memory are refused here.
+    return await WebAssembly.compile(code as BufferSource);
+  } catch (cause) {
+    throw new UnnoiseError("option", `What was given as wasm is none (${messageOf(cause)}).`, { cause });
+  }
 }
 
-async function fetched(
-  source: PostedWasm,
+async function downloadedCode(
+  url: string,
+  patience: number | undefined,
   onProgress: ByteProgress,
-): Promise<Exclude<PostedWasm, string> | Response> {
-  if (typeof source !== "string") return source;
-  const response = await request(source);
+): Promise<WebAssembly.Module> {
+  const download = new Download(url, { patience });
+  const response = await download.response();
   const type = response.headers.get("content-type") ?? "";
   if (type.startsWith("text/html")) {
+    download.end();
     // Servers of single-page apps answer any missing file with their page.
-    const message = `${source} is a web page, not the engine: the server does not have the file.`;
+    const message = `${url} is a web page, not the engine: the server does not have the file.`;
     throw new UnnoiseError("network", message);
   }
-  void countBytes(response.clone(), onProgress);
-  return response;
+  void countBytes(response.clone(), download, onProgress);
+  try {
+    // Compiling while it downloads is for servers that know the type of the file.
+    return await (type === "application/wasm"
+      ? WebAssembly.compileStreaming(response)
+      : WebAssembly.compile(await response.arrayBuffer()));
+  } catch (cause) {
+    if (!(cause instanceof WebAssembly.CompileError)) throw download.failure(cause);
+    throw new UnnoiseError("network", `${url} is not the engine that it should be (${messageOf(cause)}).`, {
+      cause,
+    });
+  } finally {
+    download.end();
+  }
 }
 
 /** Counts on a copy: compiled code is cached by the browser only when it gets the response that came from the network. */
-async function countBytes(response: Response, onProgress: ByteProgress): Promise<void> {
+async function countBytes(response: Response, download: Download, onProgress: ByteProgress): Promise<void> {
   const total = bodySize(response);
   let loaded = 0;
   try {
     for await (const chunk of response.body ?? []) {
       loaded += chunk.length;
+      download.progress();
       onProgress(loaded, total);
     }
   } catch {
     // The original of this response fails as well, and is what reports it.
   }
+  download.end();
 }

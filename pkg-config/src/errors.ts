@@ -1,16 +1,17 @@
 /**
  * What went wrong, as a stable name to branch on.
  *
- * - `decode`: the bytes are not an image, or are a damaged one
+ * - `decode`: the file cannot be read, is not an image, or is a damaged one
  * - `unsupported`: an image, or an input, of a kind that is not read
  * - `too-large`: the image has more pixels than can be held safely
  * - `weights`: damaged weights, or weights of another network
  * - `model`: no model of that name
  * - `device`: the compute device cannot be had, or was lost
- * - `option`: an option outside its range
+ * - `option`: an option that there is not, or outside its range; or a callback of the caller's threw
  * - `encode`: the result cannot be written in that format
  * - `network`: a URL that the caller gave, or a file of the package, could not be fetched
  * - `canceled`: the caller's `AbortSignal` said stop
+ * - `disposed`: the denoiser was disposed of, before or during the call
  * - `internal`: a failure inside the library, worth a bug report
  */
 export type ErrorCode =
@@ -24,6 +25,7 @@ export type ErrorCode =
   | "encode"
   | "network"
   | "canceled"
+  | "disposed"
   | "internal";
 
 const CODES: ReadonlySet<string> = new Set<ErrorCode>([
@@ -37,6 +39,7 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "encode",
   "network",
   "canceled",
+  "disposed",
   "internal",
 ]);
 
@@ -48,7 +51,8 @@ export class UnnoiseError extends Error {
   /** What went wrong, as a stable name. */
   readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  // Not `ErrorOptions`: not every page is compiled with the library that has it.
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.name = code === "canceled" ? "AbortError" : "UnnoiseError";
     this.code = code;
@@ -63,12 +67,42 @@ export class UnnoiseError extends Error {
 
 /** The error for a call that `signal` ended. */
 export function canceled(signal?: AbortSignal): UnnoiseError {
-  return new UnnoiseError("canceled", "The operation was canceled.", { cause: signal?.reason });
+  const reason: unknown = signal?.reason;
+  if (reason instanceof UnnoiseError) return reason;
+  return new UnnoiseError("canceled", "The operation was canceled.", { cause: reason });
 }
 
 /** Throws the `canceled` error when `signal` has already said stop. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw canceled(signal);
+}
+
+/** A callback of the caller's: what it throws is told as that, whatever was under way. */
+export function guarded<A extends unknown[]>(
+  name: string,
+  callback: ((...args: A) => void) | undefined,
+): ((...args: A) => void) | undefined {
+  if (!callback) return undefined;
+  return (...args) => {
+    try {
+      callback(...args);
+    } catch (cause) {
+      throw new UnnoiseError("option", `${name} threw an error: ${messageOf(cause)}`, { cause });
+    }
+  };
+}
+
+/** What comes of `promise`, or `undefined` where it takes longer than that. */
+export async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, undefined);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** `promise`, or the `canceled` error as soon as `signal` says stop. */

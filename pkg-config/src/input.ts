@@ -1,10 +1,21 @@
-import { absolute, request } from "./download.js";
-import { UnnoiseError, canceled, messageOf, throwIfAborted } from "./errors.js";
+import { absolute, downloaded, type DownloadOptions } from "./download.js";
+import { UnnoiseError, messageOf, throwIfAborted } from "./errors.js";
+import type { Link } from "./link.js";
+import { named } from "./options.js";
 import type { Source } from "./protocol.js";
 import { StackPage } from "./stack.js";
 import type { ImageInput } from "./types.js";
 
 type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | ImageData | StackPage>;
+
+/** What was given, as far as that hangs on no worker: pages of stacks are found in each. */
+export type Input = Exclude<Source, { kind: "page" }> | StackPage;
+
+/** What a worker is posted of an input. */
+export async function sourceOn(link: Link, input: Input): Promise<Source> {
+  if (!(input instanceof StackPage)) return input;
+  return { kind: "page", stack: await input.stackOn(link), page: input.index };
+}
 
 /**
  * Brings an input into a form that can be posted to the worker. Files stay files; what the browser has decoded
@@ -12,14 +23,14 @@ type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Arr
  *
  * @throws `UnnoiseError` `unsupported` for other inputs, `network` for a URL that cannot be fetched, `canceled`
  */
-export async function toSource(input: ImageInput, signal?: AbortSignal): Promise<Source> {
-  throwIfAborted(signal);
+export async function toSource(input: ImageInput, options: DownloadOptions): Promise<Input> {
+  throwIfAborted(options.signal);
   if (input instanceof Blob) return { kind: "file", blob: input };
   if (input instanceof ArrayBuffer) return { kind: "file", blob: new Blob([input]) };
   if (input instanceof Uint8Array) return { kind: "file", blob: new Blob([new Uint8Array(input)]) };
-  if (typeof input === "string" || input instanceof URL) return fetchSource(input, signal);
+  if (typeof input === "string" || input instanceof URL) return fetchSource(input, options);
   if (input instanceof ImageData) return fromImageData(input);
-  if (input instanceof StackPage) return input.source;
+  if (input instanceof StackPage) return input;
   return fromDrawable(input);
 }
 
@@ -28,24 +39,20 @@ export async function toSource(input: ImageInput, signal?: AbortSignal): Promise
  *
  * @throws `UnnoiseError` `option`
  */
-export function atPage(source: Source, page: number | undefined): Source {
+export function atPage(source: Input, page: number | undefined): Input {
   if (page === undefined) return source;
   if (!(Number.isInteger(page) && page >= 0)) {
     throw new UnnoiseError("option", `page is ${page}; it is a whole number from 0.`);
   }
-  return source.kind === "file" ? { ...source, page } : source;
+  return !(source instanceof StackPage) && source.kind === "file" ? { ...source, page } : source;
 }
 
-async function fetchSource(url: string | URL, signal?: AbortSignal): Promise<Source> {
-  const response = await request(absolute(url), signal);
-  const blob = await response.blob().catch((cause: unknown) => {
-    if (signal?.aborted) throw canceled(signal);
-    throw new UnnoiseError("network", `The download of ${response.url} broke off.`, { cause });
-  });
-  return { kind: "file", blob };
+async function fetchSource(url: string | URL, options: DownloadOptions): Promise<Input> {
+  const bytes = await downloaded(absolute(url), () => undefined, options);
+  return { kind: "file", blob: new Blob([bytes]) };
 }
 
-function fromImageData({ width, height, data }: ImageData): Source {
+function fromImageData({ width, height, data }: ImageData): Input {
   // Browsers also make float ImageData, which the types do not know yet.
   const samples: unknown = data;
   if (!(samples instanceof Uint8ClampedArray)) {
@@ -54,7 +61,7 @@ function fromImageData({ width, height, data }: ImageData): Source {
   return { kind: "rgba", width, height, data: new Uint8Array(samples) };
 }
 
-async function fromDrawable(input: Drawable): Promise<Source> {
+async function fromDrawable(input: Drawable): Promise<Input> {
   const [width, height] = await drawnSize(input);
   if (!(width > 0 && height > 0)) {
     throw new UnnoiseError("unsupported", "The image has no pixels (is it loaded?).");
@@ -82,10 +89,20 @@ async function drawnSize(input: Drawable): Promise<[number, number]> {
   if (is(input, "ImageBitmap") || is(input, "HTMLCanvasElement") || is(input, "OffscreenCanvas")) {
     return [input.width, input.height];
   }
-  throw new UnnoiseError("unsupported", "This is not an image of a kind that is read.");
+  throw new UnnoiseError("unsupported", `This is ${named(input)}, which is no photo${hintFor(input)}.`);
+}
+
+/** What was probably meant by what is no photo. */
+function hintFor(input: unknown): string {
+  if (input === undefined || input === null) return ": was a file chosen?";
+  if (Array.isArray(input) || is(input, "FileList")) return ": give its files one by one";
+  if (input instanceof Promise) return ": await it";
+  if (input instanceof Response) return ": give its `await response.blob()`";
+  return ": a File, a Blob, its bytes, a URL, ImageData, a bitmap, a canvas or an image element is";
 }
 
 interface Classes {
+  FileList: FileList;
   HTMLImageElement: HTMLImageElement;
   HTMLCanvasElement: HTMLCanvasElement;
   OffscreenCanvas: OffscreenCanvas;

@@ -1,51 +1,89 @@
+import { PATIENCE } from "./download.js";
 import { UnnoiseError, canceled } from "./errors.js";
 import type { CallName, Calls, Reply, Request } from "./protocol.js";
-import type { Progress } from "./types.js";
+import type { Step } from "./types.js";
 
 /** What a caller may want to hear and say while a call runs. */
 export interface Hooks {
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly onProgress?: ((step: Step) => void) | undefined;
 }
+
+/** How a worker died: its script did not come, its memory is in doubt, its GPU failed, or nobody knows. */
+export type Death = "script" | "trap" | "gpu" | "gone";
 
 interface Pending extends Hooks {
   resolve(value: unknown): void;
   reject(error: UnnoiseError): void;
 }
 
-/** How long a worker may take to answer an aborted call, milliseconds. */
-const GRACE = 1000;
+/** Where the script of workers comes from. */
+export interface WorkerScript {
+  /** When it is not beside the package. */
+  readonly url?: string | undefined;
+  /** Milliseconds within which it has to be there. */
+  readonly patience?: number | undefined;
+}
+
+/** How long a worker may take to answer an aborted call, milliseconds: on a GPU it costs more to start another one. */
+const GRACE = { cpu: 250, gpu: 800 };
+
+/** Names the locks of this page's workers. */
+let count = 0;
 
 /** One worker, and the calls it has yet to answer. Once closed or crashed it stays so. */
 export class Link {
+  /** Resolves when the worker's script runs; rejects with `network` when it does not come. */
+  readonly here: Promise<void>;
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
-  readonly #onCrash: () => void;
+  readonly #onCrash: (death: Death, link: Link) => void;
   /** Aborted calls that the worker still works on. */
   readonly #stopping = new Set<number>();
   /** Results that the worker keeps for the page. */
   readonly #results = new Set<number>();
+  readonly #lock = `unnoise ${Math.random()} ${count++}`;
+  #arrived: (() => void) | undefined;
+  #overdue: ReturnType<typeof setTimeout> | undefined;
   #lastAbort = 0;
   #nextId = 1;
+  #grace = GRACE.cpu;
+  #retired = false;
   #ended: UnnoiseError | undefined;
+  #death: Death | undefined;
 
-  /** @param onCrash called once when the worker dies by itself, before its calls are rejected */
-  constructor(onCrash: () => void = () => undefined) {
+  /**
+   * @param script where the worker's script is, and within how long it has to be there
+   * @param onCrash called once when the worker dies by itself, before its calls are rejected
+   */
+  constructor(
+    { url, patience = PATIENCE }: WorkerScript,
+    onCrash: (death: Death, link: Link) => void = () => undefined,
+  ) {
     this.#onCrash = onCrash;
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
-      type: "module",
-      name: "unnoise",
+    this.#worker = startWorker(url);
+    this.here = new Promise((resolve, reject) => {
+      this.#arrived = resolve;
+      this.#pending.set(0, { resolve, reject });
     });
+    this.here.catch(() => undefined);
+    this.#overdue = setTimeout(() => {
+      this.#crash("script", `it stalled: nothing came for ${patience / 1000} seconds`);
+    }, patience);
     this.#worker.onmessage = ({ data }: MessageEvent<Reply>) => {
       this.#receive(data);
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#crash(event.message || "the worker script cannot be loaded");
+      this.#crash(
+        this.#arrived ? "script" : "trap",
+        event.message || "no server has it, or a policy forbids it",
+      );
     };
     this.#worker.onmessageerror = () => {
-      this.#crash("a message from the worker cannot be read");
+      this.#crash("trap", "a message from the worker cannot be read");
     };
+    this.#post({ kind: "live", lock: this.#lock });
   }
 
   /**
@@ -65,10 +103,7 @@ export class Link {
     const id = this.#nextId++;
     return new Promise<Calls[K]["value"]>((resolve, reject) => {
       const onAbort = () => {
-        this.#post({ kind: "cancel", id });
-        this.#stopping.add(id);
-        this.#lastAbort = performance.now();
-        this.#take(id)?.reject(canceled(signal));
+        this.#giveUp(id, canceled(signal));
       };
       signal?.addEventListener("abort", onAbort);
       const settled = () => signal?.removeEventListener("abort", onAbort);
@@ -92,6 +127,16 @@ export class Link {
     return this.#ended !== undefined;
   }
 
+  /** How it died, where it died by itself. */
+  get death(): Death | undefined {
+    return this.#death;
+  }
+
+  /** Notes that the worker computes on a GPU. */
+  usesGpu(): void {
+    this.#grace = GRACE.gpu;
+  }
+
   /** Notes that the page holds a result. */
   retain(result: number): void {
     this.#results.add(result);
@@ -100,6 +145,7 @@ export class Link {
   /** Lets the worker free a result. */
   release(result: number): void {
     if (this.#results.delete(result)) this.drop(result);
+    if (this.#retired) this.#leave();
   }
 
   /** Lets the worker free a job that is not gone on with. */
@@ -107,24 +153,26 @@ export class Link {
     if (!this.#ended) this.#post({ kind: "release", job });
   }
 
-  /**
-   * Waits a moment for aborted calls to end. One that is deep in a large tile does not; then, if nothing else would
-   * be lost, the worker is ended. Resolves to whether it was.
-   */
-  async reap(): Promise<boolean> {
-    while (this.#stopping.size > 0 && performance.now() < this.#lastAbort + GRACE) {
+  /** Waits a moment for aborted calls to end. One that is deep in a large tile does not; resolves to whether it is so. */
+  async stuck(): Promise<boolean> {
+    const busy = () => !this.#ended && this.#stopping.size > 0;
+    while (busy() && performance.now() < this.#lastAbort + this.#grace) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    if (this.#ended || this.#stopping.size === 0) return false;
-    if (this.#pending.size > 0 || this.#results.size > 0) return false;
-    this.close(canceled());
-    return true;
+    return busy();
+  }
+
+  /** Ends the worker as soon as nothing is lost by it: results that the page holds are. */
+  retire(): void {
+    this.#retired = true;
+    this.#leave();
   }
 
   /** Ends the worker; what it has yet to answer is rejected with `error`, and so is every later call. */
   close(error: UnnoiseError): void {
     if (this.#ended) return;
     this.#ended = error;
+    clearTimeout(this.#overdue);
     this.#worker.terminate();
     for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
   }
@@ -139,14 +187,38 @@ export class Link {
     return pending;
   }
 
-  #crash(message: string): void {
+  #giveUp(id: number, error: UnnoiseError): void {
+    this.#post({ kind: "cancel", id });
+    this.#stopping.add(id);
+    this.#lastAbort = performance.now();
+    this.#take(id)?.reject(error);
+  }
+
+  #leave(): void {
+    if (this.#pending.size === 0 && this.#results.size === 0) this.close(canceled());
+  }
+
+  #crash(death: Death, message: string): void {
     if (this.#ended) return;
-    const error = new UnnoiseError(
-      "internal",
-      `The engine crashed (${message}); the next call starts a new one.`,
-    );
-    this.#onCrash();
+    this.#death = death;
+    const error =
+      death === "script"
+        ? new UnnoiseError("network", `The worker's script cannot be loaded (${message}).`)
+        : new UnnoiseError("internal", `The engine crashed (${message}); the next call starts a new one.`);
+    this.#onCrash(death, this);
     this.close(error);
+  }
+
+  /** The script runs. Its lock comes free when it ends, and only then. */
+  #arrive(locked: boolean): void {
+    clearTimeout(this.#overdue);
+    this.#arrived = undefined;
+    this.#take(0)?.resolve(undefined);
+    if (!locked) return;
+    const ended = () => {
+      this.#crash("gone", "its worker ended without a word");
+    };
+    void navigator.locks.request(this.#lock, ended).catch(() => undefined);
   }
 
   #settle(id: number, value: Calls[CallName]["value"]): void {
@@ -158,8 +230,11 @@ export class Link {
 
   #receive(reply: Reply): void {
     switch (reply.kind) {
+      case "here":
+        this.#arrive(reply.locked);
+        break;
       case "crashed":
-        this.#crash(reply.message);
+        this.#crash(reply.gpu ? "gpu" : "trap", reply.message);
         break;
       case "done":
         this.#stopping.delete(reply.id);
@@ -170,8 +245,40 @@ export class Link {
         this.#take(reply.id)?.reject(new UnnoiseError(reply.code, reply.message));
         break;
       case "progress":
-        this.#pending.get(reply.id)?.onProgress?.(reply.progress);
+        this.#tell(reply.id, reply.progress);
         break;
     }
+    if (this.#retired) this.#leave();
   }
+
+  #tell(id: number, progress: Step): void {
+    try {
+      this.#pending.get(id)?.onProgress?.(progress);
+    } catch (thrown) {
+      this.#giveUp(id, UnnoiseError.from(thrown));
+    }
+  }
+}
+
+/**
+ * Starts a worker. Browsers start none from another origin, such as a CDN: there, one of this page imports the script,
+ * where the page's policy allows workers from blobs.
+ */
+function startWorker(url: string | undefined): Worker {
+  const { protocol, origin } = new URL(url ?? import.meta.url);
+  // webpack puts the address of a file on its own disk here.
+  const own = origin === globalThis.origin || protocol === "file:";
+  // Spelt out, because that is what bundlers look for.
+  if (own && url === undefined)
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "unnoise" });
+  if (own && url !== undefined) return new Worker(url, { type: "module", name: "unnoise" });
+  const script = url ?? import.meta.url.replace(/[^/]*$/, "worker.js");
+  const importing = new Blob([`import ${JSON.stringify(script)};`], { type: "text/javascript" });
+  const address = URL.createObjectURL(importing);
+  const worker = new Worker(address, { type: "module", name: "unnoise" });
+  // It is read by then.
+  setTimeout(() => {
+    URL.revokeObjectURL(address);
+  }, PATIENCE);
+  return worker;
 }

@@ -1,7 +1,7 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
 import type { Area, LearningProgress } from "./tuning.js";
-import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Progress } from "./types.js";
+import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Step } from "./types.js";
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -27,6 +27,8 @@ export interface OpenArgs {
   /** Why WebGPU is not to be tried again, after it failed. */
   readonly gpuFailure: string | undefined;
   readonly wasm: Partial<Record<Artifact, PostedWasm>>;
+  /** Milliseconds without progress after which a download is given up. */
+  readonly patience: number | undefined;
 }
 
 /** The part of {@link EngineInfo} that is known before there is a network, and the compiled engine, for more workers. */
@@ -115,6 +117,11 @@ export interface Placed {
   readonly rgba: Uint8Array<ArrayBuffer> | undefined;
 }
 
+/** A tile that the worker did by itself: also what {@link Calls.place} takes, for a worker that has to do it again. */
+export interface Stepped extends Placed {
+  readonly block: Block;
+}
+
 /** A job of the worker, and whether the pixels of its tiles are wanted. */
 interface JobArgs {
   readonly job: number;
@@ -153,8 +160,8 @@ export interface Calls {
     };
     value: BegunJob;
   };
-  /** Denoises the next tile. */
-  step: { args: JobArgs; value: Placed };
+  /** Denoises a tile; a GPU begins with the one after it. */
+  step: { args: JobArgs & { tile: number; next: number | undefined }; value: Stepped };
   /** What workers that help with a job have to see of the whole photo, if anything. */
   overview: { args: { job: number }; value: { overview: Block | undefined } };
   /** The work for one tile, for another worker, whose answer comes back by `place`. */
@@ -199,7 +206,9 @@ export type Request =
   | CallRequest
   | { readonly kind: "cancel"; readonly id: number }
   /** Frees a job or a result. */
-  | { readonly kind: "release"; readonly job: number };
+  | { readonly kind: "release"; readonly job: number }
+  /** Holds a lock of that name for as long as the worker lives. */
+  | { readonly kind: "live"; readonly lock: string };
 
 /** What the worker posts. */
 export type Reply =
@@ -210,6 +219,8 @@ export type Reply =
       readonly code: ErrorCode;
       readonly message: string;
     }
-  | { readonly kind: "progress"; readonly id: number; readonly progress: Progress }
+  | { readonly kind: "progress"; readonly id: number; readonly progress: Step }
+  /** The script has been loaded; `locked` when the lock of `live` is held. */
+  | { readonly kind: "here"; readonly locked: boolean }
   /** The engine is in an unknown state: end this worker. */
-  | { readonly kind: "crashed"; readonly message: string };
+  | { readonly kind: "crashed"; readonly message: string; readonly gpu: boolean };

@@ -124,6 +124,11 @@ export class DenoiseResult {
   }
 
   /** @internal */
+  get link(): Link {
+    return this.#kept.link;
+  }
+
+  /** @internal */
   async collect(stack: number): Promise<void> {
     await this.#kept.link.call("collect", { ...this.#view(), stack });
   }

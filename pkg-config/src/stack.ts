@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { UnnoiseError } from "./errors.js";
+import { UnnoiseError, guarded } from "./errors.js";
 import type { Link } from "./link.js";
 import type { Source } from "./protocol.js";
 import type { DenoiseResult } from "./result.js";
@@ -11,14 +11,14 @@ type Run = (page: StackPage, options: DenoiseOptions) => Promise<DenoiseResult>;
 /** A page of a {@link Stack}: an input as good as any for `decode`, `denoise` and `fineTune`. */
 export class StackPage {
   /** @internal */
-  readonly source: Source;
+  readonly stackOn: (link: Link) => Promise<number>;
   /** Its place, from 0. */
   readonly index: number;
 
   /** @internal */
-  constructor(stack: number, index: number) {
+  constructor(stackOn: (link: Link) => Promise<number>, index: number) {
     this.index = index;
-    this.source = { kind: "page", stack, page: index };
+    this.stackOn = stackOn;
   }
 }
 
@@ -43,18 +43,29 @@ export class Stack {
   readonly pages: number;
   /** What a user should know of the file. Sentences without their full stop. */
   readonly notes: readonly string[];
-  readonly #link: Link;
-  readonly #id: number;
+  readonly #source: Source;
   readonly #run: Run;
+  /** Its number in each worker that has it: another one takes over where one is lost. */
+  readonly #homes = new Map<Link, Promise<number>>();
+  /** Where the pages are collected, and which. */
+  #writer: Link | undefined;
+  #collected: number[] = [];
+  #disposed = false;
 
-  /** @internal */
-  constructor(link: Link, opened: { stack: number; pages: number; notes: readonly string[] }, run: Run) {
+  private constructor(source: Source, opened: { pages: number; notes: readonly string[] }, run: Run) {
     this.pages = opened.pages;
     this.notes = opened.notes;
-    this.#link = link;
-    this.#id = opened.stack;
+    this.#source = source;
     this.#run = run;
-    link.retain(this.#id);
+  }
+
+  /** @internal */
+  static async open(link: Link, source: Source, options: { signal?: AbortSignal }, run: Run): Promise<Stack> {
+    const opened = await link.call("openStack", { source }, options);
+    const stack = new Stack(source, opened, run);
+    link.retain(opened.stack);
+    stack.#homes.set(link, Promise.resolve(opened.stack));
+    return stack;
   }
 
   /**
@@ -63,7 +74,8 @@ export class Stack {
    * @throws `UnnoiseError` `option` when there is none of that number
    */
   page(index: number): StackPage {
-    if (Number.isInteger(index) && index >= 0 && index < this.pages) return new StackPage(this.#id, index);
+    if (Number.isInteger(index) && index >= 0 && index < this.pages)
+      return new StackPage((link) => this.#on(link), index);
     throw new UnnoiseError("option", `There is no page ${index}; there are ${this.pages}, from 0.`);
   }
 
@@ -74,10 +86,11 @@ export class Stack {
    * @throws `UnnoiseError` as `denoise`
    */
   async *denoise({ onPage, ...options }: StackOptions = {}): AsyncGenerator<DenoiseResult, void, undefined> {
+    const told = guarded("onPage", onPage);
     for (let index = 0; index < this.pages; index += 1) {
-      onPage?.(index, this.pages);
+      told?.(index, this.pages);
       const result = await this.#run(this.page(index), options);
-      await result.collect(this.#id);
+      await this.#collect(result, index, options);
       yield result;
     }
   }
@@ -89,17 +102,63 @@ export class Stack {
    * @throws `UnnoiseError` `option` when there are none
    */
   async blob(): Promise<Blob> {
-    const { bytes } = await this.#link.call("stackFile", { stack: this.#id });
+    const writer = this.#writer;
+    if (!writer) throw new UnnoiseError("option", "No page of this stack has been denoised.");
+    const { bytes } = await writer.call("stackFile", { stack: await this.#on(writer) });
+    this.#writer = undefined;
+    this.#collected = [];
     return new Blob([bytes], { type: "image/tiff" });
   }
 
   /** Frees the file. */
   dispose(): void {
-    this.#link.release(this.#id);
+    this.#disposed = true;
+    for (const [link, home] of this.#homes) {
+      void home.then(
+        (id) => {
+          link.release(id);
+        },
+        () => undefined,
+      );
+    }
+    this.#homes.clear();
   }
 
   /** As {@link dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** The number of the stack in a worker, which opens it where it has not yet. */
+  #on(link: Link): Promise<number> {
+    if (this.#disposed) return Promise.reject(new UnnoiseError("disposed", "This stack was disposed of."));
+    for (const other of this.#homes.keys()) if (other.ended) this.#homes.delete(other);
+    const home = this.#homes.get(link) ?? this.#open(link);
+    this.#homes.set(link, home);
+    return home;
+  }
+
+  async #open(link: Link): Promise<number> {
+    const { stack } = await link.call("openStack", { source: this.#source });
+    link.retain(stack);
+    return stack;
+  }
+
+  /** Adds a page to the file. What was collected in a worker that is no longer used is made again. */
+  async #collect(result: DenoiseResult, index: number, options: DenoiseOptions): Promise<void> {
+    const { link } = result;
+    if (this.#writer !== link) {
+      const lost = this.#collected;
+      this.#collected = [];
+      this.#writer = link;
+      const quiet = { ...options, onTile: undefined, onProgress: undefined };
+      for (const page of lost) {
+        const again = await this.#run(this.page(page), quiet);
+        await this.#collect(again, page, quiet);
+        again.dispose();
+      }
+    }
+    await result.collect(await this.#on(link));
+    this.#collected.push(index);
   }
 }

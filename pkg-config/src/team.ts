@@ -1,5 +1,5 @@
 import { canceled } from "./errors.js";
-import { Link } from "./link.js";
+import { Link, type WorkerScript } from "./link.js";
 import type { NetworkWeights, OpenedEngine } from "./protocol.js";
 import type { Device } from "./types.js";
 
@@ -15,6 +15,7 @@ export interface TeamSource {
   readonly engine: OpenedEngine;
   readonly model: string;
   readonly weights: NetworkWeights;
+  readonly script: WorkerScript;
 }
 
 /**
@@ -45,7 +46,7 @@ export class Team {
   async gather(count: number): Promise<readonly Link[]> {
     clearTimeout(this.#bedtime);
     // One that is stuck in a tile of a run that was given up is replaced.
-    await Promise.all(this.#links.map((link) => link.reap()));
+    await Promise.all(this.#links.map(closeStuck));
     this.#links = this.#links.filter((link) => !link.ended);
     const missing = Math.max(0, count - this.#links.length);
     const started = await Promise.all(Array.from({ length: missing }, () => this.#start()));
@@ -75,12 +76,12 @@ export class Team {
 
   /** A helper; nothing where it cannot be had (no memory, no network for its script), for the photo gets done without. */
   async #start(): Promise<Link | undefined> {
-    const { engine, model, weights } = this.#source;
+    const { engine, model, weights, script } = this.#source;
     const { device } = engine.info;
-    const link = new Link();
+    const link = new Link(script);
     try {
       const wasm = { [engine.artifact]: engine.module };
-      await link.call("open", { device, gpuFailure: undefined, wasm });
+      await link.call("open", { device, gpuFailure: undefined, wasm, patience: script.patience });
       await link.call("load", { model, weights });
       return link;
     } catch {
@@ -88,4 +89,8 @@ export class Team {
       return undefined;
     }
   }
+}
+
+async function closeStuck(link: Link): Promise<void> {
+  if (await link.stuck()) link.close(canceled());
 }

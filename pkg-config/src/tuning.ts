@@ -1,5 +1,5 @@
 /** Fine-tuning as the caller sees it: options, reports, and the handle of a run. */
-import { UnnoiseError, throwIfAborted } from "./errors.js";
+import { UnnoiseError, guarded, throwIfAborted } from "./errors.js";
 import type { Link } from "./link.js";
 import type { TrainingOptions } from "./protocol.js";
 import type { EngineInfo, ImageInput, Tile } from "./types.js";
@@ -217,7 +217,8 @@ export class TuningRun {
   /** @param life says stop when the denoiser is disposed of */
   constructor(options: FineTuneOptions, life: AbortSignal) {
     this.#options = options;
-    if (options.onProgress) this.#listeners.add(options.onProgress);
+    const onProgress = guarded("onProgress", options.onProgress);
+    if (onProgress) this.#listeners.add(onProgress);
     this.#signals = options.signal ? [options.signal, life] : [life];
     for (const signal of this.#signals) {
       if (signal.aborted) this.#aborted();
@@ -294,7 +295,7 @@ export class TuningRun {
 
   #report(progress: TuningProgress): void {
     for (const listener of this.#listeners) listener(progress);
-    if (progress.preview) this.#options.onPreview?.(progress.preview);
+    if (progress.preview) guarded("onPreview", this.#options.onPreview)?.(progress.preview);
   }
 
   async #unpaused(): Promise<void> {
@@ -310,6 +311,21 @@ export class TuningRun {
   };
 }
 
+/** Patches of a step, and pixels of all of them, that a browser's memory holds the gradients of. */
+const LARGEST = { batch: 256, patch: 1024, pixels: 2 ** 20 };
+/** Side of a patch where none is given, about. */
+const USUAL_PATCH = 64;
+
+function checkBatch(batch = 1, patch = USUAL_PATCH): void {
+  if (batch > LARGEST.batch || patch > LARGEST.patch) {
+    const message = `batch is ${batch} and patch ${patch}; the largest are ${LARGEST.batch} and ${LARGEST.patch}.`;
+    throw new UnnoiseError("option", message);
+  }
+  if (batch * patch * patch <= LARGEST.pixels) return;
+  const message = `${batch} patches of ${patch}x${patch} pixels are too many for a browser's memory; 256 of 64x64 are the most.`;
+  throw new UnnoiseError("option", message);
+}
+
 /**
  * What the worker is told of the options.
  *
@@ -318,6 +334,7 @@ export class TuningRun {
 export function trainingOptions(options: FineTuneOptions): TrainingOptions {
   const { objective, steps, budget: seconds, seed, learningRate, batch, patch } = options;
   const shots = options.shots ?? objective === "noise2noise";
+  checkBatch(batch, patch);
   for (const [name, value] of Object.entries({ steps, seed, batch, patch })) {
     if (value === undefined || (Number.isInteger(value) && value >= 0 && value < 2 ** 32)) continue;
     throw new UnnoiseError("option", `${name} is ${value}; it is a whole number from 0 to 2^32 - 1.`);

@@ -6,6 +6,9 @@ export type Device = "webgpu" | "flex" | "ndarray";
 /** A {@link Device}, or `auto`: WebGPU on real hardware, else `flex`. */
 export type DeviceChoice = "auto" | Device;
 
+/** Other names of devices: `gpu` is `webgpu`, `cpu` and `wasm` are `flex`. */
+export type DeviceAlias = "gpu" | "cpu" | "wasm";
+
 /** A photo. Files and their bytes are read by the package itself, which keeps 16 bit, alpha and colour profile. */
 export type ImageInput =
   | Blob
@@ -118,8 +121,8 @@ export interface ModelCard {
   readonly default: boolean;
 }
 
-/** How far a long operation is. */
-export type Progress =
+/** A step of a call. */
+export type Step =
   | {
       /** Downloading the weights, or the engine's `.wasm`. */
       readonly phase: "weights" | "engine";
@@ -135,7 +138,19 @@ export type Progress =
       readonly done: number;
       /** Tiles in all. */
       readonly total: number;
+    }
+  | {
+      /** The GPU or the worker was lost, and another one goes on from the last finished tile; said once in a run. */
+      readonly phase: "restart";
+      /** What happened: a sentence. */
+      readonly reason: string;
     };
+
+/** How far a call is. */
+export type Progress = Step & {
+  /** How much of all that the call does is done, 0 to 1; it never falls. */
+  readonly fraction: number;
+};
 
 /** A part of the result that is final. */
 export interface Tile {
@@ -161,7 +176,7 @@ export interface CreateOptions {
   /** Seed of the random weights of a `preset`, an integer from 0 to 2^32 - 1. Default 0. */
   readonly seed?: number | undefined;
   /** What computes. Default `auto`. */
-  readonly device?: DeviceChoice | undefined;
+  readonly device?: DeviceChoice | DeviceAlias | undefined;
   /** SHA-256 of own `weights`, hexadecimal: they are checked against it, and those of a URL are kept in the cache. */
   readonly sha256?: string | undefined;
   /**
@@ -171,6 +186,8 @@ export interface CreateOptions {
   readonly workers?: number | undefined;
   /** Whether weights of a known SHA-256 are kept in the browser's Cache Storage, see `cache`. Default true. */
   readonly cache?: boolean | undefined;
+  /** Seconds without progress after which a download (engine, weights, photo) is given up. Default 30. */
+  readonly timeout?: number | undefined;
   /** Called while weights and engine download. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops the creation; what was downloaded is dropped. */
@@ -181,6 +198,8 @@ export interface CreateOptions {
    * in browsers with relaxed SIMD, which is a quarter faster, `full` for `webgpu` and `ndarray`).
    */
   readonly wasmUrl?: string | URL | WasmSources | undefined;
+  /** URL of the worker's script (`dist/worker.js`), when not beside the package. */
+  readonly workerUrl?: string | URL | undefined;
   /** URL of the folder with the package's weights, when not beside the package. */
   readonly weightsUrl?: string | URL | undefined;
 }

@@ -1,6 +1,6 @@
 import { cached, keep, cache as kept } from "./cache.js";
-import { absolute, folder, readBody, request, type ByteProgress } from "./download.js";
-import { UnnoiseError, throwIfAborted } from "./errors.js";
+import { absolute, downloaded, folder, type ByteProgress } from "./download.js";
+import { UnnoiseError, messageOf, throwIfAborted } from "./errors.js";
 import { weightsUrls } from "./shipped.js";
 import type { ModelCard, WeightsInput } from "./types.js";
 
@@ -10,6 +10,8 @@ export interface WeightsHooks {
   readonly signal: AbortSignal | undefined;
   /** Whether to look into the browser's cache, and to keep there what was checked. */
   readonly cache: boolean;
+  /** Milliseconds without progress after which a download is given up. */
+  readonly patience: number | undefined;
 }
 
 /** What is known about a file beforehand. */
@@ -63,7 +65,13 @@ async function given(input: Exclude<WeightsInput, string | URL>): Promise<Uint8A
   // Own bytes are copied: the caller may do with the array what it likes afterwards.
   if (input instanceof Uint8Array) return new Uint8Array(input);
   if (input instanceof ArrayBuffer) return new Uint8Array(input.slice(0));
-  if (input instanceof Blob) return new Uint8Array(await input.arrayBuffer());
+  if (input instanceof Blob) {
+    const bytes = await input.arrayBuffer().catch((cause: unknown) => {
+      const message = `This file of weights cannot be read (${messageOf(cause)}): was it moved, or is it a folder?`;
+      throw new UnnoiseError("weights", message, { cause });
+    });
+    return new Uint8Array(bytes);
+  }
   throw new UnnoiseError("option", "Weights are a File, a Blob, a URL, an ArrayBuffer or a Uint8Array.");
 }
 
@@ -92,16 +100,12 @@ async function fetchChecked(
 async function fetchBytes(
   url: URL,
   size: number | undefined,
-  { onProgress, signal }: WeightsHooks,
+  { onProgress, signal, patience }: WeightsHooks,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await request(url, signal);
-  return readBody(
-    response,
-    (loaded, total) => {
-      onProgress(loaded, total ?? size);
-    },
-    signal,
-  );
+  const told = (loaded: number, total: number | undefined) => {
+    onProgress(loaded, total ?? size);
+  };
+  return downloaded(url, told, { signal, patience });
 }
 
 async function check(bytes: Uint8Array<ArrayBuffer>, expected: Expected, name: string): Promise<void> {

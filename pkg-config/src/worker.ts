@@ -1,8 +1,21 @@
 /** The engine's side: owns the wasm, answers the calls of `protocol.ts`, which are of one tile at most. */
-import { UnnoiseError, codeOf, messageOf } from "./errors.js";
-import { chooseDevice } from "./device.js";
+import { UnnoiseError, codeOf, messageOf, within } from "./errors.js";
+import { chooseDevice, type DeviceDecision } from "./device.js";
 import { artifactFor, loadWasm } from "./engine.js";
-import type { CallName, CallRequest, Calls, Placed, Reply, Request, ResultView, Source } from "./protocol.js";
+import { lendAdapter } from "./gpu.js";
+import type {
+  Block,
+  CallName,
+  CallRequest,
+  Calls,
+  OpenArgs,
+  OpenedEngine,
+  Placed,
+  Reply,
+  Request,
+  ResultView,
+  Source,
+} from "./protocol.js";
 import type {
   Wasm,
   WasmEngine,
@@ -25,6 +38,16 @@ interface Kept {
   readonly denoised: WasmPhoto;
 }
 
+/** A job under way. */
+interface Begun {
+  readonly job: WasmJob;
+  readonly original: WasmPhoto;
+  /** Denoises its tiles, from the first on. */
+  worker: WasmTileWorker | undefined;
+  /** The next tile, when the device works on it already. */
+  ahead: { readonly tile: number; readonly block: Promise<Block> } | undefined;
+}
+
 /** A photo, and what a user should know of the file it came from. */
 interface Opened {
   readonly photo: WasmPhoto;
@@ -42,13 +65,17 @@ const scope = globalThis as unknown as {
   postMessage(message: Reply, transfer: Transferable[]): void;
 };
 const canceledIds = new Set<number>();
-const jobs = new Map<number, { readonly job: WasmJob; readonly original: WasmPhoto }>();
+const jobs = new Map<number, Begun>();
 const kept = new Map<number, Kept>();
 const trainers = new Map<number, WasmTrainer>();
 const stacks = new Map<number, OpenStack>();
-let running: { wasm: Wasm; engine: WasmEngine } | undefined;
+let running: { readonly wasm: Wasm; readonly engine: WasmEngine; readonly gpu: boolean } | undefined;
 let helping: WasmTileWorker | undefined;
 let queue: Promise<unknown> = Promise.resolve();
+/** Why the GPU was lost, if it was. */
+let gpuLost: string | undefined;
+/** Hears of a trap while a GPU is being opened, in place of the page. */
+let onTrap: ((message: string) => void) | undefined;
 
 function post(message: Reply, transfer: Transferable[] = []): void {
   scope.postMessage(message, transfer);
@@ -60,14 +87,23 @@ function engine(): { wasm: Wasm; engine: WasmEngine } {
 }
 
 const handlers: Handlers = {
-  async open({ device: choice, gpuFailure, wasm: sources }, id) {
-    const decision = await chooseDevice(choice, gpuFailure);
-    const artifact = artifactFor(decision.device, sources);
-    const { wasm, module } = await loadWasm(artifact, sources[artifact], (loaded, total) => {
-      post({ kind: "progress", id, progress: { phase: "engine", loaded, total } });
-    });
-    running = { wasm, engine: await wasm.Engine.create(decision.device) };
-    return { info: { version: wasm.version(), ...decision }, artifact, module };
+  async open({ device: choice, gpuFailure, ...args }, id) {
+    running?.engine.free();
+    running = undefined;
+    const { decision, gpu } = await chooseDevice(choice, gpuFailure);
+    if (!gpu) return start(decision, args, id, undefined);
+    try {
+      return await start(decision, args, id, gpu);
+    } catch (thrown) {
+      if (!(thrown instanceof UnnoiseError) || thrown.code !== "device" || choice !== "auto") throw thrown;
+      const { adapter } = decision;
+      return start(
+        { device: "flex", reason: `${thrown.message} So the CPU is used.`, adapter },
+        args,
+        id,
+        undefined,
+      );
+    }
   },
 
   load({ model: asked, weights }) {
@@ -122,7 +158,7 @@ const handlers: Handlers = {
     const { photo: original, notes } = await toPhoto(source);
     try {
       const job = engine().engine.begin(original, options);
-      jobs.set(id, { job, original });
+      jobs.set(id, { job, original, worker: undefined, ahead: undefined });
       const { tiles, tileWidth, tileHeight, overlap, adapt, noise, run } = job;
       const range = rangeOf(original);
       return { job: id, tiles, tileWidth, tileHeight, overlap, adapt, noise, run, range, notes };
@@ -132,10 +168,22 @@ const handlers: Handlers = {
     }
   },
 
-  async step({ job: id, pixels }) {
-    const tile = await begun(id).job.step();
-    if (!tile) throw new UnnoiseError("internal", "All tiles of this job are done.");
-    return placed(tile, pixels);
+  async step({ job: id, tile, next, pixels }) {
+    const run = begun(id);
+    const { job } = run;
+    run.worker ??= engine().engine.worker(job.run, job.overview());
+    const { worker, ahead } = run;
+    const launch = (index: number) => worker.denoise(job.task(index));
+    const coming = ahead?.tile === tile ? ahead.block : launch(tile);
+    run.ahead = undefined;
+    if (next !== undefined && running?.gpu) {
+      // So that the device never waits for what is done here.
+      const later = launch(next);
+      later.catch(() => undefined);
+      run.ahead = { tile: next, block: later };
+    }
+    const block = await coming;
+    return { ...placed(job.place(tile, block), pixels), block };
   },
 
   overview({ job: id }) {
@@ -151,9 +199,10 @@ const handlers: Handlers = {
   },
 
   finish({ job: id }) {
-    const { job, original } = begun(id);
+    const { job, original, worker } = begun(id);
     // Finishing uses the job up, whether it succeeds or not.
     jobs.delete(id);
+    worker?.free();
     const { note } = job;
     const denoised = job.finish();
     kept.set(id, { original, denoised });
@@ -227,7 +276,53 @@ const handlers: Handlers = {
   },
 };
 
-function begun(id: number): { job: WasmJob; original: WasmPhoto } {
+/**
+ * Downloads the engine and starts it on a device.
+ *
+ * @throws `UnnoiseError` `network`, `internal`; `device` when the GPU cannot be had
+ */
+async function start(
+  info: DeviceDecision,
+  { wasm: sources, patience }: Omit<OpenArgs, "device" | "gpuFailure">,
+  id: number,
+  gpu: GPUAdapter | undefined,
+): Promise<OpenedEngine> {
+  const artifact = artifactFor(info.device, sources);
+  const { wasm, module } = await loadWasm(artifact, sources[artifact], patience, (loaded, total) => {
+    post({ kind: "progress", id, progress: { phase: "engine", loaded, total } });
+  });
+  const engine = await (gpu ? openGpu(wasm, gpu) : wasm.Engine.create(info.device));
+  running = { wasm, engine, gpu: gpu !== undefined };
+  return { info: { version: wasm.version(), ...info }, artifact, module };
+}
+
+/** An engine on the GPU; the many ways in which there is none end here. */
+async function openGpu(wasm: Wasm, adapter: GPUAdapter): Promise<WasmEngine> {
+  const { refused, lost } = lendAdapter(navigator.gpu, adapter);
+  const fail = (why: string) => new UnnoiseError("device", `WebGPU does not start here (${why}).`);
+  const trapped = new Promise<string>((resolve) => (onTrap = resolve));
+  const trouble = Promise.race([refused, lost, trapped]).then((why) => {
+    throw fail(why);
+  });
+  const created = wasm.Engine.create("webgpu").catch((thrown: unknown) => {
+    throw fail(messageOf(thrown));
+  });
+  created.catch(() => undefined);
+  const engine = await Promise.race([created, trouble]);
+  trouble.catch(() => undefined);
+  onTrap = undefined;
+  void lost.then((why) => {
+    gpuLost = `the GPU was lost: ${why}`;
+    crashed(gpuLost);
+  });
+  return engine;
+}
+
+function crashed(message: string): void {
+  post({ kind: "crashed", message: gpuLost ?? message, gpu: running?.gpu ?? false });
+}
+
+function begun(id: number): Begun {
   const found = jobs.get(id);
   if (!found) throw new UnnoiseError("canceled", "This run was given up.");
   return found;
@@ -249,7 +344,7 @@ function throwIfCanceled(id: number): void {
 
 function opened(id: number): OpenStack {
   const found = stacks.get(id);
-  if (!found) throw new UnnoiseError("canceled", "This stack was disposed of.");
+  if (!found) throw new UnnoiseError("disposed", "This stack was disposed of.");
   return found;
 }
 
@@ -259,7 +354,11 @@ function rangeOf(photo: WasmPhoto): [number, number] {
 }
 
 async function openFile(blob: Blob): Promise<WasmImageFile> {
-  return engine().wasm.ImageFile.open(new Uint8Array(await blob.arrayBuffer()));
+  const bytes = await blob.arrayBuffer().catch((cause: unknown) => {
+    const message = `This file cannot be read (${messageOf(cause)}): was it moved or changed, or is it a folder?`;
+    throw new UnnoiseError("decode", message, { cause });
+  });
+  return engine().wasm.ImageFile.open(new Uint8Array(bytes));
 }
 
 async function toPhoto(source: Source): Promise<Opened> {
@@ -291,14 +390,18 @@ function fromPixels({ width, height, data }: Pixels): WasmPhoto {
 
 /** The pixels of a file that the browser can read and the engine cannot, such as AVIF or HEIC. */
 async function drawn(blob: Blob): Promise<Pixels | undefined> {
-  const bitmap = await createImageBitmap(blob).catch(() => undefined);
-  if (!bitmap) return undefined;
-  const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context?.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const data = context?.getImageData(0, 0, width, height).data;
-  return data && { kind: "rgba", width, height, data: new Uint8Array(data) };
+  try {
+    const bitmap = await createImageBitmap(blob);
+    const { width, height } = bitmap;
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    context?.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    const data = context?.getImageData(0, 0, width, height).data;
+    return data && { kind: "rgba", width, height, data: new Uint8Array(data) };
+  } catch {
+    // The browser cannot either, or not in its memory.
+    return undefined;
+  }
 }
 
 /** All of the photos, or none. */
@@ -315,7 +418,7 @@ async function toPhotos(sources: readonly Source[]): Promise<WasmPhoto[]> {
 
 async function blended<T>(view: ResultView, use: (photo: WasmPhoto) => T): Promise<T> {
   const pair = kept.get(view.result);
-  if (!pair) throw new UnnoiseError("canceled", "This result was disposed of.");
+  if (!pair) throw new UnnoiseError("disposed", "This result was disposed of.");
   const { strength, detail } = view;
   if (strength === 1 && detail === 0) return Promise.resolve(use(pair.denoised));
   const photo = pair.denoised.blend(pair.original, strength, detail);
@@ -332,9 +435,12 @@ function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** Frees a job of any kind, or the result that it became. */
-function release(id: number): void {
+async function release(id: number): Promise<void> {
   const unfinished = jobs.get(id);
   jobs.delete(id);
+  // What the device works on is not taken from under it.
+  await unfinished?.ahead?.block.catch(() => undefined);
+  unfinished?.worker?.free();
   unfinished?.job.free();
   unfinished?.original.free();
   trainers.get(id)?.free();
@@ -355,13 +461,15 @@ async function answer(request: CallRequest): Promise<void> {
     throwIfCanceled(id);
     const handler = handlers[kind] as (args: unknown, id: number) => Promise<Calls[CallName]["value"]>;
     const value = await handler(request.args, id);
-    if (canceledIds.has(id)) release(id);
+    if (canceledIds.has(id)) await release(id);
     post({ kind: "done", id, value }, transferable(value));
   } catch (thrown) {
     const code = codeOf(thrown);
-    // Errors of the engine carry a code. Anything else is a trap, after which its memory is not to be trusted.
-    if (code) post({ kind: "failed", id, code, message: messageOf(thrown) });
-    else post({ kind: "crashed", message: messageOf(thrown) });
+    // Errors of the engine carry a code. Anything else is a trap, after which its memory is not to be trusted; and a GPU
+    // that has failed once is not to be asked again.
+    const trapped = code === undefined || (code === "device" && running?.gpu);
+    if (trapped) crashed(messageOf(thrown));
+    else post({ kind: "failed", id, code, message: messageOf(thrown) });
   } finally {
     canceledIds.delete(id);
   }
@@ -370,11 +478,31 @@ async function answer(request: CallRequest): Promise<void> {
 /** The buffers of an answer: they are handed over, not copied. */
 function transferable(value: Calls[CallName]["value"]): Transferable[] {
   const parts: unknown[] = ArrayBuffer.isView(value) ? [value] : Object.values(value);
+  if ("block" in value) parts.push(value.block.data);
   return parts.filter((part) => ArrayBuffer.isView(part)).map(({ buffer }) => buffer as ArrayBuffer);
 }
 
 function inTurn(work: () => Promise<void> | void): void {
-  queue = queue.then(work);
+  queue = queue.then(work).catch((thrown: unknown) => {
+    crashed(messageOf(thrown));
+  });
+}
+
+/** Holds a lock that the browser takes away when this worker ends, however it ends; where there are locks. */
+async function live(lock: string): Promise<void> {
+  const held = new Promise<boolean>((resolve) => {
+    const locks = (navigator as { locks?: LockManager }).locks;
+    const hold = () => {
+      resolve(true);
+      return new Promise(() => undefined);
+    };
+    if (locks)
+      locks.request(lock, hold).catch(() => {
+        resolve(false);
+      });
+    else resolve(false);
+  });
+  post({ kind: "here", locked: (await within(1000, held)) ?? false });
 }
 
 globalThis.addEventListener("message", ({ data: request }: MessageEvent<Request>) => {
@@ -382,11 +510,12 @@ globalThis.addEventListener("message", ({ data: request }: MessageEvent<Request>
     case "cancel":
       canceledIds.add(request.id);
       break;
+    case "live":
+      void live(request.lock);
+      break;
     // A job must not be freed in the middle of a step.
     case "release":
-      inTurn(() => {
-        release(request.job);
-      });
+      inTurn(() => release(request.job));
       break;
     // Decoding and encoding slip in while the device is at work.
     case "decode":
@@ -400,7 +529,16 @@ globalThis.addEventListener("message", ({ data: request }: MessageEvent<Request>
   }
 });
 
-globalThis.addEventListener("unhandledrejection", (event) => {
+/** A trap that no call has caught. */
+function trap(event: Event, thrown: unknown): void {
   event.preventDefault();
-  post({ kind: "crashed", message: messageOf(event.reason) });
+  if (onTrap) onTrap(messageOf(thrown));
+  else crashed(messageOf(thrown));
+}
+
+globalThis.addEventListener("unhandledrejection", (event) => {
+  trap(event, event.reason);
+});
+globalThis.addEventListener("error", (event) => {
+  trap(event, event.message);
 });

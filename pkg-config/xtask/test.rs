@@ -176,8 +176,26 @@ fn bundlers(count: &mut Count) -> Result<()> {
     Ok(())
 }
 
+/// Field cases whose results are compared with the browser's: a file of each format, depth and structure.
+const FIELD: [&str; 14] = [
+    "05-gray8-alpha.png",
+    "07-adam7-rgb16.png",
+    "38-exif-big-endian.jpg",
+    "43-baseline-restart-422.jpg",
+    "62-really-a-webp.png",
+    "64-float32-gray-0-4095.tif",
+    "66-float32-nan.tif",
+    "68-float32-rgb-hdr.tif",
+    "72-uint16-12bit-camera.tif",
+    "75-int16-signed.tif",
+    "77-imagej-z-stack.tif",
+    "81-planar-rgb8.tif",
+    "98-orientation-6.tif",
+    "103-565.bmp",
+];
+
 /// What the native command line makes of the browser tests' photos, for comparison: `<name>.in.png`,
-/// `<name>.out.png`, and `psnr.json`.
+/// `<name>.out.png`, and `psnr.json`; of field cases, `field/<file>.tif`, which holds all depths.
 fn native_results() -> Result<PathBuf> {
     tools::say("denoising the browser tests' photos natively");
     let out = tools::target().join("native-results");
@@ -188,6 +206,13 @@ fn native_results() -> Result<PathBuf> {
         fs::copy(&photo, out.join(format!("{name}.in.png")))?;
         let result = out.join(format!("{name}.out.png"));
         tools::run(unnoise().arg("denoise").arg(&photo).arg("-o").arg(result))?;
+    }
+    let field = out.join("field");
+    fs::create_dir_all(&field)?;
+    for name in FIELD {
+        let photo = root().join("tests/fixtures/field").join(name);
+        let result = field.join(format!("{name}.tif"));
+        tools::run(unnoise().arg("denoise").arg(photo).arg("-o").arg(result))?;
     }
     let json = tools::output(unnoise().args(["evaluate", "--json", "--pairs"]).arg(&fixtures))?;
     let report: serde_json::Value = serde_json::from_str(&json)?;

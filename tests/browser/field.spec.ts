@@ -1,4 +1,6 @@
 /** Photos, micrographs and stacks as people have them, through the package: as `tests/field.rs` natively. */
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "@playwright/test";
 import { read } from "./files";
 
@@ -136,6 +138,58 @@ test("a stack is denoised page by page, and written as one file", async ({ page 
   expect(got.pages).toEqual([5, 5]);
   expect([got.first, got.code, got.kept]).toEqual([16, "option", true]);
   expect(got.range[1]).toBeLessThan(1000);
+});
+
+test("field cases are denoised as by the command line, within a level of 255", async ({ page }) => {
+  test.setTimeout(300_000);
+  const native = process.env.UNNOISE_NATIVE;
+  expect(native, "UNNOISE_NATIVE names no folder: run the tests by `cargo xtask test`").toBeTruthy();
+  const folder = join(native ?? "", "field");
+  const names = readdirSync(folder).map((name) => name.replace(/\.tif$/, ""));
+  expect(names.length).toBeGreaterThan(10);
+  await page.evaluate(async () => {
+    const denoiser = await window.unnoise.Denoiser.create({ device: "flex" });
+    Object.assign(window, { denoiser });
+  });
+  const bad: string[] = [];
+  for (const name of names) {
+    const result = readFileSync(join(folder, `${name}.tif`)).toString("base64");
+    const worst = await page.evaluate(
+      async ([before, after]) => {
+        const { denoiser } = window as unknown as { denoiser: Denoiser };
+        const mine = await denoiser.openStack(window.fromBase64(before));
+        const theirs = await denoiser.openStack(window.fromBase64(after));
+        if (mine.pages !== theirs.pages) return `${mine.pages} pages, not ${theirs.pages}`;
+        let worst = 0;
+        for (let index = 0; index < mine.pages; index += 1) {
+          const { range, bitDepth } = await denoiser.decode(mine.page(index));
+          // Integers of 8 and 16 bits come as shares of their largest.
+          const white = bitDepth < 32 ? 2 ** bitDepth - 1 : 1;
+          const level = (range[1] - range[0]) / white / 255;
+          const [a, b] = [
+            await denoiser.denoise(mine.page(index)),
+            await denoiser.denoise(theirs.page(index), { strength: 0 }),
+          ];
+          const [x, y] = [await a.float32(), await b.float32()];
+          if (x.data.length !== y.data.length) return `${x.data.length} samples, not ${y.data.length}`;
+          x.data.forEach((value, i) => {
+            const other = y.data[i] ?? NaN;
+            if (Object.is(value, other)) return;
+            const distance = Math.abs(value - other) / level;
+            worst = Number.isNaN(distance) ? Infinity : Math.max(worst, distance);
+          });
+          a.dispose();
+          b.dispose();
+        }
+        mine.dispose();
+        theirs.dispose();
+        return worst;
+      },
+      [base64(name), result] as const,
+    );
+    if (typeof worst === "string" || worst > 1) bad.push(`${name}: ${worst}`);
+  }
+  expect(bad).toEqual([]);
 });
 
 test("the browser reads what the engine cannot", async ({ page }) => {

@@ -37,9 +37,14 @@ test("progress, tiles, info and every form of a result", async ({ page }) => {
   const got = await page.evaluate(async (text) => {
     const { Denoiser, models } = window.unnoise;
     const phases = new Set<string>();
-    const onProgress = ({ phase }: { phase: string }) => phases.add(phase);
+    const fractions: number[] = [];
+    const onProgress = ({ phase, fraction }: { phase: string; fraction: number }) => {
+      phases.add(phase);
+      fractions.push(fraction);
+    };
     const denoiser = await Denoiser.create({ device: "flex", onProgress });
     const tiles: number[][] = [];
+    const began = fractions.splice(0);
     const result = await denoiser.denoise(window.fromBase64(text), {
       onProgress,
       onTile: ({ x, y, image }) => tiles.push([x, y, image.width, image.height]),
@@ -55,6 +60,7 @@ test("progress, tiles, info and every form of a result", async ({ page }) => {
     denoiser.dispose();
     return {
       phases: [...phases].sort(),
+      fractions: [began, fractions],
       tiles,
       image: [image.width, image.height, image.data[0]],
       float: [float.width, float.height, float.channels, float.data.length],
@@ -68,6 +74,10 @@ test("progress, tiles, info and every form of a result", async ({ page }) => {
     };
   }, base64(file.buffer));
   expect(got.phases).toEqual(["engine", "tiles", "weights"]);
+  for (const fractions of got.fractions) {
+    expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+    expect(fractions.at(-1)).toBe(1);
+  }
   expect(got.tiles).toEqual([[0, 0, 48, 40]]);
   expect(got.image).toEqual([48, 40, got.first]);
   expect(got.float).toEqual([48, 40, 3, 48 * 40 * 3]);
@@ -145,11 +155,12 @@ test("aborting works in every phase", async ({ page }) => {
         const onProgress = (progress: { phase: string }) => {
           if (progress.phase === phase) controller.abort();
         };
-        return { signal: controller.signal, onProgress, device: "flex" as const };
+        return { signal: controller.signal, onProgress };
       };
+      const device = "flex" as const;
       const before = await codeOf(Denoiser.create({ device: "flex", signal: aborted }));
-      const weights = await codeOf(Denoiser.create(when("weights")));
-      const engine = await codeOf(Denoiser.create(when("engine")));
+      const weights = await codeOf(Denoiser.create({ device, ...when("weights") }));
+      const engine = await codeOf(Denoiser.create({ device, ...when("engine") }));
       const denoiser = await Denoiser.create({ device: "flex" });
       const bytes = window.fromBase64(text);
       const run = await codeOf(denoiser.denoise(bytes, when("tiles")));
@@ -169,7 +180,7 @@ test("aborting works in every phase", async ({ page }) => {
     run: canceled,
     fetching: canceled,
     after: "none",
-    underWay: canceled,
+    underWay: "disposed",
   });
 });
 
@@ -247,7 +258,7 @@ test("errors carry their code", async ({ page }) => {
     tile: "option",
     workers: "option",
     adapt: "option",
-    disposed: "canceled",
+    disposed: "disposed",
   });
 });
 
@@ -355,7 +366,9 @@ test("two denoisers work side by side, and a photo is decoded while another is d
   expect(got).toEqual({ same: true, decoded: [97, 61, 8] });
 });
 
-test("after a crash the next call starts a new engine", async ({ page }) => {
+test("after a crash a photo that had not begun is told, and the next call starts a new engine", async ({
+  page,
+}) => {
   const codes = await page.evaluate(
     async (text) => {
       // The worker dies as it would of a trap: by an error nobody catches.
@@ -373,11 +386,12 @@ test("after a crash the next call starts a new engine", async ({ page }) => {
       const lost = await window.codeOf(denoiser.denoise(bytes, { onProgress: crash }));
       const gone = await window.codeOf(result.blob());
       const next = await window.codeOf(denoiser.denoise(bytes));
+      // A worker waits to take over, and another one in its place.
       return { lost, gone, next, workers: workers.length };
     },
     base64(photo(32, 24).buffer),
   );
-  expect(codes).toEqual({ lost: "internal", gone: "internal", next: "none", workers: 2 });
+  expect(codes).toEqual({ lost: "internal", gone: "internal", next: "none", workers: 3 });
 });
 
 test("detail gives back fine luminance, also afterwards", async ({ page }) => {

@@ -1,5 +1,6 @@
 import {
   UnnoiseError,
+  cache,
   models,
   type AdaptMode,
   type Denoiser,
@@ -11,9 +12,11 @@ import {
 import { Engines, type Choice } from "./engines";
 import * as format from "./format";
 import type { LearnPanel } from "./learn-panel";
-import { Learning } from "./learning";
+import { Learning, shotsAround } from "./learning";
 import type { Activity, Panel } from "./panel";
+import * as saved from "./saved";
 import type { Stage } from "./stage";
+import { denoiseWhole, type Whole } from "./whole";
 
 /** The photo on screen, as the file it came from. */
 interface Photo {
@@ -40,10 +43,16 @@ export class App {
   readonly #files = new Map<string, File>();
   /** The network from before the last fine-tuning, to go back to. */
   #before: Choice | undefined;
+  /** The stack that was denoised as a whole, while it is on screen. */
+  #whole: Whole | undefined;
   #activity: Activity = "idle";
   #attempts = 0;
   #run: AbortController | undefined;
+  /** Ends the opening of a photo. */
+  #opening: AbortController | undefined;
   #runStart = 0;
+  /** Whether the photo on screen is one's own, and not to be forgotten. */
+  #keeps = false;
   /** Counts the photos that were asked for: a later one overtakes those that are still being read. */
   #opened = 0;
 
@@ -65,19 +74,50 @@ export class App {
     this.#photo = { file, name: "Sample photo", page: 0 };
     await this.#stage.show(bitmap);
     this.#panel.showPhoto("Sample photo", { ...sizeOf(bitmap), bitDepth: 8, pages: 1 }, 0);
+    const before = await saved.load();
     await this.#attempt("starting", async () => {
       this.#panel.showEngine((await this.#engines.get()).info());
       this.#panel.setStatus("");
     });
+    if (before) await this.#restore(before);
+  }
+
+  /** Keeps photo and settings in this browser, for a reload; not those of the sample. */
+  async remember(): Promise<void> {
+    const photo = this.#photo;
+    if (!photo || !this.#keeps) return;
+    const { model, device = "auto", weights } = this.#engines.choice;
+    const kept = await saved.save({
+      photo,
+      model,
+      device,
+      adapt: this.#panel.adapt.value,
+      weights: weights instanceof File ? await saved.sealed(weights) : undefined,
+      learning: this.#activity === "learning",
+    });
+    this.#panel.showKept(kept);
+  }
+
+  /** Deletes all that the page keeps in this browser. */
+  async forget(): Promise<void> {
+    this.#keeps = false;
+    await Promise.all([saved.clear(), cache.delete()]);
+    this.#panel.showKept(false);
+    this.#panel.setStatus("Nothing is kept any more.");
   }
 
   /** Opens a photo. When it cannot be read, the photo on screen stays, and a run goes on. */
-  open(file: File): Promise<void> {
-    return this.#open({ file, name: file.name, page: 0 });
+  async open(file: File): Promise<void> {
+    this.#panel.clearAlert();
+    await this.#open({ file, name: file.name, page: 0 });
+    if (this.#photo?.file !== file) return;
+    this.#keeps = true;
+    await this.remember();
   }
 
   /** Turns to another page of the stack on screen, from 0. */
   async turnTo(page: number): Promise<void> {
+    this.#panel.clearAlert();
     if (this.#photo) await this.#open({ ...this.#photo, page });
   }
 
@@ -85,21 +125,26 @@ export class App {
     const { file, name, page } = photo;
     const turn = ++this.#opened;
     const isLast = () => turn === this.#opened;
-    this.#panel.clearAlert();
     if (!this.#run) this.#panel.setStatus(`Opening ${name}…`);
     try {
       const denoiser = await this.#engines.get();
-      const decoded = await denoiser.decode(file, { page });
+      const opening = new AbortController();
+      this.#opening = opening;
+      const decoded = await denoiser.decode(file, { page, signal: opening.signal });
       if (!isLast()) return;
       this.#run?.abort();
-      await this.#forgetResult();
+      const whole = this.#whole?.source === file ? this.#whole : undefined;
+      if (!whole) await this.#forgetResult();
       this.#photo = photo;
       this.#panel.setStatus(format.notes(decoded.notes));
       this.#panel.showPhoto(name, decoded, page);
+      this.#learnPanel.showPages(decoded.pages);
       await this.#stage.show(decoded.image);
+      const denoised = whole?.pages[page];
+      if (whole && denoised) await this.#stage.showResult(denoised, whole.scale);
     } catch (thrown) {
       if (!this.#run) this.#panel.setStatus("");
-      this.#panel.alert(`${name} was not opened: ${sentence(thrown)}`);
+      if (!isCancel(thrown)) this.#panel.alert(`${name} was not opened: ${sentence(thrown)}`);
     }
   }
 
@@ -126,6 +171,45 @@ export class App {
     this.#run = undefined;
   }
 
+  /** Denoises all pages of the stack on screen, into one file. */
+  async denoiseAll(adapt: AdaptMode): Promise<void> {
+    const photo = this.#photo;
+    if (!photo || this.#run || this.#waiting) return;
+    const run = new AbortController();
+    this.#run = run;
+    await this.#attempt("running", async () => {
+      await this.#forgetResult();
+      const denoiser = await this.#engines.get();
+      run.signal.throwIfAborted();
+      const start = performance.now();
+      const elapsed = () => (performance.now() - start) / 1000;
+      const { scale } = cardOf(denoiser.info().model);
+      this.#whole = await denoiseWhole(denoiser, photo.file, this.#stage, {
+        adapt,
+        signal: run.signal,
+        onPage: async (page, image) => {
+          run.signal.throwIfAborted();
+          this.#photo = { ...photo, page };
+          this.#panel.showPage(page);
+          await this.#stage.show(image);
+          this.#stage.startResult(scale);
+        },
+        onProgress: (progress, page, pages) => {
+          this.#panel.showPages(progress, page, pages, elapsed());
+        },
+      });
+      this.#panel.showWhole(this.#whole.pages.length, elapsed());
+      this.#panel.showEngine(denoiser.info());
+      this.#stage.compare();
+    });
+    this.#run = undefined;
+    // The page that one looked at, unless another photo came in between.
+    if (this.#photo?.file !== photo.file) return;
+    const status = this.#panel.status;
+    await this.#open(photo);
+    this.#panel.setStatus(status);
+  }
+
   /** Fine-tunes the network on the photo on screen, then denoises the photo with what is kept. */
   async learn(): Promise<void> {
     const photo = this.#photo;
@@ -133,8 +217,12 @@ export class App {
     const run = new AbortController();
     this.#run = run;
     this.#learnPanel.begin();
-    const done = await this.#attempt("learning", () => this.#tune(photo, run.signal));
+    const done = await this.#attempt("learning", async () => {
+      await this.remember();
+      await this.#tune(photo, run.signal);
+    });
     this.#run = undefined;
+    await this.remember();
     if (!done) this.#learnPanel.showNothing("The network from before stays.");
     this.#showModel();
     // Tuned weights say by themselves how they want to be run.
@@ -172,9 +260,11 @@ export class App {
     if (weights instanceof File) save(weights, weights.name);
   }
 
-  /** Stops the run: the photo stays as it was. */
+  /** Stops what is under way, downloads included: the photo stays as it was. */
   cancel(): void {
     this.#run?.abort();
+    this.#opening?.abort();
+    this.#engines.cancel();
   }
 
   /** Mixes the photo back into the result on screen; nothing is computed again. */
@@ -186,6 +276,7 @@ export class App {
   async download(strength: number): Promise<void> {
     const { result } = this.#engines;
     const photo = this.#photo;
+    if (photo && this.#whole) save(this.#whole.tiff, format.stackName(photo.name));
     if (!result || !photo) return;
     try {
       save(await result.withStrength(strength).blob("image/png"), format.resultName(photo.name));
@@ -258,6 +349,24 @@ export class App {
     else this.#panel.showModel(this.#card, weights instanceof File ? weights.name : undefined);
   }
 
+  /** Goes on where the page was left. */
+  async #restore(before: saved.Saved): Promise<void> {
+    const { photo, model, device, adapt, weights, learning } = before;
+    this.#panel.adapt.value = adapt;
+    await this.#attempt("starting", async () => {
+      await this.#use({ model, device, weights: weights?.file });
+      if (weights) this.#files.set(this.#card.id, weights.file);
+    });
+    this.#panel.device.value = this.device;
+    this.#showModel();
+    await this.#open(photo);
+    if (this.#photo?.file !== photo.file) return;
+    this.#keeps = true;
+    await this.remember();
+    const lost = " It was being learned then, which did not come to its end: start that again.";
+    this.#panel.setStatus(`${photo.name} is back, from before the page was left.${learning ? lost : ""}`);
+  }
+
   /** Fine-tunes, from random weights where there are no others. */
   async #tune(photo: Photo, signal: AbortSignal): Promise<void> {
     await this.#forgetResult();
@@ -266,15 +375,22 @@ export class App {
     const denoiser = await this.#engines.get();
     signal.throwIfAborted();
     const before = this.#engines.choice;
-    const { file: shot, page } = photo;
-    const lesson = { photo: shot, page, scale: this.#card.scale, random: scratch !== undefined, signal };
-    const { kept } = await this.#learning.run(denoiser, lesson);
+    const { file, page } = photo;
+    const stack = this.#learnPanel.takesPages ? await denoiser.openStack(file, { signal }) : undefined;
+    const lesson = {
+      photo: stack ? shotsAround(stack, page) : file,
+      page,
+      scale: this.#card.scale,
+      random: scratch !== undefined,
+      signal,
+    };
+    const { kept } = await this.#learning.run(denoiser, lesson).finally(() => stack?.dispose());
     this.#stage.dropResult();
     if (!kept) return;
     const weights = await denoiser.exportWeights();
-    const file = new File([weights], format.weightsName(photo.name, this.#card.id));
-    this.#engines.tuned(file);
-    this.#files.set(this.#card.id, file);
+    const tuned = new File([weights], format.weightsName(photo.name, this.#card.id));
+    this.#engines.tuned(tuned);
+    this.#files.set(this.#card.id, tuned);
     this.#before = before;
     this.#waiting = undefined;
   }
@@ -294,6 +410,7 @@ export class App {
     const denoiser = await this.#engines.choose({ ...this.#engines.choice, ...change });
     this.#panel.showEngine(denoiser.info());
     this.#panel.setStatus("");
+    await this.remember();
   }
 
   async #pump(
@@ -319,6 +436,7 @@ export class App {
   }
 
   async #forgetResult(): Promise<void> {
+    this.#whole = undefined;
     await this.#engines.drop();
     this.#panel.hideResult();
     this.#stage.dropResult();

@@ -1,7 +1,9 @@
-import { Denoiser, type CreateOptions, type DenoiseResult, type Progress } from "unnoise";
+import { Denoiser, type CreateOptions, type DenoiseResult, type DeviceChoice, type Progress } from "unnoise";
 
 /** What the page lets one choose. */
-export type Choice = Pick<CreateOptions, "model" | "weights" | "preset" | "device">;
+export type Choice = Pick<CreateOptions, "model" | "weights" | "preset"> & {
+  readonly device?: DeviceChoice | undefined;
+};
 
 /**
  * The denoiser in use. Another choice makes another denoiser; the old one lives on until the result that is still on
@@ -12,6 +14,8 @@ export class Engines {
   #current: Promise<Denoiser> | undefined;
   #result: { readonly owner: Denoiser; readonly result: DenoiseResult } | undefined;
   readonly #onProgress: (progress: Progress) => void;
+  /** Ends the start that is under way. */
+  #start = new AbortController();
 
   constructor(choice: Choice, onProgress: (progress: Progress) => void) {
     this.#choice = choice;
@@ -37,7 +41,7 @@ export class Engines {
   /** Starts a denoiser for another choice; own weights without a model tell theirs. When it does not start, the one from before stays. */
   async choose(choice: Choice): Promise<Denoiser> {
     const old = this.#current;
-    const created = Denoiser.create({ ...choice, onProgress: this.#onProgress });
+    const created = this.#begin(choice);
     const denoiser = await created;
     this.#current = created;
     this.#choice = { ...choice, model: denoiser.info().model };
@@ -66,8 +70,18 @@ export class Engines {
     if (dropped.owner !== current) dropped.owner.dispose();
   }
 
+  /** Gives up the denoiser that is being started. */
+  cancel(): void {
+    this.#start.abort();
+  }
+
+  #begin(choice: Choice): Promise<Denoiser> {
+    this.#start = new AbortController();
+    return Denoiser.create({ ...choice, onProgress: this.#onProgress, signal: this.#start.signal });
+  }
+
   #create(choice: Choice): Promise<Denoiser> {
-    const created = Denoiser.create({ ...choice, onProgress: this.#onProgress });
+    const created = this.#begin(choice);
     created.catch(() => {
       this.#current = undefined;
     });

@@ -28,6 +28,11 @@ export function resultName(name: string): string {
   return `${name.replace(/\.[^.]*$/, "") || "photo"}-denoised.png`;
 }
 
+/** `cells.ome.tif` as `cells.ome-denoised.tif`. */
+export function stackName(name: string): string {
+  return `${name.replace(/\.[^.]*$/, "") || "stack"}-denoised.tif`;
+}
+
 /** A deviation: of 255, or, where the numbers of the file are no shares of white, in these. */
 function deviation(sigma: number, [black, white]: readonly [number, number]): string {
   if (black === 0 && [1, 255, 65_535].includes(white)) return `${(255 * sigma).toFixed(1)} of 255`;

@@ -24,8 +24,12 @@ export class LearnPanel {
   readonly #picture = byId("learn-chart", HTMLElement);
   readonly #outcome = byId("learn-outcome", HTMLElement);
   readonly #chart: Chart;
-  /** The network that the objectives are for. */
+  /** What the objectives are for. */
   #offered = "";
+  #card: ModelCard | undefined;
+  #random = false;
+  /** Pages of the file on screen. */
+  #pages = 1;
   /** When the stage under way began, seconds since the start. */
   #stage = { number: 0, began: 0 };
   /** What the photo's noise was found to be like. */
@@ -51,24 +55,22 @@ export class LearnPanel {
     return Number(this.#budget.value);
   }
 
+  /** Whether the objective learns from several pages of one scene. */
+  get takesPages(): boolean {
+    return this.#objective.selectedOptions[0]?.dataset.pages !== undefined;
+  }
+
   /** Offers what suits a network, whose weights are random or not. */
-  showModel({ id, title, defaultObjectives }: ModelCard, random: boolean): void {
-    // What was chosen stays chosen.
-    const offered = `${id} ${random}`;
-    if (offered === this.#offered) return;
-    this.#offered = offered;
-    const byDefault = random ? defaultObjectives.random : defaultObjectives.trained;
-    const single = objectives(id).filter(({ shots, clean }) => shots === 1 && !clean);
-    const options = single.map((card) => {
-      const chosen = card.id === byDefault;
-      return new Option(chosen ? `${card.title} (recommended)` : card.title, card.id, chosen, chosen);
-    });
-    this.#objective.replaceChildren(...options);
-    this.#showObjective();
-    this.start.textContent = random ? "Learn from scratch" : "Learn";
-    byId("learn-about", HTMLElement).textContent = random
-      ? `A small ${title} with random weights learns from this photo alone, on this machine.`
-      : `${title} learns on from this photo alone, on this machine. If that makes it no better, it stays as it was.`;
+  showModel(card: ModelCard, random: boolean): void {
+    this.#card = card;
+    this.#random = random;
+    this.#offer();
+  }
+
+  /** Offers what suits a file of so many pages. */
+  showPages(pages: number): void {
+    this.#pages = pages;
+    this.#offer();
   }
 
   /** Enables what makes sense now. */
@@ -136,6 +138,35 @@ export class LearnPanel {
     this.#curves.hidden = true;
     this.#outcome.hidden = true;
     this.#say(message);
+  }
+
+  #offer(): void {
+    const [card, random, several] = [this.#card, this.#random, this.#pages > 1];
+    // What was chosen stays chosen.
+    const offered = `${card?.id} ${random} ${several}`;
+    if (!card || offered === this.#offered) return;
+    this.#offered = offered;
+    const before = this.#objective.value;
+    const byDefault = random ? card.defaultObjectives.random : card.defaultObjectives.trained;
+    const suiting = objectives(card.id).filter(({ shots, clean }) => (shots === 1 || several) && !clean);
+    const options = suiting.map(({ id, title, shots }) => {
+      const chosen = id === byDefault;
+      const detail = shots > 1 ? " (pages of one scene)" : chosen ? " (recommended)" : "";
+      const option = new Option(`${title}${detail}`, id, chosen, chosen);
+      if (shots > 1) option.dataset.pages = "";
+      return option;
+    });
+    this.#objective.replaceChildren(...options);
+    if (this.#pages > 1 && suiting.some(({ id }) => id === before)) this.#objective.value = before;
+    this.#showObjective();
+    this.start.textContent = random ? "Learn from scratch" : "Learn";
+    const about = random
+      ? `A small ${card.title} with random weights learns from this photo alone, on this machine.`
+      : `${card.title} learns on from this photo alone, on this machine. If that makes it no better, it stays as it was.`;
+    const offer = several
+      ? ` This file has ${this.#pages} pages: if they are of one scene, let them teach by Noise2Noise.`
+      : "";
+    byId("learn-about", HTMLElement).textContent = about + offer;
   }
 
   #say(text: string): void {

@@ -1,4 +1,4 @@
-import type { Denoiser, FineTuned, FineTuning } from "unnoise";
+import type { Denoiser, FineTuned, FineTuning, ImageInput, Stack, StackPage } from "unnoise";
 import type { LearnPanel } from "./learn-panel";
 import type { Stage } from "./stage";
 
@@ -7,9 +7,21 @@ const PREVIEW_SIDE = 192;
 /** Steps of a network that starts from random weights: more than time allows, so that time is what ends it. */
 const ENDLESS = 100_000;
 
+/** Pages of one scene that are learned from, at most: all of them are held in memory. */
+const MAX_SHOTS = 8;
+
+/** The pages around one of a stack, that one first. */
+export function shotsAround(stack: Stack, page: number): StackPage[] {
+  const distance = (index: number) => Math.abs(index - page);
+  const all = Array.from({ length: stack.pages }, (_, index) => index);
+  const nearest = all.sort((a, b) => distance(a) - distance(b));
+  return nearest.slice(0, MAX_SHOTS).map((index) => stack.page(index));
+}
+
 /** What a network is to learn from, and from which weights on. */
 interface Lesson {
-  readonly photo: Blob;
+  /** The photo, or shots of one scene. */
+  readonly photo: ImageInput | readonly ImageInput[];
   /** Page of a stack, from 0. */
   readonly page: number;
   /** Pixels of the result per photo pixel, per side. */

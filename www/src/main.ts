@@ -34,6 +34,7 @@ initIntake({
 });
 
 on(panel.denoise, "click", () => app.denoise(panel.adapt.value as AdaptMode));
+on(panel.denoiseAll, "click", () => app.denoiseAll(panel.adapt.value as AdaptMode));
 on(panel.cancel, "click", () => {
   app.cancel();
 });
@@ -44,8 +45,10 @@ on(panel.strength, "input", () => {
   app.setStrength(strength());
 });
 on(panel.download, "click", () => app.download(strength()));
+on(panel.forget, "click", () => app.forget());
+on(panel.adapt, "change", () => app.remember());
 on(panel.page, "input", () => {
-  panel.showPage();
+  panel.showPage(panel.page.valueAsNumber - 1);
 });
 on(panel.page, "change", () => app.turnTo(panel.page.valueAsNumber - 1));
 

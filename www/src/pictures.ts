@@ -69,6 +69,24 @@ export class Pictures {
     Object.assign(this.#after, { width: 1, height: 1 });
   }
 
+  /** The second canvas, as a file that the browser need not hold in memory. */
+  async snapshot(): Promise<Blob> {
+    const blob = await new Promise<Blob | null>((resolve) => {
+      this.#after.toBlob(resolve);
+    });
+    if (blob) return blob;
+    throw new Error("This browser has no memory left for the picture.");
+  }
+
+  /** Fills the second canvas with what was a {@link Pictures.snapshot} of it. */
+  async restore(snapshot: Blob): Promise<void> {
+    const bitmap = await createImageBitmap(snapshot);
+    const context = context2d(this.#after);
+    context.clearRect(0, 0, bitmap.width, bitmap.height);
+    context.drawImage(bitmap, 0, 0);
+    bitmap.close();
+  }
+
   /** Puts a finished tile into the second canvas. */
   async paint({ x, y, image }: Tile): Promise<void> {
     const context = context2d(this.#after);

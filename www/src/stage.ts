@@ -81,6 +81,18 @@ export class Stage {
     await this.#pictures.paint(tile);
   }
 
+  /** What is painted of the result. */
+  snapshot(): Promise<Blob> {
+    return this.#pictures.snapshot();
+  }
+
+  /** Compares the photo with a result that is complete: a {@link Stage.snapshot} of it. */
+  async showResult(snapshot: Blob, enlargement: number): Promise<void> {
+    this.startResult(enlargement);
+    await this.#pictures.restore(snapshot);
+    this.compare();
+  }
+
   /** Compares the photo with the result, which is complete. */
   compare(): void {
     this.#setState("comparing");

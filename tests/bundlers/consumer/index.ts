@@ -13,8 +13,7 @@ import {
 import init, { cards } from "unnoise/wasm";
 
 export async function clean(file: File, signal: AbortSignal): Promise<Blob> {
-  const onProgress = (progress: Progress): number =>
-    progress.phase === "tiles" ? progress.done / progress.total : progress.loaded;
+  const onProgress = ({ fraction }: Progress): number => fraction;
   const options: DenoiseOptions = { strength: 0.9, detail: 0.2, signal, onProgress };
   using denoiser = await Denoiser.create({ model: "unet", workers: 2, signal });
   const result: DenoiseResult = await denoiser.denoise(file, options);

@@ -1,0 +1,338 @@
+/** Faults, injected where they happen: what the caller sees, and that the denoiser lives on. */
+import { expect, test, type Page } from "@playwright/test";
+import { photo, read } from "./files";
+
+type Unnoise = typeof import("unnoise");
+type Progress = import("unnoise").Progress;
+
+test.use({ baseURL: "http://localhost:4322/" });
+
+const large = photo(290, 64).buffer.toString("base64");
+const small = photo(32, 24).buffer.toString("base64");
+const REDNET = read("../fixtures/rednet/rednet20_tiny_stride1_c3/weights.safetensors").toString("base64");
+const TILE = 128 * 64;
+
+/** Opens the package, with `script` run in every worker before its own. */
+async function open(page: Page, script = ""): Promise<void> {
+  // Imports are hoisted, and ask for nothing.
+  const body = script + read("../../pkg/dist/worker.js").toString();
+  await page.route("**/pkg/dist/worker.js", (route) =>
+    route.fulfill({ contentType: "text/javascript", body }),
+  );
+  await page.goto("tests/browser/fixtures/plain.html");
+  await page.evaluate(async (url) => {
+    window.unnoise = (await import(url)) as Unnoise;
+    window.fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    window.codeOf = (promise) =>
+      promise.then(
+        () => "none",
+        (error: unknown) => (error instanceof window.unnoise.UnnoiseError ? error.code : String(error)),
+      );
+  }, "http://localhost:4322/pkg/dist/index.js");
+}
+
+/** What a worker does on its nth call of a kind, before it answers. */
+const onCall = (kind: string, nth: number, what: string) => `
+  let calls = 0;
+  addEventListener("message", (event) => {
+    if (event.data.kind !== "${kind}" || ++calls !== ${nth}) return;
+    ${what}
+  });
+`;
+
+const SILENT = [
+  { name: "that ends itself", what: "event.stopImmediatePropagation(); self.close();" },
+  {
+    name: "that traps",
+    what: "event.stopImmediatePropagation(); setTimeout(() => { throw new Error('trap'); });",
+  },
+];
+
+for (const { name, what } of SILENT) {
+  for (const workers of [1, 3]) {
+    test(`a worker ${name}: its tiles are handed out again, of ${workers}`, async ({ page }) => {
+      // Only the first of them that comes to it.
+      const once = `
+        const ended = new BroadcastChannel("ended");
+        let over = false;
+        ended.onmessage = () => (over = true);
+        ${onCall(workers === 1 ? "step" : "infer", 2, `if (over) return; ended.postMessage(1); ${what}`)}
+      `;
+      await open(page, once);
+      const got = await page.evaluate(
+        async ([text, weightsText, tile, workers]) => {
+          const weights = window.fromBase64(weightsText);
+          const denoiser = await window.unnoise.Denoiser.create({ device: "flex", weights, workers });
+          const phases: string[] = [];
+          const tiles: number[] = [];
+          const result = await denoiser.denoise(window.fromBase64(text), {
+            tile,
+            onProgress: ({ phase }) => phases.push(phase),
+            onTile: ({ x }) => tiles.push(x),
+          });
+          const again = await denoiser.denoise(window.fromBase64(text), { tile });
+          const [a, b] = [await result.float32(), await again.float32()];
+          const { notes, tiles: total } = result.info;
+          denoiser.dispose();
+          const same = a.data.every((value, i) => value === b.data[i]);
+          const restarts = phases.filter((phase) => phase === "restart").length;
+          return { same, restarts, notes: notes.length, tiles: [new Set(tiles).size, tiles.length, total] };
+        },
+        [large, REDNET, TILE, workers] as const,
+      );
+      const [, , total] = got.tiles;
+      const told = workers === 1 ? 1 : 0;
+      expect(got).toEqual({ same: true, restarts: told, notes: told, tiles: [total, total, total] });
+    });
+  }
+}
+
+const ADAPTERS = [
+  { name: "throws", script: "GPU.prototype.requestAdapter = () => { throw new Error('blocked'); };" },
+  { name: "rejects", script: "GPU.prototype.requestAdapter = () => Promise.reject(new Error('blocked'));" },
+  { name: "never answers", script: "GPU.prototype.requestAdapter = () => new Promise(() => {});" },
+];
+
+test("a GPU that cannot be had is done without, within three seconds", async ({ page }) => {
+  for (const { name, script } of ADAPTERS) {
+    const gpu = `
+      globalThis.GPU ??= class GPU {};
+      if (!navigator.gpu) Object.defineProperty(navigator, "gpu", { value: new GPU() });
+      ${script}
+    `;
+    await page.unrouteAll();
+    await open(page, gpu);
+    // `auto` looks for a GPU in the page, too.
+    await page.evaluate(`{ ${gpu} }`);
+    for (const model of ["unet", "auto"]) {
+      const got = await page.evaluate(async (model) => {
+        const start = performance.now();
+        const denoiser = await window.unnoise.Denoiser.create({ model });
+        const seconds = (performance.now() - start) / 1000;
+        const { device } = denoiser.info();
+        denoiser.dispose();
+        return { device, seconds };
+      }, model);
+      expect(got.device, `${name}, ${model}`).toBe("flex");
+      // The engine's download and start come on top of it.
+      expect(got.seconds, `${name}, ${model}`).toBeLessThan(3 + 2);
+    }
+  }
+});
+
+const STALLS = [
+  { name: "weights", pattern: "**/weights/*" },
+  { name: "wasm", pattern: "**/*.wasm" },
+  { name: "worker script", pattern: "**/pkg/dist/worker.js" },
+  { name: "glue", pattern: "**/wasm/cpu/unnoise.js" },
+];
+
+for (const { name, pattern } of STALLS) {
+  test(`a stalled download of the ${name} is given up, and can be canceled`, async ({ page }) => {
+    await open(page);
+    const held: (() => void)[] = [];
+    await page.route(pattern, (route) => {
+      held.push(() => void route.abort());
+    });
+    const got = await page.evaluate(async () => {
+      const { Denoiser } = window.unnoise;
+      const start = performance.now();
+      const stalled = await window.codeOf(Denoiser.create({ device: "flex", timeout: 2, cache: false }));
+      const seconds = (performance.now() - start) / 1000;
+      const signal = AbortSignal.timeout(300);
+      const began = performance.now();
+      const canceled = await window.codeOf(Denoiser.create({ device: "flex", signal, cache: false }));
+      return { stalled, seconds, canceled, after: performance.now() - began };
+    });
+    for (const end of held) end();
+    expect([got.stalled, got.canceled]).toEqual(["network", "canceled"]);
+    expect(got.seconds).toBeLessThan(5);
+    expect(got.after).toBeLessThan(1500);
+    await page.unroute(pattern);
+    const after = await page.evaluate(() =>
+      window.codeOf(window.unnoise.Denoiser.create({ device: "flex" })),
+    );
+    expect(after).toBe("none");
+  });
+}
+
+test("a cache that never answers is done without; a photo that stalls is given up", async ({ page }) => {
+  await open(page);
+  await page.route("**/stalled.png", () => undefined);
+  const got = await page.evaluate(async () => {
+    CacheStorage.prototype.open = () => new Promise(() => undefined);
+    const start = performance.now();
+    const denoiser = await window.unnoise.Denoiser.create({ device: "flex", timeout: 2 });
+    const seconds = (performance.now() - start) / 1000;
+    const code = await window.codeOf(denoiser.denoise("/stalled.png"));
+    return { seconds, code };
+  });
+  expect(got.code).toBe("network");
+  expect(got.seconds).toBeLessThan(12);
+});
+
+test("a network that is cut is told as such, in every phase", async ({ page }) => {
+  await open(page);
+  for (const { pattern } of STALLS) {
+    await page.route(pattern, (route) => route.abort("connectionreset"));
+    const code = await page.evaluate(() =>
+      window.codeOf(window.unnoise.Denoiser.create({ device: "flex", cache: false })),
+    );
+    expect(code, pattern).toBe("network");
+    await page.unroute(pattern);
+  }
+});
+
+test("a file that cannot be read is an error about that file, and nothing else", async ({ page }) => {
+  await open(page);
+  const got = await page.evaluate(async (text) => {
+    const denoiser = await window.unnoise.Denoiser.create({ device: "flex" });
+    const bytes = window.fromBase64(text);
+    const result = await denoiser.denoise(bytes);
+    const workers: Worker[] = [];
+    window.Worker = class extends Worker {
+      constructor(url: string | URL, options?: WorkerOptions) {
+        super(url, options);
+        workers.push(this);
+      }
+    };
+    // A file in a folder of the browser's own, which is deleted after it was picked.
+    const folder = await navigator.storage.getDirectory();
+    const handle = await folder.getFileHandle("photo.png", { create: true });
+    const writable = await handle.createWritable();
+    await writable.write(bytes);
+    await writable.close();
+    const file = await handle.getFile();
+    await folder.removeEntry("photo.png");
+    const codes = [
+      await window.codeOf(denoiser.denoise(file)),
+      await window.codeOf(denoiser.decode(file)),
+      await window.codeOf(denoiser.openStack(file)),
+      await window.codeOf(Promise.resolve(denoiser.fineTune(file))),
+      await window.codeOf(window.unnoise.Denoiser.create({ device: "flex", weights: file })),
+    ];
+    const before = workers.length;
+    const kept = (await result.blob()).size > 0;
+    codes.push(await window.codeOf(denoiser.denoise(bytes)));
+    return { codes, kept, started: workers.length - before };
+  }, small);
+  expect(got).toEqual({
+    codes: ["decode", "decode", "decode", "decode", "weights", "none"],
+    kept: true,
+    started: 0,
+  });
+});
+
+test("offline, a cancel leaves a denoiser that works, again and again", async ({ page, context }) => {
+  await open(page);
+  await page.evaluate(async (text) => {
+    const denoiser = await window.unnoise.Denoiser.create({ device: "flex", workers: 1 });
+    await denoiser.denoise(window.fromBase64(text));
+    Object.assign(window, { denoiser });
+  }, small);
+  await context.setOffline(true);
+  const got = await page.evaluate(
+    async ([large, small]) => {
+      const { denoiser } = window as unknown as { denoiser: import("unnoise").Denoiser };
+      const codes: string[] = [];
+      const waits: number[] = [];
+      for (let i = 0; i < 3; i += 1) {
+        const signal = AbortSignal.timeout(500);
+        codes.push(await window.codeOf(denoiser.denoise(window.fromBase64(large), { adapt: "x8", signal })));
+        const start = performance.now();
+        codes.push(await window.codeOf(denoiser.denoise(window.fromBase64(small))));
+        waits.push(performance.now() - start);
+      }
+      return { codes, waits };
+    },
+    [photo(512, 400).buffer.toString("base64"), small] as const,
+  );
+  await context.setOffline(false);
+  expect(got.codes).toEqual(["canceled", "none", "canceled", "none", "canceled", "none"]);
+  // The worker that waits takes over; after that it is the one before, as soon as it has done its tile.
+  expect(got.waits[0]).toBeLessThan(3000);
+});
+
+test("the call after a cancel does not wait for the tile, with an older result held", async ({ page }) => {
+  await open(page);
+  const got = await page.evaluate(
+    async ([large, small]) => {
+      const denoiser = await window.unnoise.Denoiser.create({ device: "flex", workers: 1 });
+      const held = await denoiser.denoise(window.fromBase64(small));
+      const tile = performance.now();
+      const whole = await denoiser.denoise(window.fromBase64(small));
+      const usual = performance.now() - tile;
+      whole.dispose();
+      const controller = new AbortController();
+      const long = window.codeOf(
+        denoiser.denoise(window.fromBase64(large), { adapt: "x8", signal: controller.signal }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      controller.abort();
+      const code = await long;
+      const start = performance.now();
+      await denoiser.denoise(window.fromBase64(small));
+      const waited = performance.now() - start - usual;
+      return { code, waited, size: (await held.blob()).size };
+    },
+    [photo(512, 400).buffer.toString("base64"), small] as const,
+  );
+  expect(got.code).toBe("canceled");
+  expect(got.size).toBeGreaterThan(0);
+  expect(got.waited).toBeLessThan(1000);
+});
+
+test("what callbacks throw is told as that, in every phase, and nothing is lost", async ({ page }) => {
+  await open(page);
+  const got = await page.evaluate(
+    async ([text, weightsText, tile]) => {
+      const { Denoiser, UnnoiseError } = window.unnoise;
+      const fail = (wanted: string) => (progress: Progress) => {
+        if (progress.phase === wanted) throw new Error("mine");
+      };
+      const told = (promise: PromiseLike<unknown>) =>
+        promise.then(
+          () => "none",
+          (error: unknown) => (error instanceof UnnoiseError ? `${error.code}: ${error.message}` : "raw"),
+        );
+      const weights = window.fromBase64(weightsText);
+      const bytes = window.fromBase64(text);
+      const said = [
+        await told(Denoiser.create({ device: "flex", cache: false, onProgress: fail("weights") })),
+        await told(Denoiser.create({ device: "flex", onProgress: fail("engine") })),
+      ];
+      const denoiser = await Denoiser.create({ device: "flex", weights, workers: 1 });
+      const throws = () => {
+        throw new Error("mine");
+      };
+      said.push(
+        await told(denoiser.denoise(bytes, { tile, onProgress: fail("tiles") })),
+        await told(denoiser.denoise(bytes, { tile, onTile: throws })),
+        await told(denoiser.fineTune(bytes, { steps: 2, onProgress: throws })),
+      );
+      const after = await window.codeOf(denoiser.denoise(bytes, { tile }));
+      return { said, after };
+    },
+    [large, REDNET, TILE] as const,
+  );
+  expect(got.after).toBe("none");
+  expect(got.said.map((text) => text.replace(/^option: on\w+ threw an error: mine$/, "told"))).toEqual(
+    Array.from({ length: 5 }, () => "told"),
+  );
+});
+
+test("batches that no memory holds are refused at once", async ({ page }) => {
+  await open(page);
+  const got = await page.evaluate(async (text) => {
+    const denoiser = await window.unnoise.Denoiser.create({ device: "flex" });
+    const bytes = window.fromBase64(text);
+    const start = performance.now();
+    const codes: string[] = [];
+    for (const options of [{ batch: 1e6 }, { batch: 1e9 }, { patch: 1e5 }, { batch: 200, patch: 512 }]) {
+      codes.push(await window.codeOf(Promise.resolve(denoiser.fineTune(bytes, options))));
+    }
+    return { codes, seconds: (performance.now() - start) / 1000 };
+  }, small);
+  expect(got.codes).toEqual(["option", "option", "option", "option"]);
+  expect(got.seconds).toBeLessThan(1);
+});
