@@ -144,13 +144,11 @@ mod tests {
             let (other, parts) = learned(micro_batch);
             assert!((other / loss - 1.0).abs() < 1e-5, "{loss} {other}");
             for (key, array) in &whole.arrays {
-                let worst = array
-                    .data
-                    .iter()
-                    .zip(&parts.arrays[key].data)
-                    .map(|(a, b)| (a - b).abs())
-                    .fold(0.0, f32::max);
-                assert!(worst < 1e-4, "{key}: {worst} of steps of 1e-2");
+                // A first step of Adam is as long for a gradient of nothing but rounding as for any other: single weights
+                // may differ, all together not.
+                let squares = array.data.iter().zip(&parts.arrays[key].data).map(|(a, b)| (a - b) * (a - b));
+                let apart = (squares.sum::<f32>() / array.data.len() as f32).sqrt();
+                assert!(apart < 2e-5, "{key}: {apart} of steps of 1e-2");
             }
         }
     }
