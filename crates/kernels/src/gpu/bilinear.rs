@@ -15,7 +15,7 @@ fn neighbour(at: u32, size: u32) -> u32 {
     let own = at / 2;
     let before = select(own > 0, own, 1u32) - 1;
     let after = select(own + 1 < size, own + 1, own);
-    select(at % 2 > 0, after, before)
+    select((at & 1) == 0, before, after)
 }
 
 #[cube(launch_unchecked)]
