@@ -380,6 +380,8 @@ export class Denoiser {
     if (!(await this.#pool.prepare()) || this.#link !== link) return;
     this.#session = undefined;
     this.#link = this.#pool.take();
+    // At once, so that the next call finds it ready.
+    if (this.#weights) this.#connect(Promise.resolve(this.#weights), {}).catch(() => undefined);
     void this.#pool.leave(link);
   }
 

@@ -26,7 +26,7 @@ export interface WorkerScript {
 }
 
 /** How long a worker may take to answer an aborted call, milliseconds: on a GPU it costs more to start another one. */
-const GRACE = { cpu: 250, gpu: 800 };
+const GRACE = { cpu: 100, gpu: 600 };
 
 /** Names the locks of this page's workers. */
 let count = 0;

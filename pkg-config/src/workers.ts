@@ -11,6 +11,7 @@ export class Workers {
   readonly #onCrash: (death: Death, link: Link) => void;
   readonly #all = new Set<Link>();
   #spare: Link | undefined;
+  #closed: UnnoiseError | undefined;
 
   constructor(script: WorkerScript, onCrash: (death: Death, link: Link) => void) {
     this.#script = script;
@@ -40,8 +41,9 @@ export class Workers {
     else if (!link.ended) this.#spare = link;
   }
 
-  /** Ends all workers. */
+  /** Ends all workers, those to come too. */
   close(error: UnnoiseError): void {
+    this.#closed = error;
     for (const link of this.#all) link.close(error);
     this.#all.clear();
   }
@@ -50,6 +52,7 @@ export class Workers {
     const link = new Link(this.#script, this.#onCrash);
     for (const one of this.#all) if (one.ended) this.#all.delete(one);
     this.#all.add(link);
+    if (this.#closed) link.close(this.#closed);
     return link;
   }
 }
