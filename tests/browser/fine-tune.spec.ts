@@ -224,7 +224,7 @@ test("a paused run ends with its denoiser; what cannot be done is said", async (
     preset: "option",
     both: "option",
   });
-  expect(codes.ended).toEqual(["canceled", "canceled"]);
+  expect(codes.ended).toEqual(["canceled", "disposed"]);
   expect(codes.fine).toEqual(["none", "none"]);
   expect(codes.suitable).toContain("noise2void");
   expect(codes.suitable).not.toContain("blind-spot-nll");
