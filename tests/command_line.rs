@@ -256,6 +256,7 @@ fn evaluation_tells_what_fine_tuning_did() {
     assert_eq!(learned["kept"], true);
     assert!(learned["best_step"].as_u64().unwrap() > 0);
     assert!(psnr(&learned, "psnr") > psnr(&learned, "psnr_before") + 5.0, "{learned}");
+    assert!(learned["psnr_learned"].is_f64() && learned["noise"].is_string(), "{learned}");
     // Steps as long as these destroy any network: the weights from before stay.
     let lost = evaluate(&["--weights", TINY], ["--steps", "2", "--learning-rate", "0.5"]);
     assert_eq!(lost["kept"], false);

@@ -64,8 +64,8 @@ export interface LearningProgress {
   /** After which step the network was best; 0 is the network from before. */
   readonly bestStep: number;
   /**
-   * Part of its score by which the network from before must be beaten: trained weights are given up for a clear gain only,
-   * and hardly where JPEG has erased much of the noise, as the score cannot be trusted then.
+   * Part of its score by which the network from before must be beaten, where the score is the loss. An estimated risk is not
+   * compared by a margin, but with what it may be wrong by: then this is 0.
    */
   readonly margin: number;
   /** Time since the beginning, seconds. */

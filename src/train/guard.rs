@@ -35,8 +35,14 @@ const LITTLE: f32 = 0.25;
 const BLOCK: usize = 32;
 /// How many times the variance that was found the noise may have.
 const DOUBTS: [f32; 2] = [0.8, 1.2];
+/// The same where JPEG has erased noise: flat blocks then show too little of it, and what JPEG made of texture besides.
+const ERASED_DOUBTS: [f32; 2] = [0.5, 3.0];
 /// Standard errors by which the risk must have fallen.
 const SURE: f32 = 1.0;
+/// How many times the mean square by which the result has moved the risk must have fallen. By this, it has fallen also when
+/// only half of what the estimate says of the direction is true: where texture was taken for noise, and the noise for
+/// stronger than it is, the estimate promised 0.8 dB for what lost 0.3.
+const MOVED: f32 = 1.0;
 
 /// What networks are judged by; the same for every network of a run.
 pub enum Guard {
@@ -54,43 +60,66 @@ pub struct Squares {
     noise: Vec<Tensor<4>>,
     /// What the network made of them before it learned, and that with noise.
     simulated: [Tensor<4>; 2],
+    /// How many times the variance that was found the noise may have.
+    doubts: [f32; 2],
 }
 
 /// How good a network is, by what is not learned from: the less the better. A score is of use beside others only.
 pub type Score = f32;
 
 /// What is found out about a network.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Judgement {
     /// The estimated risk, or the loss.
     pub score: Score,
     /// Mean square error on simulated pairs, where there are such.
     pub simulated: Option<Score>,
-    /// Of each block of the squares, the distance from the photo and how much the result follows the noise: the two
-    /// parts of the risk.
-    blocks: Vec<[f32; 2]>,
+    /// The blocks of the squares.
+    blocks: Vec<Block>,
+    /// What the network makes of the squares.
+    result: Option<Tensor<4>>,
+    /// How many times the variance that was found the noise may have.
+    doubts: [f32; 2],
+}
+
+/// What is found out about a block of a square: mean squares.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// Distance from the photo, a part of the risk.
+    distance: f32,
+    /// How much the result follows the noise, the other part.
+    follows: f32,
+    /// Distance from the result of the network before.
+    moved: f32,
+}
+
+impl Block {
+    /// The risk, if the noise has so many times the variance that it was found to have.
+    fn risk(&self, noise: f32) -> f32 {
+        self.distance + noise * self.follows
+    }
 }
 
 impl Judgement {
     fn of_loss(score: Score) -> Self {
-        Self { score, simulated: None, blocks: Vec::new() }
+        Self { score, simulated: None, blocks: Vec::new(), result: None, doubts: DOUBTS }
     }
 
-    /// Whether a network is better than the one `before`, as sure as that can be told: by blocks that agree, also if the
-    /// photo's noise were weaker or stronger than it was found to be, and by simulated pairs.
+    /// Whether a network is better than the one `before`, which it was judged beside, as sure as that can be told: by
+    /// blocks that agree, also if the photo's noise were weaker or stronger than it was found to be, and by simulated pairs.
     pub fn is_surely_better(&self, before: &Self) -> bool {
         if self.blocks.is_empty() {
             return self.score < before.score;
         }
         let simulated = self.simulated.zip(before.simulated).is_none_or(|(after, before)| after < before);
-        simulated && DOUBTS.iter().all(|doubt| self.loss_to(before, *doubt) < 0.0)
+        simulated && self.doubts.iter().all(|doubt| self.loss_to(before, *doubt) < 0.0)
     }
 
     /// By how much the risk has grown, at most, if the noise has so many times the variance that it was found to have.
     fn loss_to(&self, before: &Self, noise: f32) -> f32 {
-        let risk = |[distance, follows]: &[f32; 2]| distance + noise * follows;
+        let pairs = self.blocks.iter().zip(&before.blocks);
         let growth: Vec<f32> =
-            self.blocks.iter().zip(&before.blocks).map(|(now, then)| risk(now) - risk(then)).collect();
+            pairs.map(|(now, then)| now.risk(noise) - then.risk(noise) + MOVED * now.moved).collect();
         let count = growth.len().max(1) as f32;
         let mean = growth.iter().sum::<f32>() / count;
         let variance = growth.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / (count - 1.0).max(1.0);
@@ -100,8 +129,8 @@ impl Judgement {
 
 impl Guard {
     /// Squares of `side` that are held out (or any, of a small photo), and noise for them. Where there is no model of the
-    /// noise, the objective's loss has to do.
-    pub fn risk(material: &Material, side: usize, seed: u64, device: &Device) -> Self {
+    /// noise, the objective's loss has to do. The model of a photo whose noise JPEG has `erased` is trusted less.
+    pub fn risk(material: &Material, side: usize, seed: u64, erased: bool, device: &Device) -> Self {
         if material.sampler.is_none() {
             return Guard::Loss;
         }
@@ -129,23 +158,25 @@ impl Guard {
             noisy: draw.cut(&spots, |scene| &scene.shots[0]),
             noise,
             simulated: [clean, noisy].map(|pictures| stack(&pictures, device)),
+            doubts: if erased { ERASED_DOUBTS } else { DOUBTS },
         }))
     }
 
-    /// Judges a network that is not learning (after `valid()`), run as `execution` says.
+    /// Judges a network that is not learning (after `valid()`), run as `execution` says, beside the one from before, if any.
     ///
     /// # Errors
     /// [`crate::Kind::Device`] when the device fails.
     pub async fn judge(
         &self,
         (network, execution): (&Network, &Execution),
+        before: Option<&Judgement>,
         lesson: &mut dyn TrainingLoss,
         draw: &mut BatchSampler<'_>,
     ) -> Result<Judgement> {
         match self {
             Guard::Risk(squares) => {
                 let place = ([0, 0], execution.conditions.seed);
-                squares.judge(|x| execution.denoise(network, x, None, place)).await
+                squares.judge(|x| execution.denoise(network, x, None, place), before).await
             }
             Guard::Loss => {
                 let mut total = 0.0;
@@ -157,40 +188,66 @@ impl Guard {
         }
     }
 
+    /// Share of the noise of simulated pairs, in mean squares, that a network leaves which was judged so; `None` without such
+    /// pairs.
+    ///
+    /// # Errors
+    /// As [`Guard::judge`].
+    pub async fn share_left(&self, judged: &Judgement) -> Result<Option<f32>> {
+        let (Guard::Risk(squares), Some(error)) = (self, judged.simulated) else { return Ok(None) };
+        let [clean, noisy] = squares.simulated.clone();
+        let noise = read((noisy - clean).square().mean()).await?[0];
+        Ok((noise > 0.0).then_some(error / noise))
+    }
+
     /// Judges leaving the photo as it is, where that can be told.
     ///
     /// # Errors
     /// As [`Guard::judge`].
     pub async fn judge_nothing(&self) -> Result<Option<Judgement>> {
         match self {
-            Guard::Risk(squares) => Ok(Some(squares.judge(|x| x).await?)),
+            Guard::Risk(squares) => Ok(Some(squares.judge(|x| x, None).await?)),
             Guard::Loss => Ok(None),
         }
     }
 }
 
 impl Squares {
-    async fn judge(&self, denoise: impl Fn(Tensor<4>) -> Tensor<4>) -> Result<Judgement> {
-        let parts = risk(&self.noisy, &self.noise, &denoise);
-        let [distances, follows] = [read(parts[0].clone()).await?, read(parts[1].clone()).await?];
-        let blocks: Vec<[f32; 2]> = distances.into_iter().zip(follows).map(|(d, f)| [d, f]).collect();
-        let score = blocks.iter().flatten().sum::<f32>() / blocks.len() as f32;
+    async fn judge(
+        &self,
+        denoise: impl Fn(Tensor<4>) -> Tensor<4>,
+        before: Option<&Judgement>,
+    ) -> Result<Judgement> {
+        let result = denoise(self.noisy.clone());
+        let [distance, follows] = risk(&self.noisy, &result, &self.noise, &denoise);
+        let from = before.and_then(|before| before.result.clone()).unwrap_or_else(|| result.clone());
+        let moved = blocks((result.clone() - from).square());
+        let [distance, follows, moved] = [read(distance).await?, read(follows).await?, read(moved).await?];
+        let parts = distance.into_iter().zip(follows).zip(moved);
+        let blocks: Vec<Block> =
+            parts.map(|((distance, follows), moved)| Block { distance, follows, moved }).collect();
+        let score = blocks.iter().map(|block| block.risk(1.0)).sum::<f32>() / blocks.len() as f32;
         let [clean, noisy] = self.simulated.clone();
         let error = (denoise(noisy).clamp(0.0, 1.0) - clean).square().mean();
-        Ok(Judgement { score, simulated: Some(read(error).await?[0]), blocks })
+        let simulated = Some(read(error).await?[0]);
+        Ok(Judgement { score, simulated, blocks, result: Some(result), doubts: self.doubts })
     }
 }
 
 /// The two parts of the estimated risk, short of a constant that is the same for all denoisers of one photo: distance, and
 /// how much the result follows the noise, of each block.
-fn risk(noisy: &Tensor<4>, noise: &[Tensor<4>], denoise: impl Fn(Tensor<4>) -> Tensor<4>) -> [Tensor<4>; 2] {
-    let output = denoise(noisy.clone());
+fn risk(
+    noisy: &Tensor<4>,
+    result: &Tensor<4>,
+    noise: &[Tensor<4>],
+    denoise: impl Fn(Tensor<4>) -> Tensor<4>,
+) -> [Tensor<4>; 2] {
     let follows = noise.iter().map(|z| {
         let moved = denoise(noisy.clone() + z.clone() * LITTLE);
-        (moved - output.clone()) * z.clone() * (2.0 / LITTLE)
+        (moved - result.clone()) * z.clone() * (2.0 / LITTLE)
     });
     let follows = mean(follows);
-    [(output - noisy.clone()).square(), follows].map(blocks)
+    [(result.clone() - noisy.clone()).square(), follows].map(blocks)
 }
 
 /// Means of the blocks that lie wholly in a picture, over all channels; of a picture smaller than that, of all of it.
@@ -239,7 +296,7 @@ mod tests {
         let noisy = clean.clone() + noise;
         let value = |t: Tensor<1>| pollster::block_on(read(t)).unwrap()[0];
         let estimated = |k: f32| {
-            let [distances, follows] = risk(&noisy, &fields, |x| x * k);
+            let [distances, follows] = risk(&noisy, &(noisy.clone() * k), &fields, |x| x * k);
             value((distances + follows).mean())
         };
         let true_risk = |k: f32| {
@@ -255,19 +312,29 @@ mod tests {
 
     #[test]
     fn only_what_is_surely_better_is_taken_for_it() {
-        let judged = |blocks: &[[f32; 2]], simulated| Judgement {
-            score: blocks.iter().flatten().sum(),
+        let doubted = |[distance, follows, moved]: [f32; 3], simulated, doubts| Judgement {
+            score: distance + follows,
             simulated: Some(simulated),
-            blocks: blocks.to_vec(),
+            blocks: vec![Block { distance, follows, moved }; 4],
+            result: None,
+            doubts,
         };
-        let before = judged(&[[1.0, 1.0]; 4], 1.0);
-        assert!(judged(&[[1.1, 0.7]; 4], 0.9).is_surely_better(&before));
+        let judged = |block, simulated| doubted(block, simulated, DOUBTS);
+        let before = judged([1.0, 1.0, 0.0], 1.0);
+        assert!(judged([1.1, 0.7, 0.05], 0.9).is_surely_better(&before));
         // Simulated pairs say otherwise.
-        assert!(!judged(&[[1.1, 0.7]; 4], 1.1).is_surely_better(&before));
+        assert!(!judged([1.1, 0.7, 0.05], 1.1).is_surely_better(&before));
         // Were the noise a little weaker, it would be worse.
-        assert!(!judged(&[[1.27, 0.7]; 4], 0.9).is_surely_better(&before));
+        assert!(!judged([1.27, 0.7, 0.0], 0.9).is_surely_better(&before));
+        // It has moved further than it has got better.
+        assert!(!judged([1.1, 0.7, 0.2], 0.9).is_surely_better(&before));
+        // It follows the noise more, which JPEG has made look weak.
+        let follows = [0.7, 1.2, 0.0];
+        assert!(judged(follows, 0.9).is_surely_better(&before));
+        assert!(!doubted(follows, 0.9, ERASED_DOUBTS).is_surely_better(&before));
         // Blocks do not agree.
-        let apart = [[0.0, 1.0], [0.0, 1.0], [1.9, 1.0], [1.9, 1.0]];
-        assert!(!judged(&apart, 0.9).is_surely_better(&before));
+        let mut apart = judged([0.0, 1.0, 0.0], 0.9);
+        apart.blocks[2..].iter_mut().for_each(|block| block.distance = 1.9);
+        assert!(!apart.is_surely_better(&before));
     }
 }

@@ -24,6 +24,7 @@ use crate::noise::NoiseModel;
 use crate::objectives::{Definition, Objective, Validation};
 use crate::photo::Photo;
 use crate::sampling::{BatchSampler, Material};
+use crate::weights::average;
 use guard::{Guard, Judgement};
 use learning::Learning;
 use stages::{Facts, Stage, Who};
@@ -32,6 +33,9 @@ use stages::{Facts, Stage, Who};
 const READ_EVERY: usize = 5;
 /// Judgements of the network while it learns.
 const JUDGEMENTS: usize = 4;
+/// Share of the weights from before in a network that goes half of the way (Wortsman et al., "Robust fine-tuning of zero-shot
+/// models", CVPR 2022).
+const HALF_WAY: f32 = 0.5;
 /// Share of the steps over which the learning rate rises.
 const WARM_UP: f64 = 0.05;
 
@@ -56,6 +60,8 @@ pub struct Trainer {
     /// What was found out about the network from before.
     judged_before: Option<Judgement>,
     best: Option<Model>,
+    /// The one that has learned to the end.
+    learned: Option<Model>,
 }
 
 /// What is under way.
@@ -118,6 +124,7 @@ impl Trainer {
             guard: None,
             judged_before: None,
             best: None,
+            learned: None,
         })
     }
 
@@ -163,19 +170,21 @@ impl Trainer {
     /// The model as it is at the moment, averaged over the last steps while it learns, else the best so far.
     #[must_use]
     pub fn current(&self) -> Model {
-        match (&self.work, self.stages.get(self.stage), &self.best) {
-            (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. }), _)
-                if learning.done() > 0 =>
-            {
-                self.tuned(learning)
+        match (&self.work, self.stages.get(self.stage)) {
+            (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. })) if learning.done() > 0 => {
+                self.tuned(learning.average())
             }
-            (.., best) => best.as_ref().unwrap_or(&self.models[0]).clone(),
+            _ => self.current_best().clone(),
         }
     }
 
+    fn current_best(&self) -> &Model {
+        self.best.as_ref().unwrap_or(&self.models[0])
+    }
+
     /// What has been learned, as a model: one that has learned the photo's noise needs nothing around it.
-    fn tuned(&self, learning: &Learning) -> Model {
-        self.start.trained(learning.average(), self.facts.tuned_mode())
+    fn tuned(&self, network: Network) -> Model {
+        self.start.trained(network, self.facts.tuned_mode())
     }
 
     /// Judges the network as it is, so that [`Trainer::finish`] knows of it: for a run that is stopped early.
@@ -200,6 +209,7 @@ impl Trainer {
         Tuned {
             model: self.best.unwrap_or(self.start),
             kept,
+            learned: self.learned,
             progress: self.progress,
             seed: self.options.seed,
             noise: self.material.noise,
@@ -307,7 +317,8 @@ impl Trainer {
     fn choose_guard(&self, objective: &Definition) -> Guard {
         match objective.validation {
             Validation::Risk => {
-                Guard::risk(&self.material, self.facts.judged, self.options.seed, self.start.device())
+                let (Facts { judged, erased, .. }, device) = (&self.facts, self.start.device());
+                Guard::risk(&self.material, *judged, self.options.seed, *erased, device)
             }
             Validation::Loss => Guard::Loss,
         }
@@ -350,7 +361,7 @@ impl Trainer {
         if next < 1.0 && judgement(next) > judgement(progress) {
             self.judge(&mut learning).await?;
             if self.is_to_look_again() {
-                let looks = (self.tuned(&learning), self.facts.tuned_execution(&self.options));
+                let looks = (self.current_best().clone(), self.facts.tuned_execution(&self.options));
                 return self.begin_look(looks, 0, Some(learning));
             }
         }
@@ -387,21 +398,41 @@ impl Trainer {
         if step == 0 {
             let judgement = self.judge_before(learning).await?;
             self.progress.note(0, &judgement);
+            let chosen = self.start.is_random() || self.options.learning_rate.is_some();
+            if let Some(guard) = self.guard.as_ref().filter(|_| !chosen) {
+                let left = guard.share_left(&judgement).await?;
+                self.facts.rate *= left.map_or(1.0, stages::rate_for);
+            }
             self.judged_before = Some(judgement);
             return Ok(());
         }
-        let tuned = self.tuned(learning);
-        let execution = self.facts.tuned_execution(&self.options);
-        let judgement = self.judgement(tuned.network(), &execution, learning).await?;
-        let surely = self.start.is_random()
-            || self.judged_before.as_ref().is_none_or(|before| judgement.is_surely_better(before));
-        let is_best = surely && self.progress.is_best(judgement.score);
+        let mut tuned = learning.average();
+        let mut judgement = self.judge_tuned(&tuned, learning).await?;
+        if !self.is_surely_better(&judgement) {
+            // Half of the way may be better where all of it is too far.
+            let half = average(self.models[0].network().clone(), &tuned, HALF_WAY);
+            let of_half = self.judge_tuned(&half, learning).await?;
+            if self.is_surely_better(&of_half) {
+                (tuned, judgement) = (half, of_half);
+            }
+        }
+        let is_best = self.is_surely_better(&judgement) && self.progress.is_best(judgement.score);
         self.progress.note(step, &judgement);
         if is_best {
             self.progress.best_step = step;
-            self.best = Some(tuned);
+            self.best = Some(self.tuned(tuned));
         }
         Ok(())
+    }
+
+    async fn judge_tuned(&self, tuned: &Network, learning: &mut Learning) -> Result<Judgement> {
+        self.judgement(tuned, &self.facts.tuned_execution(&self.options), learning).await
+    }
+
+    /// Whether what was judged is better than the network from before; anything is better than random weights.
+    fn is_surely_better(&self, judgement: &Judgement) -> bool {
+        let before = self.judged_before.as_ref();
+        self.start.is_random() || before.is_none_or(|before| judgement.is_surely_better(before))
     }
 
     /// What is to be beaten: the network as it was, or, where its weights are random, the photo as it is.
@@ -429,13 +460,17 @@ impl Trainer {
             unreachable!("judged without a guard");
         };
         let mut batches = self.batch_sampler(0, 1.0, false);
-        guard.judge((network, execution), learning.training_loss(), &mut batches).await
+        let before = self.judged_before.as_ref();
+        guard.judge((network, execution), before, learning.training_loss(), &mut batches).await
     }
 
     fn end_learning(&mut self, learning: &Learning) -> Work {
         let Stage::Learn { who, .. } = self.stages[self.stage] else { unreachable!("a stage of learning") };
-        if let Who::Teacher(_) = who {
-            self.models[who.index()] = self.models[who.index()].trained(learning.average(), Mode::Auto);
+        match who {
+            Who::Teacher(_) => {
+                self.models[who.index()] = self.models[who.index()].trained(learning.average(), Mode::Auto);
+            }
+            Who::Learner => self.learned = Some(self.tuned(learning.average())),
         }
         self.next_stage();
         Work::Idle

@@ -159,6 +159,8 @@ pub struct Tuned {
     pub model: Model,
     /// Whether it is the tuned one.
     pub kept: bool,
+    /// What was learned in the end, kept or not; `None` of a run that was stopped before its end.
+    pub learned: Option<Model>,
     /// Where the run ended.
     pub progress: Progress,
     /// Seed of the run.

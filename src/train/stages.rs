@@ -16,14 +16,17 @@ use crate::sampling::Material;
 /// Side of the squares that networks are judged by.
 const JUDGED: usize = 128;
 
-/// Part of its loss by which a trained network must be beaten, where that is what it is judged by.
+/// Part of its loss by which a trained network must be beaten, where that is what it is judged by. The risk tells by itself
+/// how sure it is ([`super::guard::Judgement::is_surely_better`]).
 const MARGIN: f32 = 0.05;
-/// The same where JPEG has erased noise. The estimate then takes too little for noise, and promised gains of up to 0.26 for
-/// what lost 0.5 dB.
-const ERASED_MARGIN: f32 = 0.5;
 
 /// Factor of pixel-shuffle downsampling for noise that spreads over neighbouring pixels.
 const CORRELATED_PD: usize = 2;
+
+/// Share of the noise that a network leaves, in mean squares, from which it has much to learn.
+const MUCH_LEFT: f32 = 0.5;
+/// Least part of the learning rate, for a network that leaves hardly any.
+const LEAST_RATE: f64 = 1.0 / 3.0;
 
 /// Which network a stage is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +81,8 @@ pub(super) struct Facts {
     pub judged: usize,
     /// Part of its score by which the network from before must be beaten.
     pub margin: f32,
+    /// Whether JPEG has erased noise.
+    pub erased: bool,
     /// Peak of the learning rate.
     pub rate: f64,
     /// Steps of the optimiser, over all stages.
@@ -123,7 +128,13 @@ impl Facts {
             batch: options.batch.unwrap_or(defaults.batch),
             patch,
             judged,
-            margin: margin(model, objective, material, shots[0].bit_depth() == 8),
+            margin: match objective.validation {
+                Validation::Loss if !model.is_random() => MARGIN,
+                _ => 0.0,
+            },
+            // JPEG makes 8 bits, no more.
+            erased: shots[0].bit_depth() == 8
+                && material.scenes.iter().any(|scene| is_noise_erased(&scene.shots[0])),
             rate: options.learning_rate.unwrap_or(defaults.rate),
             steps: options.steps.unwrap_or(defaults.steps),
             statistics: statistics(material),
@@ -171,17 +182,10 @@ impl Facts {
     }
 }
 
-/// Anything is better than random weights; trained ones are given up for a clear gain only. The risk tells by itself how sure
-/// it is ([`super::guard::Judgement::is_surely_better`]), but where JPEG has erased noise. JPEG makes 8 bits, no
-/// more.
-fn margin(model: &Model, objective: &Definition, material: &Material, eight_bits: bool) -> f32 {
-    let erased = || eight_bits && material.scenes.iter().any(|scene| is_noise_erased(&scene.shots[0]));
-    match objective.validation {
-        _ if model.is_random() => 0.0,
-        Validation::Risk if erased() => ERASED_MARGIN,
-        Validation::Risk => 0.0,
-        Validation::Loss => MARGIN,
-    }
+/// Part of the learning rate for trained weights that leave such a share of the noise: those that know it well are harmed by
+/// large steps more than they learn by them.
+pub(super) fn rate_for(left: f32) -> f64 {
+    f64::from(left / MUCH_LEFT).clamp(LEAST_RATE, 1.0)
 }
 
 /// Mean and deviation of each channel.

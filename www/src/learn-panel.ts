@@ -4,9 +4,6 @@ import { byId } from "./dom";
 import * as format from "./format";
 import type { Activity } from "./panel";
 
-/** A network that must be beaten by more than this part of its score is kept because the score is in doubt. */
-const DOUBTFUL = 0.1;
-
 /** The controls of fine-tuning. Knows how to show things; what to do about them is the app's. */
 export class LearnPanel {
   readonly start = byId("learn-start", HTMLButtonElement);
@@ -115,15 +112,13 @@ export class LearnPanel {
   }
 
   /** Shows what came of a run. */
-  showOutcome({ kept, bestStep, steps, scores, margin, seconds }: FineTuned, random: boolean): void {
+  showOutcome({ kept, bestStep, steps, scores, seconds }: FineTuned, random: boolean): void {
     const time = `${format.steps(steps)} in ${format.seconds(seconds)}`;
     const verdict = kept
       ? `Better after ${format.steps(bestStep)}; kept.`
       : random
         ? "Not better than random weights: nothing is kept."
-        : margin > DOUBTFUL
-          ? "JPEG has erased too much of this photo's noise to tell a gain: the network from before stays."
-          : "Not clearly better: the network from before stays.";
+        : "Not clearly better: the network from before stays.";
     this.#say(`${verdict} (${time})`);
     this.#outcome.hidden = !kept;
     this.#chart.draw();

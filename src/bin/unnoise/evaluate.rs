@@ -75,7 +75,11 @@ struct Row {
 #[derive(Serialize)]
 struct Tuning {
     psnr_before: f64,
+    /// PSNR of what was learned to the end, whether it was kept or not; `None` where time ran out before.
+    psnr_learned: Option<f64>,
     kept: bool,
+    /// What was found out about the noise.
+    noise: Option<String>,
     best_step: usize,
     /// Judgements: after which step, and the score.
     scores: Vec<(usize, f32)>,
@@ -126,19 +130,28 @@ pub fn run(args: &Args) -> Result<()> {
             let shots = [Arc::new(sample.noisy.clone())];
             let data = TrainingData { photos: &shots, shots: false, clean: None, noise: None };
             let tuned = args.training.run(&engine, data)?;
-            let (kept, best_step) = (tuned.kept, tuned.progress.best_step);
-            let seconds_tuning = tuned.progress.seconds;
-            let (scores, simulated) = (tuned.progress.scores, tuned.progress.simulated);
-            engine.model = tuned.model;
-            if kept {
-                // As it was tuned.
-                engine.adapt = Mode::Auto;
+            let mut psnr_learned = None;
+            if let Some(learned) = tuned.learned {
+                (engine.model, engine.adapt) = (learned, Mode::Auto);
+                let learned = engine.denoise(sample.noisy.clone(), options, "")?.photo;
+                psnr_learned = Some(psnr(&learned, &sample.clean)?);
             }
+            // As it was tuned.
+            (engine.model, engine.adapt) = (tuned.model, if tuned.kept { Mode::Auto } else { before.1 });
             let start = Instant::now();
             Denoised { photo: denoised, adapt, .. } = engine.denoise(sample.noisy.clone(), options, "")?;
             seconds = start.elapsed().as_secs_f64();
             (engine.model, engine.adapt) = before;
-            tuning = Some(Tuning { psnr_before, kept, best_step, scores, simulated, seconds_tuning });
+            tuning = Some(Tuning {
+                psnr_before,
+                psnr_learned,
+                kept: tuned.kept,
+                noise: tuned.progress.noise,
+                best_step: tuned.progress.best_step,
+                scores: tuned.progress.scores,
+                simulated: tuned.progress.simulated,
+                seconds_tuning: tuned.progress.seconds,
+            });
         }
         let scores = Scores {
             psnr_noisy: psnr(&sample.plain, &sample.clean)?,
@@ -268,7 +281,10 @@ fn mean(rows: &[Row]) -> Scores {
 fn print_row(Row { name, adapt, scores: s, tuning }: &Row) {
     let before = tuning.as_ref().map_or(String::new(), |t| {
         let what = if t.kept { format!("kept, step {}", t.best_step) } else { "reverted".to_string() };
-        format!("   before tuning {:6.2} dB, {what}, {:.0} s", t.psnr_before, t.seconds_tuning)
+        let learned = t.psnr_learned.map_or(String::new(), |v| format!("learned {v:6.2} dB, "));
+        let noise = t.noise.as_ref().map_or(String::new(), |noise| format!(": {noise}"));
+        let (before, seconds) = (t.psnr_before, t.seconds_tuning);
+        format!("   before tuning {before:6.2} dB, {learned}{what}, {seconds:.0} s{noise}")
     });
     println!(
         "{name:40} {adapt:10} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s{before}",
@@ -286,10 +302,15 @@ fn print_report(report: Report, json: bool) -> Result<()> {
         let before = tunings.iter().map(|t| t.psnr_before).sum::<f64>() / count;
         let kept = tunings.iter().filter(|t| t.kept).count();
         let seconds = tunings.iter().map(|t| t.seconds_tuning).sum::<f64>() / count;
+        let rows = report.images.iter().filter_map(|row| Some((row, row.tuning.as_ref()?)));
+        let worst = rows.map(|(row, t)| row.scores.psnr - t.psnr_before).fold(f64::INFINITY, f64::min);
         let adapt = String::new();
         print_row(&Row { name: "mean".into(), adapt, scores: report.mean, tuning: None });
         if !tunings.is_empty() {
-            println!("before tuning {before:.3} dB; kept {kept} of {}; {seconds:.0} s each", tunings.len());
+            let all = tunings.len();
+            println!(
+                "before tuning {before:.3} dB; worst change {worst:+.3} dB; kept {kept} of {all}; {seconds:.0} s each"
+            );
         }
     }
     Ok(())
