@@ -37,6 +37,9 @@ const BLOCK: usize = 32;
 const DOUBTS: [f32; 2] = [0.8, 1.2];
 /// The same where JPEG has erased noise: flat blocks then show too little of it, and what JPEG made of texture besides.
 const ERASED_DOUBTS: [f32; 2] = [0.5, 3.0];
+/// The same where impulses or offsets of lines were taken out: medians and corrections stand in their place, which are no noise
+/// of any model, and a result is as likely to follow them as the photo.
+const MENDED_DOUBTS: [f32; 2] = [0.0, 3.0];
 /// Standard errors by which the risk must have fallen.
 const SURE: f32 = 1.0;
 /// How many times the mean square by which the result has moved the risk must have fallen. By this, it has fallen also when
@@ -158,7 +161,11 @@ impl Guard {
             noisy: draw.cut(&spots, |scene| &scene.shots[0]),
             noise,
             simulated: [clean, noisy].map(|pictures| stack(&pictures, device)),
-            doubts: if erased { ERASED_DOUBTS } else { DOUBTS },
+            doubts: match (material.defects.is_empty(), erased) {
+                (false, _) => MENDED_DOUBTS,
+                (true, true) => ERASED_DOUBTS,
+                (true, false) => DOUBTS,
+            },
         }))
     }
 

@@ -50,12 +50,16 @@ test("a tile takes few dispatches and one readback", async ({ page }) => {
       async ({ url, photo, model }) => {
         const { Denoiser } = (await import(url)) as Unnoise;
         const channel = new BroadcastChannel("counts");
-        const told = () => {
-          const answer = new Promise<{ dispatches: number; readbacks: number }>((resolve) => {
-            channel.onmessage = ({ data }) => resolve(data);
-          });
+        // Workers that wait for work answer, too.
+        const told = async () => {
+          const sum = { dispatches: 0, readbacks: 0 };
+          channel.onmessage = ({ data }: MessageEvent<typeof sum>) => {
+            sum.dispatches += data.dispatches;
+            sum.readbacks += data.readbacks;
+          };
           channel.postMessage("tell");
-          return answer;
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+          return sum;
         };
         const file = Uint8Array.from(atob(photo), (c) => c.charCodeAt(0));
         const denoiser = await Denoiser.create({ device: "webgpu", model });
