@@ -23,7 +23,7 @@ const large = photo(290, 64).buffer.toString("base64");
 // One that sees only its receptive field, and one that surveys the whole photo.
 const networks = {
   rednet: { file: "rednet/rednet20_tiny_stride1_c3", tile: 128 * 64 },
-  dasr: { file: "dasr/tiny_x4_19x17_odd", tile: 240 * 64 },
+  dasr: { file: "dasr/tiny_x4_19x17_odd", tile: 128 * 64 },
 };
 const weightsOf = (file: string) => read(`../fixtures/${file}/weights.safetensors`).toString("base64");
 const REDNET = weightsOf(networks.rednet.file);
