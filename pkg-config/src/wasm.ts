@@ -58,7 +58,6 @@ export interface WasmJob {
   readonly adapt: string;
   readonly noise: NoiseEstimate;
   readonly run: unknown;
-  step(): Promise<WasmTile | undefined>;
   overview(): Block | undefined;
   task(index: number): Task;
   place(index: number, block: Block): WasmTile;

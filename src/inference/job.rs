@@ -3,13 +3,10 @@
 //! A [`Job`] is pumped: each [`Job::step`] denoises one tile. Whoever pumps it shows progress between the steps,
 //! and cancels by dropping it.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use super::execution::Execution;
-use super::worker::{Task, Worker};
+use super::worker::{Coming, Task, Worker};
 use crate::device;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Adapt, Conditions, Mode, Model};
@@ -188,24 +185,13 @@ impl Job {
         }
         let coming = match self.ahead.take() {
             Some((ahead, coming)) if ahead == index => coming,
-            _ => self.begin(index)?,
+            _ => self.worker.launch(self.task(index)?),
         };
         if let Some(next) = next.filter(|_| device::is_gpu(self.model().device())) {
-            self.ahead = Some((next, self.begin(next)?));
+            self.ahead = Some((next, self.worker.launch(self.task(next)?)));
         }
         let block = coming.await?;
         self.place(index, &block).map(Some)
-    }
-
-    /// Hands a tile to the device, and asks for what will become of it.
-    fn begin(&self, index: usize) -> Result<Coming> {
-        let mut coming: Coming = Box::pin(self.worker.launch(self.task(index)?));
-        // Asked for only when it is waited for, the result of this tile would come after that of the next.
-        let mut context = Context::from_waker(Waker::noop());
-        match coming.as_mut().poll(&mut context) {
-            Poll::Ready(block) => Ok(Box::pin(std::future::ready(block))),
-            Poll::Pending => Ok(coming),
-        }
     }
 
     /// What a worker has to see of the whole photo before its first tile (the photo, or the middle of a large one), for
@@ -283,9 +269,6 @@ impl Job {
         Ok(self.output)
     }
 }
-
-/// The wanted part of a tile, on its way from the device.
-type Coming = Pin<Box<dyn Future<Output = Result<Planar>>>>;
 
 /// The colours of a photo without impulses and offsets of lines; `None` where there are none.
 fn mended(photo: &Photo) -> Result<Option<Photo>> {

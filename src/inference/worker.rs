@@ -1,7 +1,8 @@
 //! Denoising the tiles of a run, by one worker or several.
 
-use std::future::Future;
-use std::task::{Context, Waker};
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -15,6 +16,9 @@ use crate::photo::tiles::Rect;
 
 /// Side, at least, of the tile that shaders are compiled with.
 const WARM_UP_SIDE: usize = 64;
+
+/// The wanted part of a tile, on its way from the device.
+pub(super) type Coming = Pin<Box<dyn Future<Output = Result<Planar>>>>;
 
 /// The work for one tile.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +76,7 @@ impl Worker {
         }
         let core = Rect { x: 0, y: 0, width: side, height: side };
         // The result is asked for, as that takes shaders too, and then forgotten.
-        let mut result = Box::pin(self.launch(Task { index: 0, at: [0, 0], window: blank, core }));
-        let _ = result.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        drop(self.launch(Task { index: 0, at: [0, 0], window: blank, core }));
     }
 
     /// Shows the worker [`super::Job::overview`].
@@ -94,11 +97,9 @@ impl Worker {
         self.launch(task).await
     }
 
-    /// [`Worker::denoise`], begun: the device has all its work when this returns.
-    pub(super) fn launch(
-        &self,
-        Task { index, at, window, core }: Task,
-    ) -> impl Future<Output = Result<Planar>> + use<> {
+    /// [`Worker::denoise`], begun: the device has all its work when this returns, and was asked for the result. Asked for
+    /// only when it is waited for, that would come after the results of tiles that are launched later.
+    pub(super) fn launch(&self, Task { index, at, window, core }: Task) -> Coming {
         let scale = self.model.card().scale;
         let (height, width) = (window.height * scale, window.width * scale);
         let Execution { conditions, adapt } = self.execution;
@@ -108,7 +109,7 @@ impl Worker {
         let x = tensor(window, self.model.device());
         let result = execution.denoise(self.model.network(), x, self.context.as_ref(), place);
         let channels = self.model.card().channels;
-        async move {
+        let mut coming: Coming = Box::pin(async move {
             let data = read(result).await?;
             if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
                 let message = format!("the network gave {bad} for a pixel");
@@ -116,6 +117,10 @@ impl Worker {
             }
             let tile = Planar { channels, height, width, data };
             Ok(tile.crop(core.x * scale, core.y * scale, core.width * scale, core.height * scale))
+        });
+        match coming.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(block) => Box::pin(ready(block)),
+            Poll::Pending => coming,
         }
     }
 }

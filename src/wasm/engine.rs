@@ -209,15 +209,6 @@ impl Job {
         Ok(self.tile(rect))
     }
 
-    /// Denoises one tile: `{x, y, width, height, rgba}` of what is now final, `undefined` when all are done.
-    ///
-    /// # Errors
-    /// `device`, `internal`.
-    pub async fn step(&mut self) -> Result<JsValue, JsValue> {
-        let rect = self.inner.step().await.map_err(js_error)?;
-        Ok(rect.map_or(JsValue::UNDEFINED, |rect| self.tile(rect)))
-    }
-
     /// What a user should know of the result, when all tiles are done.
     #[wasm_bindgen(getter)]
     pub fn note(&self) -> Option<String> {
