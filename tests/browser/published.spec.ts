@@ -7,7 +7,11 @@ const root = "http://localhost:4322";
 const pkg = join(import.meta.dirname, "../../pkg");
 
 interface Job {
-  step(): Promise<unknown>;
+  tiles: number;
+  run: object;
+  overview(): object;
+  task(index: number): object;
+  place(index: number, block: object): void;
   finish(): { float32(): Float32Array; width: number };
 }
 
@@ -18,6 +22,7 @@ interface EngineWasm {
     create(device: string): Promise<{
       random(model: string, preset: string, seed: bigint): void;
       begin(photo: object, options: object): Job;
+      worker(run: object, overview: object): { denoise(task: object): Promise<object> };
     }>;
   };
 }
@@ -44,7 +49,8 @@ for (const { id, scale } of cards) {
         );
         const start = performance.now();
         const job = engine.begin(wasm.Photo.fromRgba(256, 256, rgba), { adapt: "plain" });
-        while ((await job.step()) !== undefined);
+        const worker = engine.worker(job.run, job.overview());
+        for (let tile = 0; tile < job.tiles; tile++) job.place(tile, await worker.denoise(job.task(tile)));
         const seconds = (performance.now() - start) / 1000;
         const photo = job.finish();
         const finite = photo.float32().every((value) => Number.isFinite(value));
