@@ -7,15 +7,23 @@ pub const AREA: usize = SIDE * SIDE;
 
 /// The orthonormal DCT-II of a block: frequency `u` along a row and `v` along a column at `v * SIDE + u`.
 pub fn dct(block: &[f32; AREA]) -> [f32; AREA] {
-    let basis = basis();
-    let rows: [f32; AREA] = std::array::from_fn(|i| {
-        let (u, y) = (i % SIDE, i / SIDE);
-        (0..SIDE).map(|x| basis[u * SIDE + x] * block[y * SIDE + x]).sum()
-    });
-    std::array::from_fn(|i| {
-        let (u, v) = (i % SIDE, i / SIDE);
-        (0..SIDE).map(|y| basis[v * SIDE + y] * rows[y * SIDE + u]).sum()
-    })
+    let columns = along_columns(block);
+    transposed(&along_columns(&transposed(&columns)))
+}
+
+/// The DCT of each column. The eight columns are one vector.
+fn along_columns(block: &[f32; AREA]) -> [f32; AREA] {
+    let mut out = [0.0; AREA];
+    for (out, cosines) in out.chunks_exact_mut(SIDE).zip(basis().chunks_exact(SIDE)) {
+        for (row, cosine) in block.chunks_exact(SIDE).zip(cosines) {
+            out.iter_mut().zip(row).for_each(|(sum, v)| *sum += cosine * v);
+        }
+    }
+    out
+}
+
+fn transposed(block: &[f32; AREA]) -> [f32; AREA] {
+    std::array::from_fn(|i| block[i % SIDE * SIDE + i / SIDE])
 }
 
 /// The cosines: row `u`, column `x`.

@@ -89,15 +89,17 @@ impl NoiseEstimate {
     /// pixels are taken for free of noise.
     pub fn of(image: &Planar) -> Self {
         let plane = image.width * image.height;
-        let sample = |c: usize, x: usize, y: usize| image.data[c * plane + y * image.width + x];
-        estimate(&View { width: image.width, height: image.height, channels: image.channels, sample })
+        let read = |c: usize, x: usize, y: usize, out: &mut [f32]| {
+            let first = c * plane + y * image.width + x;
+            out.copy_from_slice(&image.data[first..first + out.len()]);
+        };
+        estimate(&View { width: image.width, height: image.height, channels: image.channels, read })
     }
 
     /// [`NoiseEstimate::of`] the colours of a photo, as they are seen (see [`Photo::stretched`]).
     pub fn of_photo(photo: &Photo) -> Self {
-        let (width, n) = (photo.width(), photo.samples_per_pixel());
-        let sample = |c: usize, x: usize, y: usize| photo.level((y * width + x) * n + c);
-        estimate(&View { width, height: photo.height(), channels: photo.colors(), sample })
+        let read = |c: usize, x: usize, y: usize, out: &mut [f32]| photo.levels(c, x, y, out);
+        estimate(&View { width: photo.width(), height: photo.height(), channels: photo.colors(), read })
     }
 
     /// Deviation in `channel` at a brightness: between the points of the noise level function linear, beyond them
@@ -116,18 +118,22 @@ impl NoiseEstimate {
     }
 }
 
-/// Any image that can be looked at sample by sample: `sample(channel, x, y)`.
+/// Any image that can be read row by row: `read(channel, x, y, out)` fills `out` with the samples from `(x, y)` on.
 struct View<F> {
     width: usize,
     height: usize,
     channels: usize,
-    sample: F,
+    read: F,
 }
 
-impl<F: Fn(usize, usize, usize) -> f32> View<F> {
+impl<F: Fn(usize, usize, usize, &mut [f32])> View<F> {
     /// The channels of a block.
     fn block(&self, x: usize, y: usize) -> Vec<[f32; AREA]> {
-        let channel = |c| std::array::from_fn(|i| (self.sample)(c, x + i % SIDE, y + i / SIDE));
+        let channel = |c| {
+            let mut block = [0.0; AREA];
+            block.chunks_exact_mut(SIDE).enumerate().for_each(|(i, row)| (self.read)(c, x, y + i, row));
+            block
+        };
         (0..self.channels).map(channel).collect()
     }
 
@@ -180,7 +186,7 @@ impl Band {
 
     /// Every `step`-th block from row `y` on, but for those with more than [`MAX_CLIPPED`] of black or white, or with
     /// something that is no number.
-    fn candidates<F: Fn(usize, usize, usize) -> f32>(
+    fn candidates<F: Fn(usize, usize, usize, &mut [f32])>(
         &mut self,
         view: &View<F>,
         y: usize,
@@ -210,14 +216,14 @@ impl Band {
     }
 
     /// Reads the rows that are not there yet.
-    fn load<F: Fn(usize, usize, usize) -> f32>(&mut self, view: &View<F>, y: usize) {
+    fn load<F: Fn(usize, usize, usize, &mut [f32])>(&mut self, view: &View<F>, y: usize) {
         for row in y..y + SIDE {
             let (known, samples) = &mut self.rows[row % SIDE];
             if known.replace(row) == Some(row) {
                 continue;
             }
             for (channel, samples) in samples.chunks_exact_mut(view.width).enumerate() {
-                samples.iter_mut().enumerate().for_each(|(x, v)| *v = (view.sample)(channel, x, row));
+                (view.read)(channel, 0, row, samples);
             }
         }
     }
@@ -272,15 +278,14 @@ struct Candidate {
     fine: f32,
 }
 
-fn estimate<F: Fn(usize, usize, usize) -> f32>(view: &View<F>) -> NoiseEstimate {
+fn estimate<F: Fn(usize, usize, usize, &mut [f32])>(view: &View<F>) -> NoiseEstimate {
     let mut candidates = view.candidates();
     let all = candidates.len();
     candidates.retain(|block| block.fine > NOTHING);
     // What has no noise counts as such, but the others tell how much the rest has.
     let share = candidates.len() as f32 / all.max(1) as f32;
-    candidates.sort_by(|a, b| a.brightness.total_cmp(&b.brightness));
-    let size = candidates.len().div_ceil(GROUPS).max(1);
-    let groups: Vec<Group> = candidates.chunks_mut(size).map(|group| Group::measure(view, group)).collect();
+    let groups: Vec<Group> =
+        by_brightness(&mut candidates).into_iter().map(|group| Group::measure(view, group)).collect();
     let flattest = groups.iter().map(Group::texture).fold(f32::INFINITY, f32::min);
     let weighted: Vec<(f32, &Group)> = groups
         .iter()
@@ -293,6 +298,20 @@ fn estimate<F: Fn(usize, usize, usize) -> f32>(view: &View<F>) -> NoiseEstimate 
     let sigma = channels.iter().map(|c| c.sigma.powi(2)).sum::<f32>() / view.channels as f32;
     let correlation = correlation(&weighted, view.channels);
     NoiseEstimate { sigma: sigma.sqrt(), channels, correlated: correlation.is_high(), correlation }
+}
+
+/// The blocks in [`GROUPS`] of equally many and like brightness, darkest first.
+fn by_brightness(mut blocks: &mut [Candidate]) -> Vec<&mut [Candidate]> {
+    let size = blocks.len().div_ceil(GROUPS).max(1);
+    let mut groups = Vec::with_capacity(GROUPS);
+    while blocks.len() > size {
+        blocks.select_nth_unstable_by(size, |a, b| a.brightness.total_cmp(&b.brightness));
+        let (darkest, brighter) = blocks.split_at_mut(size);
+        groups.push(darkest);
+        blocks = brighter;
+    }
+    groups.extend((!blocks.is_empty()).then_some(blocks));
+    groups
 }
 
 /// How far the low frequencies are noise too: 0 for white noise, 1 where the spectrum falls as that of a camera does.
@@ -349,10 +368,10 @@ struct Group {
 }
 
 impl Group {
-    fn measure<F: Fn(usize, usize, usize) -> f32>(view: &View<F>, blocks: &mut [Candidate]) -> Self {
+    fn measure<F: Fn(usize, usize, usize, &mut [f32])>(view: &View<F>, blocks: &mut [Candidate]) -> Self {
         let share = (blocks.len() as f64 * FLATTEST.0) as usize;
         let count = share.max(FLATTEST.1).min(blocks.len());
-        blocks.sort_by(|a, b| a.texture.total_cmp(&b.texture));
+        blocks.select_nth_unstable_by(count - 1, |a, b| a.texture.total_cmp(&b.texture));
         let chosen = &blocks[..count];
         let inside: Vec<_> = chosen.iter().map(|b| planes(view.block(b.x, b.y))).collect();
         let around: Vec<_> =
@@ -427,42 +446,39 @@ impl Spectrum {
 
     /// Variance of a pixel; `colored` as [`coloredness`] tells.
     fn variance(&self, colored: f32) -> f32 {
-        let [low, middle, high] = band_sizes();
+        let [low, middle, high] = BAND_SIZES;
         let all = (self.low * low + self.middle * middle + self.high * high) / (low + middle + high);
         self.high + colored * (all - self.high)
     }
 }
 
-/// Band of a frequency, `None` for the mean.
-fn band(u: usize, v: usize) -> Option<usize> {
-    match u + v {
-        0 => None,
-        1..4 => Some(0),
-        4..9 => Some(1),
-        _ => Some(2),
+/// Coefficients of each band.
+const BAND_SIZES: [f32; 3] = [9.0, 33.0, 21.0];
+/// Band of each coefficient but the first, the mean.
+const BANDS: [usize; AREA] = {
+    let mut bands = [0; AREA];
+    let mut i = 0;
+    while i < AREA {
+        bands[i] = match i % SIDE + i / SIDE {
+            0..4 => 0,
+            4..9 => 1,
+            _ => 2,
+        };
+        i += 1;
     }
-}
-
-fn band_sizes() -> [f32; 3] {
-    let mut sizes = [0.0; 3];
-    for band in (0..AREA).filter_map(|i| band(i % SIDE, i / SIDE)) {
-        sizes[band] += 1.0;
-    }
-    sizes
-}
+    bands
+};
 
 /// Mean energy of a block's DCT coefficients, by band.
 fn band_variances(block: &[f32; AREA]) -> [f32; 3] {
     let mut energies = [0.0; 3];
-    for (i, coefficient) in dct(block).into_iter().enumerate() {
-        let Some(band) = band(i % SIDE, i / SIDE) else { continue };
-        energies[band] += coefficient.powi(2);
+    for (coefficient, band) in dct(block).into_iter().zip(BANDS).skip(1) {
+        energies[band] += coefficient * coefficient;
     }
-    let sizes = band_sizes();
     [0, 1, 2].map(|band| {
         // The median over blocks, taken next, of a mean of n squares is below their variance.
-        let below = (1.0 - 2.0 / (9.0 * sizes[band])).powi(3);
-        energies[band] / sizes[band] / below
+        let below = (1.0 - 2.0 / (9.0 * BAND_SIZES[band])).powi(3);
+        energies[band] / BAND_SIZES[band] / below
     })
 }
 

@@ -11,6 +11,7 @@ mod file;
 mod ifd;
 mod jpeg;
 mod metadata;
+mod samples;
 mod tiff;
 pub mod tiles;
 mod view;
@@ -18,6 +19,7 @@ mod view;
 pub use decode::{MAX_PIXELS, decode};
 pub use encode::Format;
 pub use file::ImageFile;
+pub use samples::Samples;
 pub use tiff::TiffWriter;
 
 use std::sync::Arc;
@@ -25,84 +27,6 @@ use std::sync::Arc;
 use crate::error::{Error, Kind, Result};
 use metadata::Metadata;
 use view::View;
-
-/// Interleaved samples in the depth of the file they came from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Samples {
-    /// 8 bits, 0..=255.
-    U8(Vec<u8>),
-    /// 16 bits, 0..=65535.
-    U16(Vec<u16>),
-    /// 32-bit float, and all else that is neither 8 nor 16 bit: numbers in the units of the file. Without a stretched view
-    /// ([`Photo::stretched`]), 0 is black and 1 is white; values outside are kept.
-    F32(Vec<f32>),
-}
-
-impl Samples {
-    /// As many zeros of the same depth.
-    fn zeros(&self, count: usize) -> Self {
-        match self {
-            Samples::U8(_) => Samples::U8(vec![0; count]),
-            Samples::U16(_) => Samples::U16(vec![0; count]),
-            Samples::F32(_) => Samples::F32(vec![0.0; count]),
-        }
-    }
-
-    /// Bits per sample: 8, 16 or 32 (float).
-    fn bit_depth(&self) -> u8 {
-        match self {
-            Samples::U8(_) => 8,
-            Samples::U16(_) => 16,
-            Samples::F32(_) => 32,
-        }
-    }
-
-    /// The pixels of a picture, `n` samples each, in another order: pixel `i` of the result is `source(i)` of this one.
-    fn reordered(&self, n: usize, source: impl Fn(usize) -> usize) -> Self {
-        let mut out = self.zeros(self.len());
-        for pixel in 0..self.len() / n {
-            let from = source(pixel) * n;
-            (0..n).for_each(|c| out.copy(pixel * n + c, self, from + c));
-        }
-        out
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Samples::U8(v) => v.len(),
-            Samples::U16(v) => v.len(),
-            Samples::F32(v) => v.len(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn get(&self, i: usize) -> f32 {
-        match self {
-            Samples::U8(v) => f32::from(v[i]) / 255.0,
-            Samples::U16(v) => f32::from(v[i]) / 65535.0,
-            Samples::F32(v) => v[i],
-        }
-    }
-
-    #[inline]
-    fn set(&mut self, i: usize, value: f32) {
-        match self {
-            Samples::U8(v) => v[i] = (value.clamp(0.0, 1.0) * 255.0).round() as u8,
-            Samples::U16(v) => v[i] = (value.clamp(0.0, 1.0) * 65535.0).round() as u16,
-            Samples::F32(v) => v[i] = value,
-        }
-    }
-
-    #[inline]
-    fn copy(&mut self, i: usize, from: &Self, j: usize) {
-        match (self, from) {
-            (Samples::U8(a), Samples::U8(b)) => a[i] = b[j],
-            (Samples::U16(a), Samples::U16(b)) => a[i] = b[j],
-            (Samples::F32(a), Samples::F32(b)) => a[i] = b[j],
-            (a, b) => a.set(i, b.get(j)),
-        }
-    }
-}
 
 /// A decoded photo: gray or RGB, with or without alpha.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,6 +162,16 @@ impl Photo {
         }
     }
 
+    /// [`Photo::level`] of colour `c` of the pixels in a row from `(x, y)` on, as many as `out` takes.
+    pub(crate) fn levels(&self, c: usize, x: usize, y: usize, out: &mut [f32]) {
+        let n = self.samples_per_pixel();
+        let first = (y * self.width + x) * n + c;
+        self.samples.read(first, n, out);
+        if let Some(view) = &self.view {
+            out.iter_mut().enumerate().for_each(|(i, v)| *v = view.level(first + i * n, *v));
+        }
+    }
+
     /// Mean of the colours as they are seen, over a million pixels of a large photo.
     pub(crate) fn mean_level(&self) -> f64 {
         const PIXELS: usize = 1 << 20;
@@ -355,25 +289,33 @@ impl Photo {
     /// reflected at its borders (without repeating the edge pixel, as often as it takes). A gray photo asked for 3
     /// channels repeats its one; an RGB photo asked for 1 gives the mean of the three.
     pub fn window(&self, x: isize, y: isize, width: usize, height: usize, channels: usize) -> Planar {
-        let columns: Vec<usize> = (0..width as isize).map(|i| reflect(x + i, self.width)).collect();
-        let n = self.samples_per_pixel();
-        let plane = width * height;
-        let mut data = vec![0.0; channels * plane];
-        for row in 0..height {
-            let source_row = reflect(y + row as isize, self.height) * self.width;
-            for (col, &source_col) in columns.iter().enumerate() {
-                let source = (source_row + source_col) * n;
-                let target = row * width + col;
-                if channels == 1 && self.colors == 3 {
-                    data[target] = (0..3).map(|c| self.level(source + c)).sum::<f32>() / 3.0;
-                } else {
-                    for c in 0..channels {
-                        data[c * plane + target] = self.level(source + c.min(self.colors - 1));
-                    }
+        let mut data = vec![0.0; channels * width * height];
+        let mut color = vec![0.0; width];
+        for (i, row) in data.chunks_exact_mut(width).enumerate() {
+            let (channel, y) = (i / height, reflect(y + (i % height) as isize, self.height));
+            if channels == 1 && self.colors == 3 {
+                for c in 0..3 {
+                    self.reflected(c, x, y, &mut color);
+                    row.iter_mut().zip(&color).for_each(|(sum, v)| *sum += v);
                 }
+                row.iter_mut().for_each(|sum| *sum /= 3.0);
+            } else {
+                self.reflected(channel.min(self.colors - 1), x, y, row);
             }
         }
         Planar { channels, height, width, data }
+    }
+
+    /// [`Photo::levels`] from `x` on, which may lie outside, as much of the row may.
+    fn reflected(&self, c: usize, x: isize, y: usize, out: &mut [f32]) {
+        let column = |i: isize| i.clamp(0, out.len() as isize) as usize;
+        let (begin, end) = (column(-x), column(self.width as isize - x));
+        if begin < end {
+            self.levels(c, (x + begin as isize) as usize, y, &mut out[begin..end]);
+        }
+        for i in (0..begin).chain(end.max(begin)..out.len()) {
+            self.levels(c, reflect(x + i as isize, self.width), y, &mut out[i..=i]);
+        }
     }
 
     /// Writes a planar block to the colours at `(x, y)`, clipped and rounded to the photo's depth. A one-channel block
@@ -390,32 +332,46 @@ impl Photo {
         let enlarged = (scale > 1 && (strength < 1.0 || self.alpha))
             .then(|| bicubic::enlarge(original, scale, x, y, block.width, block.height));
         let n = self.samples_per_pixel();
-        let plane = block.width * block.height;
+        let mut levels = vec![0.0; block.width];
         for row in 0..block.height {
-            for col in 0..block.width {
-                let target = ((y + row) * self.width + x + col) * n;
-                let source = row * block.width + col;
-                for c in 0..self.colors {
-                    let value = if block.channels > self.colors {
-                        (0..block.channels).map(|k| block.data[k * plane + source]).sum::<f32>()
-                            / block.channels as f32
-                    } else {
-                        block.data[c.min(block.channels - 1) * plane + source]
-                    };
-                    let value = if scale == 1 {
-                        original.changed(target + c, strength, value)
-                    } else {
-                        let before = enlarged.as_ref().map_or(value, |e| e.data[c * plane + source]);
-                        let level = before + strength * (value - before);
-                        self.view.as_ref().map_or(level, |view| view.value(level))
-                    };
-                    self.samples.set(target + c, value);
-                }
-                if let (Some(enlarged), true) = (&enlarged, self.alpha) {
-                    let alpha = enlarged.data[self.colors * plane + source];
-                    self.samples.set(target + self.colors, alpha.clamp(0.0, 1.0));
+            let first = ((y + row) * self.width + x) * n;
+            for c in 0..self.colors {
+                block.row_of_color(c, self.colors, row, &mut levels);
+                match &enlarged {
+                    _ if scale == 1 => self.write_row(first + c, original, &levels, strength),
+                    None => self.write_enlarged(first + c, &levels),
+                    Some(enlarged) => {
+                        for (level, before) in levels.iter_mut().zip(enlarged.row(c, row)) {
+                            *level = before + strength * (*level - before);
+                        }
+                        self.write_enlarged(first + c, &levels);
+                    }
                 }
             }
+            if let (Some(enlarged), true) = (&enlarged, self.alpha) {
+                for (i, alpha) in enlarged.row(self.colors, row).iter().enumerate() {
+                    self.samples.set(first + i * n + self.colors, alpha.clamp(0.0, 1.0));
+                }
+            }
+        }
+    }
+
+    /// Writes a row of one colour, from sample `first` on, over that of a photo of this size.
+    fn write_row(&mut self, first: usize, original: &Photo, levels: &[f32], strength: f32) {
+        let n = self.samples_per_pixel();
+        if original.view.is_none() {
+            return self.samples.blend(first, n, &original.samples, levels, strength);
+        }
+        for (i, level) in (first..).step_by(n).zip(levels) {
+            self.samples.set(i, original.changed(i, strength, *level));
+        }
+    }
+
+    /// Writes a row of one colour, from sample `first` on.
+    fn write_enlarged(&mut self, first: usize, levels: &[f32]) {
+        for (i, level) in (first..).step_by(self.samples_per_pixel()).zip(levels) {
+            let value = self.view.as_ref().map_or(*level, |view| view.value(*level));
+            self.samples.set(i, value);
         }
     }
 
@@ -557,6 +513,23 @@ impl Planar {
     pub fn planes(&self, first: usize, channels: usize) -> Self {
         let area = self.width * self.height;
         Self { channels, data: self.data[first * area..(first + channels) * area].to_vec(), ..*self }
+    }
+
+    fn row(&self, channel: usize, row: usize) -> &[f32] {
+        &self.data[(channel * self.height + row) * self.width..][..self.width]
+    }
+
+    /// A row of a colour of a photo with so many: one channel is all colours, and several are averaged where the photo
+    /// has fewer.
+    fn row_of_color(&self, color: usize, colors: usize, row: usize, out: &mut [f32]) {
+        if self.channels <= colors {
+            return out.copy_from_slice(self.row(color.min(self.channels - 1), row));
+        }
+        out.fill(0.0);
+        for channel in 0..self.channels {
+            out.iter_mut().zip(self.row(channel, row)).for_each(|(sum, v)| *sum += v);
+        }
+        out.iter_mut().for_each(|sum| *sum /= self.channels as f32);
     }
 }
 

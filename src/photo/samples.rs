@@ -1,0 +1,162 @@
+//! The numbers that a photo is made of.
+
+/// Interleaved samples in the depth of the file they came from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Samples {
+    /// 8 bits, 0..=255.
+    U8(Vec<u8>),
+    /// 16 bits, 0..=65535.
+    U16(Vec<u16>),
+    /// 32-bit float, and all else that is neither 8 nor 16 bit: numbers in the units of the file. Without a stretched view
+    /// ([`Photo::stretched`]), 0 is black and 1 is white; values outside are kept.
+    F32(Vec<f32>),
+}
+
+impl Samples {
+    /// As many zeros of the same depth.
+    pub(super) fn zeros(&self, count: usize) -> Self {
+        match self {
+            Samples::U8(_) => Samples::U8(vec![0; count]),
+            Samples::U16(_) => Samples::U16(vec![0; count]),
+            Samples::F32(_) => Samples::F32(vec![0.0; count]),
+        }
+    }
+
+    /// Bits per sample: 8, 16 or 32 (float).
+    pub(super) fn bit_depth(&self) -> u8 {
+        match self {
+            Samples::U8(_) => 8,
+            Samples::U16(_) => 16,
+            Samples::F32(_) => 32,
+        }
+    }
+
+    /// The pixels of a picture, `n` samples each, in another order: pixel `i` of the result is `source(i)` of this one.
+    pub(super) fn reordered(&self, n: usize, source: impl Fn(usize) -> usize) -> Self {
+        let mut out = self.zeros(self.len());
+        for pixel in 0..self.len() / n {
+            let from = source(pixel) * n;
+            (0..n).for_each(|c| out.copy(pixel * n + c, self, from + c));
+        }
+        out
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Samples::U8(v) => v.len(),
+            Samples::U16(v) => v.len(),
+            Samples::F32(v) => v.len(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, i: usize) -> f32 {
+        match self {
+            Samples::U8(v) => v[i].level(),
+            Samples::U16(v) => v[i].level(),
+            Samples::F32(v) => v[i].level(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, i: usize, value: f32) {
+        match self {
+            Samples::U8(v) => v[i] = Depth::of(value),
+            Samples::U16(v) => v[i] = Depth::of(value),
+            Samples::F32(v) => v[i] = value,
+        }
+    }
+
+    #[inline]
+    pub(super) fn copy(&mut self, i: usize, from: &Self, j: usize) {
+        match (self, from) {
+            (Samples::U8(a), Samples::U8(b)) => a[i] = b[j],
+            (Samples::U16(a), Samples::U16(b)) => a[i] = b[j],
+            (Samples::F32(a), Samples::F32(b)) => a[i] = b[j],
+            (a, b) => a.set(i, b.get(j)),
+        }
+    }
+
+    /// Every `step`-th sample from `first` on, as many as `out` takes.
+    pub(super) fn read(&self, first: usize, step: usize, out: &mut [f32]) {
+        fn read<T: Depth>(samples: &[T], step: usize, out: &mut [f32]) {
+            out.iter_mut().zip(samples.iter().step_by(step)).for_each(|(out, v)| *out = v.level());
+        }
+        match self {
+            Samples::U8(v) => read(&v[first..], step, out),
+            Samples::U16(v) => read(&v[first..], step, out),
+            Samples::F32(v) => read(&v[first..], step, out),
+        }
+    }
+
+    /// Sets every `step`-th sample from `first` on to what lies between the one of `original`, of the same depth, and
+    /// `value`, by `strength`. What is no number in `original` stays none.
+    pub(super) fn blend(
+        &mut self,
+        first: usize,
+        step: usize,
+        original: &Self,
+        values: &[f32],
+        strength: f32,
+    ) {
+        fn blend<T: Depth>(out: &mut [T], original: &[T], step: usize, values: &[f32], strength: f32) {
+            let pairs = out.iter_mut().step_by(step).zip(original.iter().step_by(step));
+            for ((out, original), value) in pairs.zip(values) {
+                let before = original.level();
+                *out =
+                    if before.is_finite() { T::of(before + strength * (value - before)) } else { *original };
+            }
+        }
+        match (self, original) {
+            (Samples::U8(a), Samples::U8(b)) => blend(&mut a[first..], &b[first..], step, values, strength),
+            (Samples::U16(a), Samples::U16(b)) => blend(&mut a[first..], &b[first..], step, values, strength),
+            (Samples::F32(a), Samples::F32(b)) => blend(&mut a[first..], &b[first..], step, values, strength),
+            _ => unreachable!("both are of one layout"),
+        }
+    }
+}
+
+/// The type of a sample: how it stands for brightness, 0 black and 1 white.
+trait Depth: Copy {
+    fn level(self) -> f32;
+
+    /// Clipped and rounded, where numbers are integers.
+    fn of(level: f32) -> Self;
+}
+
+impl Depth for u8 {
+    #[inline]
+    fn level(self) -> f32 {
+        f32::from(self) / 255.0
+    }
+
+    #[inline]
+    fn of(level: f32) -> Self {
+        // Half a step and truncation round faster than `round`, which is a function call in WebAssembly.
+        (level.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
+    }
+}
+
+impl Depth for u16 {
+    #[inline]
+    fn level(self) -> f32 {
+        f32::from(self) / 65535.0
+    }
+
+    #[inline]
+    fn of(level: f32) -> Self {
+        (level.clamp(0.0, 1.0) * 65535.0 + 0.5) as u16
+    }
+}
+
+impl Depth for f32 {
+    #[inline]
+    fn level(self) -> f32 {
+        self
+    }
+
+    #[inline]
+    fn of(level: f32) -> Self {
+        level
+    }
+}
