@@ -94,6 +94,8 @@ export interface WasmEngine {
   readonly device: string;
   /** Keeps the network it had when it throws. */
   load(model: string, weights: Uint8Array): void;
+  /** Rejects with `device` when the GPU gives something else than the CPU for a small tile. */
+  verify(): Promise<void>;
   random(model: string, preset: string, seed: bigint): void;
   worker(run: unknown, overview: Block | undefined): WasmTileWorker;
   begin(

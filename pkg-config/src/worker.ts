@@ -115,6 +115,9 @@ const handlers: Handlers = {
     }
     const model = asked ?? wasm.recognise(weights);
     loading.load(model, weights);
+    loading.verify().catch((thrown: unknown) => {
+      lose(messageOf(thrown));
+    });
     return Promise.resolve({ model });
   },
 
@@ -312,10 +315,15 @@ async function openGpu(wasm: Wasm, adapter: GPUAdapter): Promise<WasmEngine> {
   trouble.catch(() => undefined);
   onTrap = undefined;
   void lost.then((why) => {
-    gpuLost = `the GPU was lost: ${why}`;
-    crashed(gpuLost);
+    lose(`the GPU was lost: ${why}`);
   });
   return engine;
+}
+
+/** Gives up the GPU. */
+function lose(why: string): void {
+  gpuLost ??= why;
+  crashed(gpuLost);
 }
 
 function crashed(message: string): void {

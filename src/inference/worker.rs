@@ -7,15 +7,11 @@ use std::task::{Context, Poll, Waker};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::execution::Execution;
-use crate::device;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Conditions, GlobalContext, Model};
 use crate::nn::read;
 use crate::photo::Planar;
 use crate::photo::tiles::Rect;
-
-/// Side, at least, of the tile that shaders are compiled with.
-const WARM_UP_SIDE: usize = 64;
 
 /// The wanted part of a tile, on its way from the device.
 pub(super) type Coming = Pin<Box<dyn Future<Output = Result<Planar>>>>;
@@ -58,25 +54,6 @@ impl Worker {
     /// How it is run.
     pub fn execution(&self) -> &Execution {
         &self.execution
-    }
-
-    /// Has a GPU run the network over a small blank tile, so that its shaders are compiled while nobody waits for them;
-    /// on a CPU there is nothing to be done.
-    pub fn warm_up(&mut self) {
-        if !device::is_gpu(self.model.device()) {
-            return;
-        }
-        let multiple = self.model.network().demands().size_multiple;
-        let side = WARM_UP_SIDE.next_multiple_of(multiple);
-        let channels = self.model.card().channels;
-        let data = vec![0.5; channels * side * side];
-        let blank = Planar { channels, height: side, width: side, data };
-        if self.lacks_context() {
-            self.see_overview(blank.clone());
-        }
-        let core = Rect { x: 0, y: 0, width: side, height: side };
-        // The result is asked for, as that takes shaders too, and then forgotten.
-        drop(self.launch(Task { index: 0, at: [0, 0], window: blank, core }));
     }
 
     /// Shows the worker [`super::Job::overview`].

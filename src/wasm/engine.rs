@@ -6,11 +6,12 @@ use burn::tensor::Device;
 use js_sys::{Array, Float32Array, Object, Reflect, Uint8Array};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
 use super::photo::Photo;
 use super::{js_error, set, to_js};
 use crate::device::Backend;
-use crate::inference::{self, Execution, Options, Task};
+use crate::inference::{self, Execution, Options, SelfTest, Task};
 use crate::models::{Conditions, Mode, Model};
 use crate::photo::Planar;
 use crate::photo::tiles::Rect;
@@ -23,6 +24,8 @@ pub struct Engine {
     backend: Backend,
     pub(super) device: Device,
     pub(super) model: Option<Model>,
+    /// Of the device, by the model.
+    test: Option<SelfTest>,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,7 +48,7 @@ impl Engine {
     pub async fn create(device: String) -> Result<Engine, JsValue> {
         let backend: Backend = device.parse().map_err(js_error)?;
         let device = backend.open().await.map_err(js_error)?;
-        Ok(Engine { backend, device, model: None })
+        Ok(Engine { backend, device, model: None, test: None })
     }
 
     /// The device: `webgpu`, `flex` or `ndarray`.
@@ -64,9 +67,23 @@ impl Engine {
     pub fn load(&mut self, model: &str, weights: &[u8]) -> Result<(), JsValue> {
         let state = StateDict::read(weights).map_err(js_error)?;
         let model = Model::load(model, &state, &self.device).map_err(js_error)?;
-        inference::Worker::new(model.clone(), Execution::default()).warm_up();
+        self.test = SelfTest::begin(&model, &state, &Device::flex()).map_err(js_error)?;
         self.model = Some(model);
         Ok(())
+    }
+
+    /// Waits until a GPU has computed a small tile by the loaded network, and compares it with what the CPU computes.
+    /// Nothing to be waited for on a CPU.
+    ///
+    /// Rejects with `device` when the GPU computes wrongly.
+    pub fn verify(&mut self) -> js_sys::Promise {
+        let test = self.test.take();
+        future_to_promise(async move {
+            if let Some(test) = test {
+                test.finish().await.map_err(js_error)?;
+            }
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// Loads a network with random weights, in the preset `published` or `small`, to be trained from scratch.

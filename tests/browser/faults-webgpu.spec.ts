@@ -36,12 +36,21 @@ const faulty = (kind: string, nth: number, times: number, fail: string) => `
 const DESTROY = "device?.destroy();";
 const REJECT =
   "GPUBuffer.prototype.mapAsync = () => Promise.reject(new DOMException('lost', 'OperationError'));";
+const WRONG = `
+  const { getMappedRange } = GPUBuffer.prototype;
+  GPUBuffer.prototype.getMappedRange = function (...range) {
+    const bytes = getMappedRange.apply(this, range);
+    const floats = this.usage & GPUBufferUsage.MAP_READ ? new Float32Array(bytes) : [];
+    for (let i = 0; i < floats.length; i += 7) floats[i] *= 1.1;
+    return bytes;
+  };`;
 
 const CASES = [
   { name: "lost once", script: faulty("step", 2, 1, DESTROY), device: "webgpu" },
   { name: "lost twice", script: faulty("step", 2, 2, DESTROY), device: "flex" },
   { name: "whose results cannot be read", script: faulty("step", 2, 9, REJECT), device: "flex" },
   { name: "lost as it starts", script: faulty("load", 1, 9, DESTROY), device: "flex" },
+  { name: "that computes wrongly", script: faulty("load", 1, 9, WRONG), device: "flex" },
   {
     name: "that gives no device",
     script: `${faulty("never", 1, 0, "")}
