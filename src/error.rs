@@ -25,8 +25,6 @@ pub enum Kind {
     Option,
     /// The result cannot be written in that format.
     Encode,
-    /// A file cannot be read or written.
-    Io,
     /// A failure inside the library: worth a bug report.
     Internal,
 }
@@ -43,7 +41,6 @@ impl Kind {
             Kind::Device => "device",
             Kind::Option => "option",
             Kind::Encode => "encode",
-            Kind::Io => "io",
             Kind::Internal => "internal",
         }
     }

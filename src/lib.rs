@@ -25,7 +25,7 @@
 //!
 //! [`models::Model::from_bytes`] takes any weights that one of the [networks](models) knows, [`models::Model::random`] none.
 //!
-//! The same crate is the engine of the npm package (feature `wasm`) and of the command line (feature `cli`).
+//! The same crate is the engine of the npm package (feature `wasm`) and of the command line (crate `unnoise-cli`).
 //! Backends are features too: `flex` (CPU), `ndarray` (CPU), `wgpu` (GPU).
 //!
 //! What is read is not trusted: images and weights are checked before use, and whatever is wrong with them is an

@@ -1,14 +1,14 @@
 //! Files, weights and options that nobody meant: whatever comes in, what comes out is a result or an [`unnoise::Error`],
 //! within bounds of time and memory.
 //!
-//! `BOLERO_RANDOM_ITERATIONS` and `BOLERO_RANDOM_TEST_TIME_MS` make a run longer, `BOLERO_RANDOM_SEED` another one;
-//! `cargo bolero test NAME` searches by coverage.
+//! `PROPTEST_CASES` makes a run longer, `PROPTEST_RNG_SEED` another one.
 
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use bolero::{TypeGenerator, ValueGenerator, check};
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
 use unnoise::device::{Backend, Device};
 use unnoise::inference::{Job, Options};
 use unnoise::models::{Conditions, Mode, Model};
@@ -19,7 +19,7 @@ use unnoise::weights::StateDict;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A change of a file.
-#[derive(Clone, Copy, Debug, TypeGenerator)]
+#[derive(Clone, Copy, Debug)]
 enum Mutation {
     /// Other bits in one byte.
     Bits { at: u32, mask: u8 },
@@ -34,13 +34,52 @@ enum Mutation {
 }
 
 /// A file of a list, and what happened to it.
-#[derive(Clone, Debug, TypeGenerator)]
+#[derive(Clone, Debug)]
 struct Damaged {
     file: u16,
     /// Whether the check sums of a PNG are mended, so that the damage is looked at.
     resealed: bool,
-    #[generator(bolero::generator::produce::<Vec<Mutation>>().with().len(1usize..6))]
     mutations: Vec<Mutation>,
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    prop_oneof![
+        (any::<u32>(), 1..=u8::MAX).prop_map(|(at, mask)| Mutation::Bits { at, mask }),
+        (any::<u32>(), any::<u8>(), any::<bool>()).prop_map(|(at, which, big_endian)| Mutation::Number {
+            at,
+            which,
+            big_endian
+        }),
+        (any::<u32>(), any::<u8>()).prop_map(|(at, count)| Mutation::Remove { at, count }),
+        (any::<u32>(), any::<u8>()).prop_map(|(at, count)| Mutation::Repeat { at, count }),
+        any::<u32>().prop_map(|at| Mutation::Cut { at }),
+    ]
+}
+
+fn damaged() -> impl Strategy<Value = Damaged> {
+    (any::<u16>(), any::<bool>(), prop::collection::vec(mutation(), 1..6))
+        .prop_map(|(file, resealed, mutations)| Damaged { file, resealed, mutations })
+}
+
+/// Tries `check` on so many values, unless the environment says how many; the same ones each time.
+fn try_all<S: Strategy>(cases: u32, strategy: S, check: impl Fn(S::Value)) {
+    let default = ProptestConfig::default();
+    let config = ProptestConfig {
+        cases: if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases },
+        rng_seed: match default.rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            fixed @ RngSeed::Fixed(_) => fixed,
+        },
+        failure_persistence: None,
+        ..default
+    };
+    let run = |value| {
+        check(value);
+        Ok(())
+    };
+    if let Err(failure) = TestRunner::new(config).run(&strategy, run) {
+        panic!("{failure}");
+    }
 }
 
 impl Damaged {
@@ -156,9 +195,7 @@ fn through(bytes: Vec<u8>) -> unnoise::Result<()> {
 fn damaged_photos_are_read_or_refused() {
     let extensions = ["png", "jpg", "jfif", "tif", "bmp", "webp", "gif", "dng", "heic", "avif"];
     let files = files("field", &extensions);
-    check!().with_iterations(4000).with_type::<Damaged>().for_each(|damaged| {
-        timed("a photo", || _ = through(damaged.bytes(&files)));
-    });
+    try_all(4000, damaged(), |damaged| timed("a photo", || _ = through(damaged.bytes(&files))));
 }
 
 #[test]
@@ -166,7 +203,7 @@ fn damaged_weights_are_read_or_refused() {
     let extensions = ["safetensors", "pth", "pt", "ckpt", "zip"];
     let mut files = files("field", &extensions);
     files.extend(self::files("pth", &extensions));
-    check!().with_iterations(3000).with_type::<Damaged>().for_each(|damaged| {
+    try_all(3000, damaged(), |damaged| {
         timed("weights", || {
             if let Ok(state) = StateDict::read(&damaged.bytes(&files)) {
                 for (name, array) in &state.arrays {
@@ -179,11 +216,9 @@ fn damaged_weights_are_read_or_refused() {
 }
 
 /// A photo of any size, and options as a program might pass them.
-#[derive(Debug, TypeGenerator)]
+#[derive(Clone, Debug)]
 struct Call {
-    #[generator(1usize..40)]
     width: usize,
-    #[generator(1usize..40)]
     height: usize,
     color: bool,
     alpha: bool,
@@ -221,37 +256,52 @@ impl Call {
             conditions: Conditions { sigma: self.sigma, seed: self.seed, ..Conditions::default() },
         }
     }
+}
 
-    /// The share of infinite and unreal strengths is high among random bits; most calls are to get further.
-    fn tamed(self) -> Self {
-        let share = |v: f32| if v.to_bits() & 7 == 0 { v } else { (v.to_bits() >> 8) as f32 / 16_777_215.0 };
-        Self {
-            strength: share(self.strength),
-            detail: share(self.detail),
-            sigma: self.sigma.map(share),
-            ..self
-        }
-    }
+/// Mostly from 0 to 1, and now and then any number or none.
+fn share() -> impl Strategy<Value = f32> {
+    prop_oneof![7 => 0.0f32..=1.0, 1 => any::<u32>().prop_map(f32::from_bits)]
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let photo = (1usize..40, 1usize..40, any::<bool>(), any::<bool>(), any::<u8>(), any::<u64>());
+    let options =
+        (any::<Option<u16>>(), share(), share(), prop::option::of(share()), any::<u8>(), any::<bool>());
+    (photo, options).prop_map(
+        |((width, height, color, alpha, depth, seed), (tile_pixels, strength, detail, sigma, mode, mend))| {
+            Call {
+                width,
+                height,
+                color,
+                alpha,
+                depth,
+                seed,
+                tile_pixels,
+                strength,
+                detail,
+                sigma,
+                mode,
+                mend,
+            }
+        },
+    )
 }
 
 #[test]
 fn any_photo_with_any_options_is_denoised_or_refused() {
     let models =
         ["unet", "noise2void", "masked-denoising"].map(|id| Model::random(id, "small", 1, device()).unwrap());
-    check!()
-        .with_iterations(150)
-        .with_generator(bolero::generator::produce::<Call>().map_gen(Call::tamed))
-        .for_each(|call| {
-            let denoise = || -> unnoise::Result<()> {
-                let photo = call.photo()?.stretched();
-                let model = models[call.seed as usize % models.len()].clone();
-                let mut job = Job::new(model, photo.clone().into(), call.options())?;
-                while pollster::block_on(job.step())?.is_some() {}
-                let done = job.finish()?;
-                assert_eq!((done.width(), done.height()), (photo.width(), photo.height()));
-                assert_eq!(done.bit_depth(), photo.bit_depth());
-                Ok(())
-            };
-            timed("a run", || _ = denoise());
-        });
+    try_all(150, call(), |call| {
+        let denoise = || -> unnoise::Result<()> {
+            let photo = call.photo()?.stretched();
+            let model = models[call.seed as usize % models.len()].clone();
+            let mut job = Job::new(model, photo.clone().into(), call.options())?;
+            while pollster::block_on(job.step())?.is_some() {}
+            let done = job.finish()?;
+            assert_eq!((done.width(), done.height()), (photo.width(), photo.height()));
+            assert_eq!(done.bit_depth(), photo.bit_depth());
+            Ok(())
+        };
+        timed("a run", || _ = denoise());
+    });
 }

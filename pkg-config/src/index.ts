@@ -11,12 +11,12 @@
  *
  * @packageDocumentation
  */
-export { cache, type CachedFile } from "./cache.js";
-export { Denoiser } from "./client.js";
-export { UnnoiseError, type ErrorCode } from "./errors.js";
-export { models, objectives } from "./models.js";
-export { DenoiseResult } from "./result.js";
-export { Stack, type StackOptions, StackPage } from "./stack.js";
+export { cache, type CachedFile } from "./main/cache.js";
+export { Denoiser } from "./main/client.js";
+export { UnnoiseError, type ErrorCode } from "./shared/errors.js";
+export { models, objectives } from "./main/models.js";
+export { DenoiseResult } from "./main/result.js";
+export { Stack, type StackOptions, StackPage } from "./main/stack.js";
 export {
   FineTuning,
   type Area,
@@ -24,7 +24,7 @@ export {
   type FineTuned,
   type ObjectiveCard,
   type TuningProgress,
-} from "./tuning.js";
+} from "./main/tuning.js";
 export type {
   AdaptMode,
   CreateOptions,
@@ -47,4 +47,4 @@ export type {
   WasmSource,
   WasmSources,
   WeightsInput,
-} from "./types.js";
+} from "./shared/types.js";

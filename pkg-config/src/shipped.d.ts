@@ -1,6 +1,6 @@
 /** `dist/shipped.js`, which the build writes from the cards in the Rust source. */
-import type { ObjectiveCard } from "./tuning.js";
-import type { ModelCard } from "./types.js";
+import type { ObjectiveCard } from "./main/tuning.js";
+import type { ModelCard } from "./shared/types.js";
 
 /** All model cards. */
 export declare const cards: readonly ModelCard[];

@@ -9,6 +9,11 @@ use super::networks::{Network, card, recognise};
 use crate::error::{Error, Kind, Result};
 use crate::weights::StateDict;
 
+/// The weights in the library: what fits into a published crate, which has 10 MB.
+#[cfg(not(target_arch = "wasm32"))]
+const BUNDLED: [(&str, &[u8]); 1] =
+    [("unet", include_bytes!("../../pkg-config/weights/unet.safetensors").as_slice())];
+
 /// A network on a device, ready to denoise or to be trained.
 ///
 /// How it is to be run comes with it: what the note `adapt` of its weights says, else what its card does.
@@ -62,19 +67,26 @@ impl Model {
         Ok(Self { network, card, device: device.clone(), mode, random: false })
     }
 
-    /// The network `id` with the weights that come with the package, as files in `weights/` beside the program, or in the
-    /// source tree that it was built from.
+    /// The network `id` with the weights that are in the library: those of `unet`. The weights of the other networks are
+    /// files of the npm package, for [`Model::from_bytes`].
     ///
     /// # Errors
-    /// [`Kind::Model`] for an unknown `id` and for a network without such weights, [`Kind::Io`] when they are not there,
-    /// [`Kind::Weights`] when they are damaged.
+    /// [`Kind::Model`] for an unknown `id` and for a network whose weights are not in the library.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn bundled(id: &str, device: &Device) -> Result<Self> {
-        let path = bundled_file(card(id)?)?;
-        let context = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-        let bytes = std::fs::read(&path).map_err(|e| Error::new(Kind::Io, context(&e)))?;
-        let state = StateDict::read(&bytes).map_err(|e| e.context(path.display()))?;
-        Self::load(id, &state, device).map_err(|e| e.context(path.display()))
+        let card = card(id)?;
+        let missing = || match card.weights {
+            None => Error::new(Kind::Model, format!("there are no weights of `{id}`")),
+            Some(weights) => {
+                let message = format!(
+                    "the weights of `{id}` are not in this program, but in the npm package `unnoise`: weights/{}",
+                    weights.file
+                );
+                Error::new(Kind::Model, message)
+            }
+        };
+        let (_, bytes) = BUNDLED.iter().find(|(bundled, _)| *bundled == card.id).ok_or_else(missing)?;
+        Self::load(id, &StateDict::read(bytes)?, device)
     }
 
     /// The network `id` with random weights, in one of the presets of its card: `published` or `small`. `seed` fixes the
@@ -143,19 +155,4 @@ impl Model {
     pub fn is_random(&self) -> bool {
         self.random
     }
-}
-
-/// Where the weights of the package are.
-#[cfg(not(target_arch = "wasm32"))]
-fn bundled_file(card: &Card) -> Result<std::path::PathBuf> {
-    let Some(weights) = card.weights else {
-        let message = format!("the package has no weights for `{}`", card.id);
-        return Err(Error::new(Kind::Model, message));
-    };
-    let program = std::env::current_exe().map_err(|e| Error::new(Kind::Io, e.to_string()))?;
-    let beside = program.with_file_name("weights").join(weights.file);
-    let source =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pkg-config/weights").join(weights.file);
-    let missing = format!("{} is not there", beside.display());
-    [beside, source].into_iter().find(|path| path.is_file()).ok_or_else(|| Error::new(Kind::Io, missing))
 }

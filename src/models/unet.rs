@@ -1,7 +1,7 @@
 //! The network unnoise starts with: a blind, bias-free residual U-Net that works at half resolution, in two sizes: one for
 //! any machine ([`CARD`]) and one for a GPU ([`LARGE`]).
 //!
-//! The definition is `pkg-config/pretrain/nets/unet.py`, in words `pkg-config/pretrain/SPEC.md`. Without biases the
+//! The definition is `pretrain/nets/unet.py`, in words `pretrain/SPEC.md`. Without biases the
 //! network is positively homogeneous, f(a x) = a f(x) for a >= 0, so one set of weights serves all noise levels
 //! (Mohan et al., "Robust and interpretable blind image denoising via bias-free convolutional neural networks", ICLR
 //! 2020, <https://arxiv.org/abs/1906.05478>).
@@ -31,7 +31,7 @@ pub const CARD: Card = Card {
         year: 2020,
         url: "https://arxiv.org/abs/1906.05478",
     },
-    repository: "pkg-config/pretrain/nets/unet.py",
+    repository: "pretrain/nets/unet.py",
     family: "unet",
     channels: 3,
     range: [0.0, 1.0],

@@ -1,0 +1,259 @@
+//! The npm package: three wasm artifacts, their glue, the compiled TypeScript, weights and model cards, in `pkg/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::constructors;
+use crate::tools::{self, root};
+
+/// How the wasm is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// For every day: minutes.
+    Quick,
+    /// For publishing: link-time optimisation.
+    Publish,
+}
+
+impl Profile {
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Quick => "quick",
+            Profile::Publish => "dist",
+        }
+    }
+}
+
+/// Folder in `pkg/`, not packed, with a file for each artifact that tells how it was made.
+const STAMPS: &str = ".recipes";
+
+/// The wasm artifacts: name and cargo feature.
+const ARTIFACTS: [(&str, &str); 3] = [("cpu", "web-cpu"), ("relaxed", "web-relaxed"), ("full", "web-full")];
+
+/// Builds the package into `pkg/`; `extra` are further cargo features of the crate.
+pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
+    tools::ensure_wasm_target()?;
+    let pkg = root().join("pkg");
+    fs::create_dir_all(pkg.join(STAMPS))?;
+    for (name, feature) in ARTIFACTS {
+        let features: Vec<&str> = [feature].into_iter().chain(extra.iter().copied()).collect();
+        let features = features.join(",");
+        let out = pkg.join("wasm").join(name);
+        let recipe = format!("{} {features}", profile.name());
+        let stamp = pkg.join(STAMPS).join(name);
+        if out.is_dir() && is_current(&stamp, &recipe)? {
+            continue;
+        }
+        tools::say(&format!("building the {name} wasm"));
+        let wasm = compile(profile, &features)?;
+        bindgen(&wasm, &out, profile)?;
+        if name == "relaxed" {
+            share_glue(&out, &pkg.join("wasm/cpu"))?;
+        }
+        fs::write(stamp, recipe)?;
+    }
+    manifest(&pkg)?;
+    copy_folder(&root().join("pkg-config/weights"), &pkg.join("weights"))?;
+    for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        fs::copy(root().join(file), pkg.join(file))?;
+    }
+    for file in ["README.md", "RECIPES.md"] {
+        fs::copy(root().join("pkg-config").join(file), pkg.join(file))?;
+    }
+    tools::ensure_npm("www")?;
+    tools::say("compiling the TypeScript of the package");
+    remove_folder(&pkg.join("dist"))?;
+    tools::run(tools::npx("www").args(["tsc", "-p", "../pkg-config"]))?;
+    shipped(&pkg)?;
+    for folder in ["dist", "wasm/cpu", "wasm/full"] {
+        strip_comments(&pkg.join(folder))?;
+    }
+    sizes(profile)
+}
+
+/// Two builds that differ in their arithmetic only have one glue: the second is checked and dropped.
+fn share_glue(out: &Path, shared: &Path) -> Result<()> {
+    let code = |folder: &Path| -> Result<Vec<String>> {
+        let text = fs::read_to_string(folder.join("unnoise.js"))?;
+        Ok(without_comments(&text).lines().map(str::to_owned).collect())
+    };
+    if code(out)? != code(shared)? {
+        bail!("{} needs glue of its own", out.display());
+    }
+    for file in ["unnoise.js", "unnoise.d.ts", "unnoise_bg.wasm.d.ts"] {
+        fs::remove_file(out.join(file))?;
+    }
+    Ok(())
+}
+
+/// Takes the doc comments out of the JavaScript in a folder: editors read them in the declarations, and pages need not
+/// download them.
+fn strip_comments(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            strip_comments(&path)?;
+            continue;
+        }
+        if path.extension().is_none_or(|e| e != "js") {
+            continue;
+        }
+        let kept = without_comments(&fs::read_to_string(&path)?);
+        fs::write(path, kept)?;
+    }
+    Ok(())
+}
+
+/// JavaScript without its doc comments.
+fn without_comments(text: &str) -> String {
+    let mut inside = false;
+    let mut kept = String::with_capacity(text.len());
+    for line in text.lines() {
+        inside |= line.trim_start().starts_with("/**");
+        if !inside {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        inside &= !line.trim_end().ends_with("*/");
+    }
+    kept
+}
+
+/// Prints how large the package is over the network, and fails when it is larger than it may be.
+fn sizes(profile: Profile) -> Result<()> {
+    tools::run(Command::new("node").args(["crates/xtask/sizes.mjs", profile.name()]).current_dir(root()))
+}
+
+/// Packs `pkg/` as npm would publish it, into `folder`, and returns the file.
+pub fn pack(folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let mut npm = Command::new("npm");
+    npm.args(["pack", "--silent", "--pack-destination"]).arg(folder).current_dir(root().join("pkg"));
+    let name = tools::output(&mut npm)?;
+    Ok(folder.join(name.trim()))
+}
+
+/// Writes the reference of the API into `pkg/docs/`.
+pub fn docs() -> Result<()> {
+    tools::ensure_npm("tests/bundlers")?;
+    tools::say("writing the reference of the API");
+    tools::run(tools::npx("tests/bundlers").args(["typedoc", "--options", "../../pkg-config/typedoc.json"]))
+}
+
+/// Builds the page into `www/dist/`.
+pub fn page() -> Result<()> {
+    tools::ensure_npm("www")?;
+    tools::say("building the page");
+    tools::run(Command::new("npm").args(["run", "--silent", "build"]).current_dir(root().join("www")))
+}
+
+fn compile(profile: Profile, features: &str) -> Result<PathBuf> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    tools::run(
+        tools::cargo()
+            .args(["build", "--lib", "--package", "unnoise", "--target", TARGET, "--no-default-features"])
+            .args(["--profile", profile.name(), "--features", features]),
+    )?;
+    Ok(tools::target().join(TARGET).join(profile.name()).join("unnoise.wasm"))
+}
+
+/// Whether the artifact with this stamp was made by this recipe, after the last change of anything it is made from.
+/// Asked here because cargo builds the artifacts in turn under one file name, and so would build both anew each time.
+fn is_current(stamp: &Path, recipe: &str) -> Result<bool> {
+    if !fs::read_to_string(stamp).is_ok_and(|known| known == recipe) {
+        return Ok(false);
+    }
+    let made = fs::metadata(stamp)?.modified()?;
+    let inputs = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "rust-toolchain.toml",
+        ".cargo",
+        "src",
+        "crates/kernels",
+        "crates/xtask",
+    ];
+    for input in inputs {
+        if newest(&root().join(input))? >= made {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// When a file, or the last of all files in a folder (or the folder itself), was changed.
+fn newest(path: &Path) -> Result<SystemTime> {
+    let mut time = fs::metadata(path).with_context(|| path.display().to_string())?.modified()?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            time = time.max(newest(&entry?.path())?);
+        }
+    }
+    Ok(time)
+}
+
+/// Writes glue and wasm into `out`; names of functions are for those who debug, and a seventh of the file.
+fn bindgen(wasm: &Path, out: &Path, profile: Profile) -> Result<()> {
+    let bytes = fs::read(wasm).with_context(|| wasm.display().to_string())?;
+    constructors::check(&bytes)?;
+    fs::create_dir_all(out)?;
+    Bindgen::new()
+        .input_bytes("unnoise", bytes)
+        .web(true)?
+        .typescript(true)
+        .out_name("unnoise")
+        .omit_default_module_path(true)
+        .remove_name_section(profile == Profile::Publish)
+        .remove_producers_section(true)
+        .generate(out)?;
+    // Its comments tell of the compiler's insides, and are a twentieth of all JavaScript.
+    let glue = out.join("unnoise.js");
+    let text = fs::read_to_string(&glue)?;
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    Ok(fs::write(&glue, code.join("\n") + "\n")?)
+}
+
+/// `package.json`, with the version of the crate.
+fn manifest(pkg: &Path) -> Result<()> {
+    let text = fs::read_to_string(root().join("pkg-config/package.json"))?;
+    let mut json: serde_json::Value = serde_json::from_str(&text)?;
+    json["version"] = env!("CARGO_PKG_VERSION").into();
+    Ok(fs::write(pkg.join("package.json"), serde_json::to_string_pretty(&json)? + "\n")?)
+}
+
+/// The cards of models and objectives, as the wasm itself tells them, in `models.json` (models only) and in
+/// `dist/shipped.js`. The latter spells out the URL of every file of weights: that is how bundlers see that it is needed.
+fn shipped(pkg: &Path) -> Result<()> {
+    const SCRIPT: &str = "
+        import init, { cards, objectives } from './wasm/cpu/unnoise.js';
+        import { readFileSync, writeFileSync } from 'node:fs';
+        await init({ module_or_path: readFileSync('wasm/cpu/unnoise_bg.wasm') });
+        const models = cards();
+        const urls = models.filter(({ weights }) => weights).map(({ weights: { file } }) =>
+            `  ${JSON.stringify(file)}: () => new URL('../weights/${file}', import.meta.url),\\n`);
+        writeFileSync('models.json', `${JSON.stringify(models, null, 2)}\\n`);
+        writeFileSync('dist/shipped.js',
+            `export const cards = ${JSON.stringify(models)};\\n` +
+            `export const objectiveCards = ${JSON.stringify(objectives())};\\n` +
+            `export const weightsUrls = {\\n${urls.join('')}};\\n`);";
+    tools::run(Command::new("node").args(["--input-type=module", "--eval", SCRIPT]).current_dir(pkg))
+}
+
+/// Removes a folder, where there is one: what was compiled from a file that is gone must not be published.
+fn remove_folder(path: &Path) -> Result<()> {
+    if path.is_dir() { Ok(fs::remove_dir_all(path)?) } else { Ok(()) }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}

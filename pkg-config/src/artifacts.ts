@@ -1,0 +1,16 @@
+/** The builds of the wasm, named from the folder of `worker.ts`: bundlers that copy addresses put all code into one folder. */
+import * as cpu from "../wasm/cpu/unnoise.js";
+import * as full from "../wasm/full/unnoise.js";
+import type { Artifact } from "./shared/protocol.js";
+import type { Wasm } from "./worker/wasm.js";
+
+// Both glue modules are imported statically: they are small and do nothing by themselves, and a dynamic import in a
+// worker is what bundlers trip over. The URLs are spelt out because that is what bundlers look for.
+
+/** Glue and address of each build. */
+export const ARTIFACTS: Record<Artifact, { wasm: Wasm; url: URL }> = {
+  cpu: { wasm: cpu, url: new URL("../wasm/cpu/unnoise_bg.wasm", import.meta.url) },
+  // The same code but for its arithmetic, so the same glue.
+  relaxed: { wasm: cpu, url: new URL("../wasm/relaxed/unnoise_bg.wasm", import.meta.url) },
+  full: { wasm: full, url: new URL("../wasm/full/unnoise_bg.wasm", import.meta.url) },
+};

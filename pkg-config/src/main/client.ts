@@ -1,0 +1,573 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { chooseDevice } from "../shared/device.js";
+import { absolute, folder } from "../shared/download.js";
+import { UnnoiseError, canceled, guarded, throwIfAborted, untilAborted } from "../shared/errors.js";
+import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
+import { atPage, sourceOn, toSource, type Input } from "./input.js";
+import type { Death, Hooks, Link, WorkerScript } from "./link.js";
+import { findModel, modelFor } from "./models.js";
+import { CREATE, DECODE, DENOISE, FINE_TUNE, checkOptions } from "./options.js";
+import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, TrainingOptions } from "../shared/protocol.js";
+import { tellSteps } from "./progress.js";
+import { DenoiseResult, checkShare } from "./result.js";
+import { DoneTiles, runTiles, type RunHooks } from "./run.js";
+import { Stack } from "./stack.js";
+import { Team, workerCount } from "./team.js";
+import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
+import type {
+  AdaptMode,
+  CreateOptions,
+  DecodedPhoto,
+  DenoiseOptions,
+  DeviceAlias,
+  DeviceChoice,
+  EngineInfo,
+  ImageInput,
+  ModelCard,
+  RunInfo,
+  WasmSource,
+} from "../shared/types.js";
+import { Workers } from "./workers.js";
+
+const ADAPTS: readonly string[] = ["auto", "plain", "wiener", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
+const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
+
+/** How many workers a run may lose before it is given up, and how many GPUs before the CPU is used. */
+const LIVES = 2;
+
+/** A worker with its engine running. */
+interface Session {
+  readonly link: Link;
+  readonly engine: OpenedEngine;
+  readonly card: ModelCard;
+  /** Further workers, for tiles. */
+  readonly team: Team;
+}
+
+/**
+ * A network, ready on a device, in a worker of its own; large photos get further workers.
+ *
+ * Should the GPU be lost or the worker end, a photo under way goes on with a new one, from the last finished tile; after a
+ * second failure of a GPU that `auto` chose, on the CPU. `onProgress` is told once (`restart`), and the result notes it.
+ * Where the engine itself crashes again and again (out of memory), the call is rejected with `internal`, and the next one
+ * starts a new engine.
+ */
+export class Denoiser {
+  /** Known from the start, or as soon as the weights were recognised. */
+  #card: ModelCard | undefined;
+  readonly #device: DeviceChoice;
+  readonly #wasm: OpenArgs["wasm"];
+  readonly #workers: number | undefined;
+  readonly #script: WorkerScript;
+  readonly #pool: Workers;
+  #link: Link | undefined;
+  /** The weights in use, and those that it was created with. */
+  #weights: HeldWeights | undefined;
+  #created: HeldWeights | undefined;
+  #session: Promise<Session> | undefined;
+  #opened: Session | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #gpuFailure: string | undefined;
+  #gpuFailures = 0;
+  /** The engine as it was compiled, so that it need not be downloaded again. */
+  #compiled: OpenedEngine | undefined;
+  readonly #life = new AbortController();
+
+  private constructor(card: ModelCard | undefined, options: CreateOptions) {
+    if ((options as unknown) === undefined) {
+      throw new UnnoiseError("option", "Write `await Denoiser.create()`, not `new Denoiser()`.");
+    }
+    this.#card = card;
+    this.#device = checkDevice(options.device ?? "auto");
+    this.#wasm = postedWasm(options.wasmUrl);
+    this.#workers = checkWorkers(options.workers);
+    const { workerUrl } = options;
+    this.#script = {
+      url: workerUrl === undefined ? undefined : absolute(workerUrl).href,
+      patience: patienceOf(options),
+    };
+    this.#pool = new Workers(this.#script, (death, link) => {
+      this.#crashed(death, link);
+    });
+  }
+
+  /**
+   * Downloads engine and weights (from beside this package, unless told otherwise), and starts them. The network of
+   * own weights is recognised by them, unless it is named.
+   *
+   * @throws `UnnoiseError` `model`, `weights`, `device`, `network`, `option`, `canceled`, `internal`
+   */
+  static async create(options: CreateOptions = {}): Promise<Denoiser> {
+    checkOptions("create", options, CREATE);
+    throwIfAborted(options.signal);
+    const { weights, cache = true, signal } = options;
+    const onProgress = tellSteps(guarded("onProgress", options.onProgress));
+    const best = options.model === "auto" && weights === undefined ? bestModel(options.device) : undefined;
+    const { model, noGpu } = best ? await untilAborted(best, signal) : named(options.model);
+    const recognise = model === undefined && weights !== undefined;
+    const denoiser = new Denoiser(recognise ? undefined : findModel(model), options);
+    denoiser.#gpuFailure = noGpu;
+    const hooks = {
+      onProgress: (loaded: number, total: number | undefined) =>
+        onProgress?.({ phase: "weights", loaded, total }),
+      signal,
+      cache,
+      patience: denoiser.#script.patience,
+    };
+    try {
+      await denoiser.#connect(loadHeld({ ...options, model }, hooks), { signal, onProgress });
+      return denoiser;
+    } catch (thrown) {
+      denoiser.dispose();
+      throw UnnoiseError.from(thrown);
+    }
+  }
+
+  /** What really runs: device, why, adapter, model, version. */
+  info(): EngineInfo {
+    if (!this.#opened) throw disposedError();
+    const { engine, card } = this.#opened;
+    return { ...engine.info, model: card.id };
+  }
+
+  /**
+   * Decodes a photo as `denoise` will, for showing it. Works while a photo is being denoised.
+   *
+   * @throws `UnnoiseError` `decode`, `unsupported`, `too-large`, `network`, `canceled`, `internal`
+   */
+  async decode(
+    input: ImageInput,
+    options: { signal?: AbortSignal; page?: number } = {},
+  ): Promise<DecodedPhoto> {
+    checkOptions("decode", options, DECODE);
+    const given = atPage(await this.#given(input, options.signal), options.page);
+    const { link } = await this.#live();
+    const source = await sourceOn(link, given);
+    const { rgba, ...photo } = await link.call("decode", { source }, options);
+    return { ...photo, image: new ImageData(new Uint8ClampedArray(rgba.buffer), photo.width) };
+  }
+
+  /**
+   * Denoises a photo. Calls run one after the other.
+   *
+   * @throws `UnnoiseError` as `decode`, and `option`, `device`
+   */
+  async denoise(input: ImageInput, options: DenoiseOptions = {}): Promise<DenoiseResult> {
+    checkOptions("denoise", options, DENOISE);
+    const args = checkRunOptions(options);
+    const source = this.#given(input, options.signal);
+    // At once, so that calls run in the order in which they were made, however long their photos take to come.
+    const mine = this.#inTurn(async () => this.#denoise(atPage(await source, options.page), args, options));
+    await source;
+    return untilAborted(mine, options.signal);
+  }
+
+  /**
+   * Opens a file of several pictures, to denoise them one by one: see {@link Stack}. Files of one picture are stacks of one.
+   *
+   * @throws `UnnoiseError` as `decode`
+   */
+  async openStack(input: ImageInput, options: { signal?: AbortSignal } = {}): Promise<Stack> {
+    checkOptions("openStack", options, DECODE);
+    const source = await this.#given(input, options.signal);
+    const { link } = await this.#live();
+    return Stack.open(link, await sourceOn(link, source), options, (page, run) => this.denoise(page, run));
+  }
+
+  /**
+   * Fine-tunes the network on a noisy photo (or several with noise of one kind): it learns from the photo alone, and is judged by
+   * parts that it does not learn from. Afterwards the denoiser has the best network of the run, or the one from before
+   * where none was better. Takes its turn among the calls of `denoise`.
+   *
+   * What is returned can be awaited, iterated over, paused and stopped. It rejects with `UnnoiseError` as `denoise` does,
+   * and the network stays as it was.
+   */
+  fineTune(photo: ImageInput | readonly ImageInput[], options: FineTuneOptions = {}): FineTuning {
+    const run = new TuningRun(options, this.#life.signal);
+    const { signal } = run;
+    const tune = async () => {
+      checkOptions("fineTune", options, FINE_TUNE);
+      const training = trainingOptions(options);
+      const shots = Promise.all(
+        [photo].flat().map(async (shot) => atPage(await this.#given(shot, signal), options.page)),
+      );
+      const clean = options.clean === undefined ? undefined : this.#given(options.clean, signal);
+      const mine = this.#inTurn(async () => this.#fineTune(await shots, await clean, training, run));
+      await Promise.all([shots, clean]);
+      return untilAborted(mine, signal);
+    };
+    return new FineTuning(run, tune());
+  }
+
+  /**
+   * The weights in use as a safetensors file: the tuned ones, or those that it was created with.
+   *
+   * @throws `UnnoiseError` `canceled`, `device`, `internal`
+   */
+  async exportWeights(): Promise<Blob> {
+    const held = this.#weights?.weights;
+    const bytes =
+      held && isSafetensors(held) ? held : (await (await this.#live()).link.call("export", {})).weights;
+    return new Blob([bytes], { type: "application/octet-stream" });
+  }
+
+  /**
+   * Goes back to the weights that it was created with. Takes its turn among the calls of `denoise`.
+   *
+   * @throws `UnnoiseError` `canceled`, `internal`
+   */
+  revert(): Promise<void> {
+    return this.#inTurn(async () => {
+      const session = await this.#live();
+      if (!this.#created || this.#weights === this.#created) return;
+      await session.link.call("load", { model: session.card.id, weights: this.#created.weights });
+      this.#hold(session, this.#created);
+    });
+  }
+
+  /** Ends the workers and frees all they held, results included. Calls under way are rejected with `disposed`. */
+  dispose(): void {
+    this.#life.abort(disposedError());
+    this.#opened?.team.close();
+    this.#opened = undefined;
+    this.#weights = undefined;
+    this.#created = undefined;
+    this.#compiled = undefined;
+    this.#pool.close(disposedError());
+    this.#session = undefined;
+  }
+
+  /** `using denoiser = await Denoiser.create()` disposes of it at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** As {@link dispose}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.dispose();
+    return Promise.resolve();
+  }
+
+  /** Denoises a photo; with another worker where one is lost. */
+  async #denoise(source: Input, run: RunOptions, options: DenoiseOptions): Promise<DenoiseResult> {
+    const hooks = {
+      signal: options.signal,
+      onProgress: tellSteps(guarded("onProgress", options.onProgress)),
+      onTile: guarded("onTile", options.onTile),
+    };
+    const kept = new DoneTiles();
+    const lost: string[] = [];
+    for (;;) {
+      throwIfAborted(options.signal);
+      const session = await this.#live();
+      try {
+        return await this.#attempt(session, source, run, hooks, kept, lost);
+      } catch (thrown) {
+        const { death } = session.link;
+        // A trap may be the photo's own doing; when no tile is done, it would only come again.
+        const hopeless = !death || death === "script" || (death === "trap" && kept.tiles.length === 0);
+        if (hopeless || lost.length === LIVES || options.signal?.aborted || !this.#weights) throw thrown;
+        lost.push(death === "gpu" ? "the GPU was lost on the way" : "the worker was lost on the way");
+        if (lost.length === 1)
+          hooks.onProgress?.({ phase: "restart", reason: UnnoiseError.from(thrown).message });
+      }
+    }
+  }
+
+  async #attempt(
+    session: Session,
+    given: Input,
+    { detail, ...args }: RunOptions,
+    hooks: RunHooks,
+    kept: DoneTiles,
+    lost: readonly string[],
+  ): Promise<DenoiseResult> {
+    const { link, engine, card } = session;
+    if (detail > 0) checkEnlarges(card);
+    const signal = { signal: hooks.signal };
+    const source = await sourceOn(link, given);
+    const begun = await link.call("begin", { source, options: args }, signal);
+    const start = performance.now();
+    try {
+      const helpers = await this.#helpers(session, begun.tiles);
+      await runTiles(link, begun, helpers, kept, hooks);
+      const size = await link.call("finish", { job: begun.job }, signal);
+      const run = ran(begun, helpers.length, performance.now() - start, size, card);
+      const notes = lost[0]
+        ? [...run.notes, `${lost[0]}: ${engine.info.device} went on from there`]
+        : run.notes;
+      const info = { ...engine.info, model: card.id, ...run, notes };
+      return DenoiseResult.of(link, begun.job, { ...size, scale: card.scale }, info, detail);
+    } catch (thrown) {
+      link.drop(begun.job);
+      void this.#leave(link);
+      throw thrown;
+    } finally {
+      session.team.rest();
+    }
+  }
+
+  async #fineTune(
+    given: readonly Input[],
+    clean: Input | undefined,
+    options: TrainingOptions,
+    run: TuningRun,
+  ): Promise<FineTuned> {
+    throwIfAborted(run.signal);
+    const session = await this.#live();
+    const { link, engine, card } = session;
+    const shots = await Promise.all(given.map((shot) => sourceOn(link, shot)));
+    const args = { shots, clean: clean && (await sourceOn(link, clean)), options };
+    const { job, progress } = await link.call("train", args, run);
+    // So that the worker is not ended while nothing but this, paused, would be lost.
+    link.retain(job);
+    try {
+      const last = await run.learn(link, job, progress, card.scale);
+      run.commit();
+      const base = this.#weights?.name ?? card.id;
+      const { kept, weights } = await link.call("adopt", { job, base });
+      if (kept) this.#hold(session, { weights, name: `${base}, tuned` });
+      const { objective, bestStep, step: steps, noise, scores, margin, seconds } = last;
+      const info = { ...engine.info, model: card.id };
+      return { ...info, kept, objective, bestStep, steps, noise, scores, margin, seconds };
+    } finally {
+      link.release(job);
+      void this.#leave(link);
+    }
+  }
+
+  /** Goes on with other weights, which the worker has already; its helpers have to start anew. */
+  #hold(session: Session, held: HeldWeights): void {
+    const { engine, card } = session;
+    session.team.close();
+    this.#weights = held;
+    this.#opened = { ...session, team: this.#team(engine, card.id, held) };
+    this.#session = Promise.resolve(this.#opened);
+  }
+
+  /** Does something when all that was asked for before is done. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** Workers to share the tiles, if that makes sense. */
+  async #helpers({ engine, team }: Session, tiles: number): Promise<readonly Link[]> {
+    const count = Math.min(tiles, workerCount(engine.info.device, this.#workers));
+    return count < 2 ? [] : team.gather(count);
+  }
+
+  #team(engine: OpenedEngine, model: string, { weights }: HeldWeights): Team {
+    return new Team({ engine, model, weights, script: this.#script });
+  }
+
+  /** What was given, as it is posted. */
+  #given(input: ImageInput, signal: AbortSignal | undefined): Promise<Input> {
+    return toSource(input, { signal, patience: this.#script.patience });
+  }
+
+  /** The worker; another one where the last one crashed, or is stuck in a call that was aborted. */
+  async #live(): Promise<Session> {
+    if (this.#link) await this.#leave(this.#link);
+    if (!this.#weights) throw disposedError();
+    return this.#session ?? this.#connect(Promise.resolve(this.#weights), {});
+  }
+
+  /** Turns away from a worker that is stuck in a call that was aborted, if there is another one. */
+  async #leave(link: Link): Promise<void> {
+    if (!(await link.stuck()) || this.#link !== link) return;
+    if (!(await this.#pool.prepare()) || this.#link !== link) return;
+    this.#session = undefined;
+    this.#link = this.#pool.take();
+    // At once, so that the next call finds it ready.
+    if (this.#weights) this.#connect(Promise.resolve(this.#weights), {}).catch(() => undefined);
+    void this.#pool.leave(link);
+  }
+
+  #connect(weights: Promise<HeldWeights>, hooks: Hooks): Promise<Session> {
+    const session = this.#open(weights, hooks);
+    this.#session = session;
+    session.then(
+      () => {
+        this.#session = session;
+      },
+      () => {
+        if (this.#session === session) this.#session = undefined;
+      },
+    );
+    return session;
+  }
+
+  /** Starts a worker: its engine downloads while the weights do. A GPU that fails is tried once more. */
+  async #open(weights: Promise<HeldWeights>, hooks: Hooks): Promise<Session> {
+    const link = this.#link && !this.#session && !this.#link.ended ? this.#link : this.#pool.take();
+    this.#link = link;
+    const stop = () => {
+      link.close(canceled(hooks.signal));
+    };
+    hooks.signal?.addEventListener("abort", stop);
+    try {
+      const [engine, held] = await Promise.all([link.call("open", this.#openArgs(), hooks), weights]);
+      if (engine.info.device === "webgpu") link.usesGpu();
+      this.#compiled = engine;
+      const { model } = await link.call("load", { model: this.#card?.id, weights: held.weights }, hooks);
+      const card = findModel(model);
+      throwIfAborted(this.#life.signal);
+      this.#card = card;
+      this.#weights = held;
+      this.#created ??= held;
+      const session = { link, engine, card, team: this.#team(engine, model, held) };
+      this.#opened?.team.close();
+      this.#opened = session;
+      void this.#pool.prepare();
+      return session;
+    } catch (thrown) {
+      const again = link.death === "gpu" && this.#device === "auto" && !hooks.signal?.aborted;
+      if (again) return await this.#open(weights, hooks);
+      const error = UnnoiseError.from(thrown);
+      link.close(error);
+      throw error;
+    } finally {
+      hooks.signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  #openArgs(): OpenArgs {
+    const { artifact, module } = this.#compiled ?? {};
+    const wasm = artifact && module ? { ...this.#wasm, [artifact]: module } : this.#wasm;
+    return { device: this.#device, gpuFailure: this.#gpuFailure, wasm, patience: this.#script.patience };
+  }
+
+  #crashed(death: Death, link: Link): void {
+    if (link !== this.#link) return;
+    // While it is opened, whoever opens it sees to that.
+    if (this.#opened?.link === link) this.#session = undefined;
+    if (death !== "gpu") return;
+    this.#gpuFailures += 1;
+    if (this.#gpuFailures < LIVES) return;
+    this.#gpuFailure = "WebGPU failed on this machine more than once, so the CPU is used.";
+  }
+}
+
+function disposedError(): UnnoiseError {
+  return new UnnoiseError("disposed", "This denoiser was disposed of.");
+}
+
+/** A model, and why there is no GPU, where that has been found out already. */
+interface Named {
+  readonly model: string | undefined;
+  readonly noGpu?: string;
+}
+
+function named(model: string | undefined): Named {
+  return { model: model === "auto" ? undefined : model };
+}
+
+/** The model that `auto` is on this machine. A software adapter, which may be asked for, is no GPU. */
+async function bestModel(asked: DeviceChoice | DeviceAlias = "auto"): Promise<Named> {
+  const choice = checkDevice(asked);
+  const mayUseGpu = choice === "auto" || choice === "webgpu";
+  const { device, reason } = (await chooseDevice(mayUseGpu ? "auto" : choice, undefined)).decision;
+  const model = modelFor(device);
+  return choice === "auto" && device === "flex" ? { model, noGpu: reason } : { model };
+}
+
+function patienceOf({ timeout }: CreateOptions): number | undefined {
+  if (timeout === undefined || (timeout > 0 && timeout <= 3600)) return timeout && 1000 * timeout;
+  throw new UnnoiseError("option", `timeout is ${timeout}; it is a number of seconds, up to 3600.`);
+}
+
+function checkDevice(asked: DeviceChoice | DeviceAlias): DeviceChoice {
+  const device = asked === "gpu" ? "webgpu" : asked === "cpu" || asked === "wasm" ? "flex" : asked;
+  if (DEVICES.includes(device)) return device;
+  throw new UnnoiseError("option", `There is no device "${device}"; there are: ${DEVICES.join(", ")}.`);
+}
+
+function checkWorkers(workers: number | undefined): number | undefined {
+  if (workers === undefined || (Number.isInteger(workers) && workers > 0 && workers <= 64)) return workers;
+  throw new UnnoiseError("option", `workers is ${workers}; it is a whole number from 1 to 64.`);
+}
+
+function checkEnlarges({ title, scale }: ModelCard): void {
+  if (scale === 1) return;
+  throw new UnnoiseError("option", `${title} enlarges: there is no detail of the photo to give back.`);
+}
+
+/** The options of a run, checked. */
+interface RunOptions {
+  readonly strength?: number;
+  readonly detail: number;
+  readonly tile?: number;
+  readonly seed?: number;
+  readonly adapt?: AdaptMode;
+}
+
+function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOptions): RunOptions {
+  if (strength !== undefined) checkShare("strength", strength);
+  checkShare("detail", detail);
+  if (tile !== undefined && !(Number.isInteger(tile) && tile > 0)) {
+    throw new UnnoiseError("option", `tile is ${tile}; it is a whole number of pixels.`);
+  }
+  if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
+    throw new UnnoiseError("option", `seed is ${seed}; it is a whole number from 0 to 2^32 - 1.`);
+  }
+  if (adapt !== undefined && !ADAPTS.includes(adapt)) {
+    throw new UnnoiseError("option", `There is no mode "${adapt}"; there are: ${ADAPTS.join(", ")}.`);
+  }
+  return {
+    ...(strength === undefined ? {} : { strength }),
+    detail,
+    ...(tile === undefined ? {} : { tile }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(adapt === undefined ? {} : { adapt }),
+  };
+}
+
+/** How a run went. */
+function ran(
+  { tiles, tileWidth, tileHeight, overlap, adapt, noise, range, notes: before }: BegunJob,
+  helpers: number,
+  milliseconds: number,
+  { width, height, note }: { width: number; height: number; note: string | undefined },
+  { scale }: ModelCard,
+): Omit<RunInfo, keyof EngineInfo> {
+  const seconds = milliseconds / 1000;
+  const megapixels = (width * height) / (scale * scale) / 1e6;
+  const secondsPerMegapixel = seconds / megapixels;
+  const workers = Math.max(1, helpers);
+  const notes = note === undefined ? before : [...before, note];
+  return {
+    tiles,
+    tileWidth,
+    tileHeight,
+    overlap,
+    adapt,
+    noise,
+    range,
+    notes,
+    workers,
+    seconds,
+    secondsPerMegapixel,
+  };
+}
+
+/** The caller's wasm sources with every URL made absolute: the worker's base is another one. */
+function postedWasm(source: CreateOptions["wasmUrl"]): OpenArgs["wasm"] {
+  if (source === undefined) return {};
+  if (typeof source === "string" || source instanceof URL) {
+    const base = folder(source);
+    return {
+      cpu: new URL("cpu/unnoise_bg.wasm", base).href,
+      relaxed: new URL("relaxed/unnoise_bg.wasm", base).href,
+      full: new URL("full/unnoise_bg.wasm", base).href,
+    };
+  }
+  const posted = (one: WasmSource): PostedWasm =>
+    typeof one === "string" || one instanceof URL ? absolute(one).href : one;
+  return {
+    ...(source.cpu === undefined ? {} : { cpu: posted(source.cpu) }),
+    ...(source.relaxed === undefined ? {} : { relaxed: posted(source.relaxed) }),
+    ...(source.full === undefined ? {} : { full: posted(source.full) }),
+  };
+}

@@ -1,0 +1,126 @@
+/** Runs the tiles of a job, by one worker or by several. */
+import type { Hooks, Link } from "./link.js";
+import type { BegunJob, Block, Placed } from "../shared/protocol.js";
+import type { Tile } from "../shared/types.js";
+
+/** What a caller may want to hear and say while tiles are denoised. */
+export interface RunHooks extends Hooks {
+  readonly onTile?: ((tile: Tile) => void) | undefined;
+}
+
+/** Bytes of finished tiles that are kept, at most, to go on from when a worker is lost. */
+const KEPT = 2 ** 28;
+
+/** What a run has done so far, outside the worker that does it. */
+export class DoneTiles {
+  readonly #blocks = new Map<
+    number,
+    { readonly width: number; readonly height: number; readonly data: Blob }
+  >();
+  #bytes = 0;
+
+  /** Keeps a tile, where there is room. Browsers put large blobs on disk. */
+  keep(tile: number, { width, height, data }: Block): void {
+    if (this.#blocks.has(tile) || this.#bytes + data.byteLength > KEPT) return;
+    this.#bytes += data.byteLength;
+    this.#blocks.set(tile, { width, height, data: new Blob([data]) });
+  }
+
+  /** The numbers of the tiles. */
+  get tiles(): readonly number[] {
+    return [...this.#blocks.keys()];
+  }
+
+  /** A tile that is kept. */
+  async block(tile: number): Promise<Block | undefined> {
+    const kept = this.#blocks.get(tile);
+    if (!kept) return undefined;
+    const { width, height } = kept;
+    return { width, height, data: new Float32Array(await kept.data.arrayBuffer()) };
+  }
+}
+
+/**
+ * Denoises all tiles of a job of the worker `lead`. Helpers are handed tiles one by one, and the lead puts together
+ * what comes back; which of them does what makes no difference to the result. A helper that crashes loses its tile to
+ * the others; without helpers the lead does all by itself. What is in `kept` already, from a worker that was lost, is put
+ * in place, and what is done is kept there.
+ */
+export async function runTiles(
+  lead: Link,
+  { job, run, tiles: total }: BegunJob,
+  helpers: readonly Link[],
+  kept: DoneTiles,
+  hooks: RunHooks,
+): Promise<void> {
+  const signal = { signal: hooks.signal };
+  const pixels = hooks.onTile !== undefined;
+  const known = new Set(kept.tiles);
+  const waiting = Array.from({ length: total }, (_, i) => total - 1 - i).filter((tile) => !known.has(tile));
+  let done = 0;
+
+  const report = () => hooks.onProgress?.({ phase: "tiles", done, total });
+  const finished = (placed: Placed) => {
+    done += 1;
+    if (placed.rgba) hooks.onTile?.(toTile(placed, placed.rgba));
+    report();
+  };
+  const denoise = async (helper: Link, tile: number) => {
+    const task = await lead.call("task", { job, tile }, signal);
+    const block = await helper.call("infer", { task }, signal, [task.data.buffer]);
+    const args = { job, tile, block, pixels };
+    if (total > 1) kept.keep(tile, block);
+    finished(await lead.call("place", args, signal, [block.data.buffer]));
+  };
+  const work = async (helper: Link) => {
+    for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
+      try {
+        await denoise(helper, tile);
+      } catch (thrown) {
+        const lost = helper.ended && !hooks.signal?.aborted;
+        // The other helpers stop as well when all is lost.
+        if (!lost) waiting.length = 0;
+        if (!lost) throw thrown;
+        waiting.push(tile);
+      }
+      if (helper.ended) return;
+    }
+  };
+
+  for (const tile of known) {
+    const block = await kept.block(tile);
+    if (!block) continue;
+    await lead.call("place", { job, tile, block, pixels: false }, signal, [block.data.buffer]);
+    done += 1;
+  }
+  report();
+  for (let team = await ready(lead, job, run, helpers, signal); team.length > 0 && waiting.length > 0;) {
+    await Promise.all(team.map(work));
+    team = team.filter((helper) => !helper.ended);
+  }
+  for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
+    const stepped = await lead.call("step", { job, tile, next: waiting.at(-1), pixels }, signal);
+    if (total > 1) kept.keep(tile, stepped.block);
+    finished(stepped);
+  }
+}
+
+/** The helpers that have been told of the job. */
+async function ready(
+  lead: Link,
+  job: number,
+  run: unknown,
+  helpers: readonly Link[],
+  signal: Hooks,
+): Promise<readonly Link[]> {
+  if (helpers.length === 0) return [];
+  const { overview } = await lead.call("overview", { job }, signal);
+  const told = helpers.map((helper) => helper.call("help", { run, overview }, signal).catch(() => undefined));
+  await Promise.all(told);
+  return helpers.filter((helper) => !helper.ended);
+}
+
+function toTile({ x, y, width }: Placed, rgba: Uint8Array<ArrayBuffer>): Tile {
+  const pixels = new Uint8ClampedArray(rgba.buffer, rgba.byteOffset, rgba.byteLength);
+  return { x, y, image: new ImageData(pixels, width) };
+}

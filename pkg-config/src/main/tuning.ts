@@ -1,0 +1,343 @@
+/** Fine-tuning as the caller sees it: options, reports, and the handle of a run. */
+import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
+import type { Link } from "./link.js";
+import type { TrainingOptions } from "../shared/protocol.js";
+import type { EngineInfo, ImageInput, Tile } from "../shared/types.js";
+
+/** How long the worker learns between two reports, milliseconds: short enough to stop at once. */
+const REPORT_EVERY = 80;
+/** Time from one preview to the next, milliseconds, at least. */
+const PREVIEW_EVERY = 2000;
+/** How much longer than a preview takes the learning goes on until the next one. */
+const PREVIEW_PATIENCE = 9;
+
+/** What a network can learn by: the card of an objective. */
+export interface ObjectiveCard {
+  /** Name to give as `objective`. */
+  readonly id: string;
+  readonly title: string;
+  /** One or two sentences: what is learned, and when to take it. */
+  readonly summary: string;
+  /** Noisy photos of one scene that it needs, at least. */
+  readonly shots: number;
+  /** Whether it needs the scene without noise. */
+  readonly clean: boolean;
+  /** Where it was published. */
+  readonly url: string;
+}
+
+/** A part of a photo, pixels. */
+export interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** How far a run of fine-tuning is. */
+export interface LearningProgress {
+  /** What is done at the moment: denoising the photo, to learn from the result, or learning. */
+  readonly phase: "looking" | "learning";
+  /** Stage of the run, from 0: teachers learn in stages of their own. */
+  readonly stage: number;
+  /** Stages in all. */
+  readonly stages: number;
+  /** How much of this stage is done, 0 to 1. */
+  readonly done: number;
+  /** Steps of the optimiser in this stage. */
+  readonly step: number;
+  /** Steps that this stage will have, unless time runs out before. */
+  readonly steps: number;
+  /** What is learned by. */
+  readonly objective: string;
+  /** What was found out about the photo's noise, in a sentence, once it is known and where it is learned from. */
+  readonly noise: string | null;
+  /** Mean of the loss over the last steps, once there is one. */
+  readonly loss: number | null;
+  /**
+   * Judgements so far, by parts of the photo that are not learned from: after which step, and the score. Less is better;
+   * the first is the network from before.
+   */
+  readonly scores: readonly (readonly [step: number, score: number])[];
+  /** The same judgements by pictures with simulated noise of the photo's kind: mean square errors. */
+  readonly simulated: readonly (readonly [step: number, error: number])[];
+  /** After which step the network was best; 0 is the network from before. */
+  readonly bestStep: number;
+  /**
+   * Part of its score by which the network from before must be beaten, where the score is the loss. An estimated risk is not
+   * compared by a margin, but with what it may be wrong by: then this is 0.
+   */
+  readonly margin: number;
+  /** Time since the beginning, seconds. */
+  readonly seconds: number;
+}
+
+/** A report of a run of fine-tuning. */
+export interface TuningProgress extends LearningProgress {
+  /** The part of the photo that was asked for as `preview`, when there is a new picture of it. */
+  readonly preview: Tile | undefined;
+}
+
+/** Options of `fineTune`. */
+export interface FineTuneOptions {
+  /** Id of a card of `objectives(model)`. Default: what suits the network. */
+  readonly objective?: string | undefined;
+  /** Steps of the optimiser, at most. Default: what suits the weights, 100 for trained ones. */
+  readonly steps?: number | undefined;
+  /** Time, at most, seconds. */
+  readonly budget?: number | undefined;
+  /** Seed of everything random, an integer from 0 to 2^32 - 1. Default 0. */
+  readonly seed?: number | undefined;
+  /** Peak of the learning rate. Default: what suits network and objective. */
+  readonly learningRate?: number | undefined;
+  /** Patches per step. */
+  readonly batch?: number | undefined;
+  /** Side of a patch, pixels; rounded to what the network takes. */
+  readonly patch?: number | undefined;
+  /** Which page of a stack is learned from, from 0. Default 0. */
+  readonly page?: number | undefined;
+  /**
+   * Whether several photos are shots of one scene, for `noise2noise`; else they are pictures with noise of one kind, from
+   * all of which the network learns. Default: with `noise2noise`, they are.
+   */
+  readonly shots?: boolean | undefined;
+  /** The scene without noise, for objectives that learn from it (`supervised`). */
+  readonly clean?: ImageInput | undefined;
+  /** A part of the (first) photo to be shown as it would be denoised by then, about every two seconds. */
+  readonly preview?: Area | (() => Area | undefined) | undefined;
+  /** Gives up: the network stays as it was. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called several times a second. */
+  readonly onProgress?: ((progress: TuningProgress) => void) | undefined;
+  /** Called with every new picture of the `preview`, to paint it. */
+  readonly onPreview?: ((tile: Tile) => void) | undefined;
+}
+
+/** What came of fine-tuning, and what ran. */
+export interface FineTuned extends EngineInfo {
+  /** Whether the denoiser has a tuned network now; else nothing was better than the one from before, which stays. */
+  readonly kept: boolean;
+  /** What was learned by. */
+  readonly objective: string;
+  /** After which step the network was best; 0 is the network from before. */
+  readonly bestStep: number;
+  /** Steps that were done. */
+  readonly steps: number;
+  /** What was found out about the photo's noise, in a sentence, where it was learned from. */
+  readonly noise: string | null;
+  /** See `TuningProgress`. */
+  readonly scores: LearningProgress["scores"];
+  /** See `TuningProgress`. */
+  readonly margin: number;
+  /** Time of the run, seconds. */
+  readonly seconds: number;
+}
+
+/** Reports that an iteration has not yet come to. */
+interface Inbox {
+  readonly waiting: TuningProgress[];
+  over: boolean;
+  /** Ends the waiting for more. */
+  wake: (() => void) | undefined;
+}
+
+/**
+ * A run of fine-tuning. Awaiting it gives what came of it; iterating over it gives the reports (leaving the loop does
+ * not stop the run).
+ */
+export class FineTuning implements PromiseLike<FineTuned>, AsyncIterable<TuningProgress> {
+  readonly #run: TuningRun;
+  readonly #tuned: Promise<FineTuned>;
+
+  /** @internal */
+  constructor(run: TuningRun, tuned: Promise<FineTuned>) {
+    this.#run = run;
+    this.#tuned = tuned;
+  }
+
+  then<A = FineTuned, B = never>(
+    onFulfilled?: ((tuned: FineTuned) => A | PromiseLike<A>) | null,
+    onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#tuned.then(onFulfilled, onRejected);
+  }
+
+  /** Holds the learning, after the step that is under way. Calls of `denoise` wait on. */
+  pause(): void {
+    this.#run.pause();
+  }
+
+  /** Goes on after a pause. */
+  resume(): void {
+    this.#run.resume();
+  }
+
+  /** Ends the learning early, and keeps what was best so far. */
+  stop(): void {
+    this.#run.stop();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TuningProgress, void, undefined> {
+    const inbox: Inbox = { waiting: [], over: false, wake: undefined };
+    const unsubscribe = this.#run.subscribe((progress) => {
+      inbox.waiting.push(progress);
+      inbox.wake?.();
+    });
+    const end = () => {
+      inbox.over = true;
+      inbox.wake?.();
+    };
+    void this.#tuned.then(end, end);
+    try {
+      for (;;) {
+        const next = inbox.waiting.shift();
+        if (next) yield next;
+        else if (inbox.over) break;
+        else await new Promise<void>((resolve) => (inbox.wake = resolve));
+      }
+      await this.#tuned;
+    } finally {
+      unsubscribe();
+    }
+  }
+}
+
+/** What is to happen with a run: what the caller says, and whom it is reported to. */
+export class TuningRun {
+  readonly #options: FineTuneOptions;
+  readonly #abort = new AbortController();
+  readonly #listeners = new Set<(progress: TuningProgress) => void>();
+  /** The signals that end the run. */
+  readonly #signals: readonly AbortSignal[];
+  #paused = false;
+  #stopped = false;
+  /** Ends the waiting of a pause. */
+  #wake: (() => void) | undefined;
+
+  /** @param life says stop when the denoiser is disposed of */
+  constructor(options: FineTuneOptions, life: AbortSignal) {
+    this.#options = options;
+    const onProgress = guarded("onProgress", options.onProgress);
+    if (onProgress) this.#listeners.add(onProgress);
+    this.#signals = options.signal ? [options.signal, life] : [life];
+    for (const signal of this.#signals) {
+      if (signal.aborted) this.#aborted();
+      else signal.addEventListener("abort", this.#aborted);
+    }
+  }
+
+  /** Says stop when the run is to be given up. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /**
+   * From now on the run cannot be given up any more.
+   *
+   * @throws `UnnoiseError` `canceled` when it was before
+   */
+  commit(): void {
+    throwIfAborted(this.signal);
+    for (const signal of this.#signals) signal.removeEventListener("abort", this.#aborted);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#wake?.();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
+  }
+
+  subscribe(listener: (progress: TuningProgress) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Has the worker learn until nothing is left to do, or the caller says stop; gives the last progress.
+   *
+   * @throws `UnnoiseError` `canceled` when the run is given up
+   */
+  async learn(link: Link, job: number, first: LearningProgress, scale: number): Promise<LearningProgress> {
+    let last = first;
+    let nextPreview = 0;
+    this.#report({ ...first, preview: undefined });
+    for (;;) {
+      await this.#unpaused();
+      if (this.#stopped) return last;
+      const { progress } = await link.call("learn", { job, milliseconds: REPORT_EVERY }, this);
+      if (!progress) return last;
+      last = progress;
+      const start = performance.now();
+      const due = progress.phase === "learning" && start >= nextPreview;
+      const preview = due ? await this.#preview(link, job, scale) : undefined;
+      const end = performance.now();
+      if (preview) nextPreview = end + Math.max(PREVIEW_EVERY, PREVIEW_PATIENCE * (end - start));
+      this.#report({ ...progress, preview });
+    }
+  }
+
+  async #preview(link: Link, job: number, scale: number): Promise<Tile | undefined> {
+    const { preview } = this.#options;
+    const area = typeof preview === "function" ? preview() : preview;
+    if (!area) return undefined;
+    const { rgba } = await link.call("preview", { job, area }, this);
+    const image = new ImageData(new Uint8ClampedArray(rgba.buffer), area.width * scale);
+    return { x: area.x * scale, y: area.y * scale, image };
+  }
+
+  #report(progress: TuningProgress): void {
+    for (const listener of this.#listeners) listener(progress);
+    if (progress.preview) guarded("onPreview", this.#options.onPreview)?.(progress.preview);
+  }
+
+  async #unpaused(): Promise<void> {
+    while (this.#paused && !this.#stopped && !this.signal.aborted) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    throwIfAborted(this.signal);
+  }
+
+  readonly #aborted = (): void => {
+    this.#abort.abort(this.#signals.find(({ aborted }) => aborted)?.reason);
+    this.#wake?.();
+  };
+}
+
+/** Patches of a step, and pixels of all of them, that a browser's memory holds the gradients of. */
+const LARGEST = { batch: 256, patch: 1024, pixels: 2 ** 20 };
+/** Side of a patch where none is given, about. */
+const USUAL_PATCH = 64;
+
+function checkBatch(batch = 1, patch = USUAL_PATCH): void {
+  if (batch > LARGEST.batch || patch > LARGEST.patch) {
+    const message = `batch is ${batch} and patch ${patch}; the largest are ${LARGEST.batch} and ${LARGEST.patch}.`;
+    throw new UnnoiseError("option", message);
+  }
+  if (batch * patch * patch <= LARGEST.pixels) return;
+  const message = `${batch} patches of ${patch}x${patch} pixels are too many for a browser's memory; 256 of 64x64 are the most.`;
+  throw new UnnoiseError("option", message);
+}
+
+/**
+ * What the worker is told of the options.
+ *
+ * @throws `UnnoiseError` `option`
+ */
+export function trainingOptions(options: FineTuneOptions): TrainingOptions {
+  const { objective, steps, budget: seconds, seed, learningRate, batch, patch } = options;
+  const shots = options.shots ?? objective === "noise2noise";
+  checkBatch(batch, patch);
+  for (const [name, value] of Object.entries({ steps, seed, batch, patch })) {
+    if (value === undefined || (Number.isInteger(value) && value >= 0 && value < 2 ** 32)) continue;
+    throw new UnnoiseError("option", `${name} is ${value}; it is a whole number from 0 to 2^32 - 1.`);
+  }
+  return { objective, steps, seconds, seed, learningRate, batch, patch, shots };
+}

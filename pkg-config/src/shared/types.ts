@@ -1,0 +1,348 @@
+import type { StackPage } from "../main/stack.js";
+
+/** What computes: the GPU through WebGPU, or one CPU core through the `flex` or `ndarray` backend of burn. */
+export type Device = "webgpu" | "flex" | "ndarray";
+
+/** A {@link Device}, or `auto`: WebGPU on real hardware, else `flex`. */
+export type DeviceChoice = "auto" | Device;
+
+/** Other names of devices: `gpu` is `webgpu`, `cpu` and `wasm` are `flex`. */
+export type DeviceAlias = "gpu" | "cpu" | "wasm";
+
+/** A photo. Files and their bytes are read by the package itself, which keeps 16 bit, alpha and colour profile. */
+export type ImageInput =
+  | Blob
+  | URL
+  | string
+  | ArrayBuffer
+  | Uint8Array
+  | ImageData
+  | ImageBitmap
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | VideoFrame
+  | StackPage;
+
+/** A `.safetensors` file or a checkpoint of PyTorch (`.pth`, `.pt`): itself, its bytes, or where to fetch it. */
+export type WeightsInput = Blob | URL | string | ArrayBuffer | Uint8Array;
+
+/** A source for each build of the wasm that may be wanted. Where `relaxed` is missing, `cpu` serves all browsers. */
+export interface WasmSources {
+  readonly cpu?: WasmSource;
+  readonly relaxed?: WasmSource;
+  readonly full?: WasmSource;
+}
+
+/** Where one of the two `.wasm` files comes from: its URL, its bytes, or the compiled module. */
+export type WasmSource = string | URL | ArrayBuffer | Uint8Array | WebAssembly.Module;
+
+/** A configuration that a network can start from, with random weights. */
+export interface Preset {
+  readonly name: string;
+  /** What it is for. */
+  readonly summary: string;
+  /** Number of weights. */
+  readonly parameters: number;
+  /** Multiply-accumulates per pixel. */
+  readonly macPerPixel: number;
+}
+
+/** What is known about a network: the model card. */
+export interface ModelCard {
+  /** Name to give as `model`. */
+  readonly id: string;
+  readonly title: string;
+  /** One or two sentences for a person who has to choose. */
+  readonly summary: string;
+  readonly paper: {
+    readonly title: string;
+    readonly authors: string;
+    readonly year: number;
+    readonly url: string;
+  };
+  /** Where the authors' code is. */
+  readonly repository: string;
+  /** Colour channels the network takes: 1 or 3. */
+  readonly channels: number;
+  /** Range of its input values. */
+  readonly range: readonly [number, number];
+  /** Sides of a tile are multiples of this, pixels. */
+  readonly sizeMultiple: number;
+  /** How far an output pixel sees, pixels to each side. */
+  readonly receptiveField: number;
+  /** Input pixels of a tile, at most, unless told otherwise. */
+  readonly tilePixels: number;
+  /** Output pixels per input pixel, per side. */
+  readonly scale: number;
+  /** What noise its weights know. */
+  readonly noise: string;
+  /** Whether they know noise that spreads over neighbouring pixels, as that of cameras does. */
+  readonly correlated: boolean;
+  /** What `adapt: "auto"` does with it; `null` where the photo's noise decides. */
+  readonly adapt: {
+    /** Factor of the pixel-shuffle downsampling; 1 is none. */
+    readonly pd: number;
+    /** Passes of random replacement. */
+    readonly refinements: number;
+    /** Whether the network is run once more, on the result so far. */
+    readonly again: boolean;
+    /** Difference from the plain result from which that is kept, 0 to 1; `null` for never. */
+    readonly detail: number | null;
+    /** Deviation of the noise, 0 to 1, more than which is not taken away; `null` for no limit. */
+    readonly wiener: number | null;
+    /** Turns and mirrorings of the photo that are averaged. */
+    readonly turns: number;
+  } | null;
+  /** Multiply-accumulates per pixel. */
+  readonly macPerPixel: number;
+  /** Number of weights. */
+  readonly parameters: number;
+  /** The objective it was published with. */
+  readonly objective: string;
+  /** The objectives that suit it, see `objectives`. */
+  readonly objectives: readonly string[];
+  /** The objectives that it is fine-tuned by when none is named: with trained weights, and with random ones. */
+  readonly defaultObjectives: { readonly trained: string; readonly random: string };
+  /** Configurations to start from, the published one among them. */
+  readonly presets: readonly Preset[];
+  /** The file that ships with the package, or `null` when the caller must bring one. */
+  readonly weights: {
+    /** Name of the file in the package's `weights` folder. */
+    readonly file: string;
+    /** Its size, bytes. */
+    readonly bytes: number;
+    /** Its SHA-256, hexadecimal. */
+    readonly sha256: string;
+    /** Licence of the weights. */
+    readonly licence: string;
+  } | null;
+  /** Whether this is the model taken when none is named. */
+  readonly default: boolean;
+}
+
+/** A step of a call. */
+export type Step =
+  | {
+      /** Downloading the weights, or the engine's `.wasm`. */
+      readonly phase: "weights" | "engine";
+      /** Bytes so far. */
+      readonly loaded: number;
+      /** Bytes in all, where the server says so. */
+      readonly total: number | undefined;
+    }
+  | {
+      /** Denoising. */
+      readonly phase: "tiles";
+      /** Tiles finished. */
+      readonly done: number;
+      /** Tiles in all. */
+      readonly total: number;
+    }
+  | {
+      /** The GPU or the worker was lost, and another one goes on from the last finished tile; said once in a run. */
+      readonly phase: "restart";
+      /** What happened: a sentence. */
+      readonly reason: string;
+    };
+
+/** How far a call is. */
+export type Progress = Step & {
+  /** How much of all that the call does is done, 0 to 1; it never falls. */
+  readonly fraction: number;
+};
+
+/** A part of the result that is final. */
+export interface Tile {
+  /** Left edge in the result, pixels. */
+  readonly x: number;
+  /** Top edge in the result, pixels. */
+  readonly y: number;
+  /** Its pixels, 8-bit RGBA with straight alpha; `image.width` x `image.height`. */
+  readonly image: ImageData;
+}
+
+/** Options of `Denoiser.create`. */
+export interface CreateOptions {
+  /**
+   * Id of a model card. Default: the one that own `weights` are of, else the card marked `default`. `auto`: on a real GPU
+   * `unet-large`, which is better and on the CPU three times slower, else the one marked `default`.
+   */
+  readonly model?: string | undefined;
+  /** Own weights, which must fit the `model` where one is named. Default: the file that ships with the package. */
+  readonly weights?: WeightsInput | undefined;
+  /** Starts from random weights, to be trained by `fineTune`: one of the presets of the card, in place of `weights`. */
+  readonly preset?: string | undefined;
+  /** Seed of the random weights of a `preset`, an integer from 0 to 2^32 - 1. Default 0. */
+  readonly seed?: number | undefined;
+  /** What computes. Default `auto`. */
+  readonly device?: DeviceChoice | DeviceAlias | undefined;
+  /** SHA-256 of own `weights`, hexadecimal: they are checked against it, and those of a URL are kept in the cache. */
+  readonly sha256?: string | undefined;
+  /**
+   * How many workers share the tiles of a photo on the CPU; it makes no difference to the result. Default: one per
+   * core, and per 2 GB of memory that the browser tells of. On WebGPU it is always one.
+   */
+  readonly workers?: number | undefined;
+  /** Whether weights of a known SHA-256 are kept in the browser's Cache Storage, see `cache`. Default true. */
+  readonly cache?: boolean | undefined;
+  /** Seconds without progress after which a download (engine, weights, photo) is given up. Default 30. */
+  readonly timeout?: number | undefined;
+  /** Called while weights and engine download. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Stops the creation; what was downloaded is dropped. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Where the `.wasm` files are, when not beside the package: the URL of a folder that holds `cpu/unnoise_bg.wasm`,
+   * `relaxed/unnoise_bg.wasm` and `full/unnoise_bg.wasm`, or a source for each (`cpu` is for `flex`, `relaxed` for `flex`
+   * in browsers with relaxed SIMD, which is a quarter faster, `full` for `webgpu` and `ndarray`).
+   */
+  readonly wasmUrl?: string | URL | WasmSources | undefined;
+  /** URL of the worker's script (`dist/worker.js`), when not beside the package. */
+  readonly workerUrl?: string | URL | undefined;
+  /** URL of the folder with the package's weights, when not beside the package. */
+  readonly weightsUrl?: string | URL | undefined;
+}
+
+/**
+ * How a network is run. `plain`: as it is. `wiener`: plain, but taking away no more than the noise of the photo explains,
+ * which keeps texture that the network would blur. `x2`, `x8`: the mean of its results for the photo in so many turns and
+ * mirrorings, for 0.1 to 0.2 dB and so many times the time. `pd2` to `pd5`: on images of every second to fifth pixel (pixel-shuffle
+ * downsampling), between which the noise of cameras is independent. `r3`: as `pd2`, then random replacement, which
+ * brings detail back and takes ten times as long as `plain`. `auto`: as the weights say of themselves (`wiener` for some
+ * that ship), else as the network was published, but `unet` and `rednet` as the noise of the photo wants it.
+ */
+export type AdaptMode = "auto" | "plain" | "wiener" | "x2" | "x8" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
+
+/** The noise of a photo, estimated from the photo alone. Standard deviations are on the scale 0 to 1. */
+export interface NoiseEstimate {
+  /** Over all channels and brightnesses. */
+  readonly sigma: number;
+  /** Each colour channel by itself. */
+  readonly channels: readonly {
+    /** Over all brightnesses. */
+    readonly sigma: number;
+    /** By brightness (`level`, 0 to 1), darkest first. */
+    readonly levels: readonly { readonly level: number; readonly sigma: number }[];
+  }[];
+  /** Whether it spreads over neighbouring pixels, as that of cameras does. */
+  readonly correlated: boolean;
+  /** Autocorrelation at 1, 2 and 3 pixels: 0 for white noise, up to 1 for blotches. */
+  readonly correlation: {
+    readonly luma: readonly [number, number, number];
+    /** `null` for gray photos. */
+    readonly chroma: readonly [number, number, number] | null;
+  };
+}
+
+/** Options of `denoise`. */
+export interface DenoiseOptions {
+  /** From 0 (the photo as it was) to 1 (fully denoised). Default 1. */
+  readonly strength?: number | undefined;
+  /**
+   * From 0 to 1: the share that is given back of the fine luminance which denoising took. Texture returns, and grain with
+   * it, but neither blotches nor noise of colour. Tiles are shown without it. Default 0; networks that enlarge have none.
+   */
+  readonly detail?: number | undefined;
+  /** Which page of a stack, from 0; `openStack` takes them all. Default 0, which is said where there are more. */
+  readonly page?: number | undefined;
+  /** Pixels of a tile at most, overlap included: fewer take less memory and more time. Default: the card's. */
+  readonly tile?: number | undefined;
+  /** Seed for models that draw random numbers, an integer from 0 to 2^32 - 1. Default 0. */
+  readonly seed?: number | undefined;
+  /** How the network is run. Default `auto`. */
+  readonly adapt?: AdaptMode | undefined;
+  /** Stops the run within one tile. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after every tile. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called with every tile as it becomes final, to paint it. */
+  readonly onTile?: ((tile: Tile) => void) | undefined;
+}
+
+/** A photo as decoded, for showing it. */
+export interface DecodedPhoto {
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  /** Colour channels: 1 (gray) or 3. */
+  readonly channels: number;
+  readonly hasAlpha: boolean;
+  /** Bits per sample: 8, 16, or 32 for float and all else. */
+  readonly bitDepth: number;
+  /**
+   * The numbers of the file that are seen as black and as white. `[0, 255]` for 8 bits; others are stretched where they are
+   * no shares of white, as the counts of a microscope.
+   */
+  readonly range: readonly [number, number];
+  /** Pictures in the file: above 1 for a stack, of which this is one. */
+  readonly pages: number;
+  /** What a user should know: what is missing of the file, or not read. Sentences without their full stop. */
+  readonly notes: readonly string[];
+  /** The photo in 8-bit RGBA with straight alpha. */
+  readonly image: ImageData;
+}
+
+/** What really runs. */
+export interface EngineInfo {
+  /** Version of the package. */
+  readonly version: string;
+  /** Id of the model card. */
+  readonly model: string;
+  /** The device that computes. */
+  readonly device: Device;
+  /** Why it is this device: one sentence. */
+  readonly reason: string;
+  /** Name of the GPU adapter, when there is one. */
+  readonly adapter: string | undefined;
+}
+
+/** What ran to make a result. */
+export interface RunInfo extends EngineInfo {
+  /**
+   * How the network was run: `plain`, or `pd2` to `pd5`, `r3` for random replacement, `again` where the network was run
+   * on its result, `detail` where the plain result was kept for what is too strong to be noise, `wiener` where no more was
+   * taken than noise explains, and `x2` or `x8` for
+   * turns, joined by `+`.
+   */
+  readonly adapt: string;
+  /** The noise of the photo. */
+  readonly noise: NoiseEstimate;
+  /** The numbers of the file that are black and white to the network; deviations of the noise are shares of their distance. */
+  readonly range: readonly [number, number];
+  /**
+   * What a user should know: what is missing of the file or not read, or that the result is brighter or darker than noise
+   * explains. Sentences without their full stop.
+   */
+  readonly notes: readonly string[];
+  /** Number of tiles. */
+  readonly tiles: number;
+  /** Size of the tiles that the network saw, overlap included, pixels. */
+  readonly tileWidth: number;
+  /** See `tileWidth`. */
+  readonly tileHeight: number;
+  /** How far each tile reaches into its neighbours, pixels to each side. */
+  readonly overlap: number;
+  /** Workers that shared the tiles. */
+  readonly workers: number;
+  /** Time of the run, seconds, without decoding. */
+  readonly seconds: number;
+  /** `seconds` by the photo's size, seconds per megapixel. */
+  readonly secondsPerMegapixel: number;
+}
+
+/** File formats that results are written in. */
+export type ImageType = "image/png" | "image/jpeg" | "image/webp" | "image/tiff";
+
+/** Interleaved samples. */
+export interface FloatPixels {
+  /** Pixels. */
+  readonly width: number;
+  /** Pixels. */
+  readonly height: number;
+  /** Samples per pixel: the colours (1 or 3), and alpha last where there is one. */
+  readonly channels: number;
+  /** Row by row: 0 to 1 for 8 and 16 bits, others in the units of the file. */
+  readonly data: Float32Array;
+}
