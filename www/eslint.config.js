@@ -13,7 +13,12 @@ export default tseslint.config(
     basePath: root,
     languageOptions: {
       parserOptions: {
-        project: ["www/tsconfig.json", "pkg-config/tsconfig.json", "tests/browser/tsconfig.json"],
+        project: [
+          "www/tsconfig.json",
+          "www/worker.tsconfig.json",
+          "pkg-config/tsconfig.json",
+          "tests/browser/tsconfig.json",
+        ],
         tsconfigRootDir: root,
       },
     },

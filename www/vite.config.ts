@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig } from "vite";
+import { contentSecurityPolicy, offlineFiles, qualityTable, words } from "./build-plugins.ts";
 
 /** What the page may load: its own files, and nothing from anywhere else. */
 const POLICY = [
@@ -9,32 +10,42 @@ const POLICY = [
   "connect-src 'self'",
   "img-src 'self' blob: data:",
   "style-src 'self'",
+  "manifest-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");
 
-/** Puts the policy into the built page. The development server injects inline styles, which it would block. */
-function contentSecurityPolicy(): Plugin {
-  return {
-    name: "content-security-policy",
-    apply: "build",
-    transformIndexHtml: () => [
-      {
-        tag: "meta",
-        attrs: { "http-equiv": "Content-Security-Policy", content: POLICY },
-        injectTo: "head-prepend",
-      },
-    ],
-  };
-}
+/** Its name must not change: browsers ask for it again to see whether there is a new version. */
+const SERVICE_WORKER = "service-worker.js";
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 export default defineConfig({
   // Relative addresses: the built page works from any folder of any server.
   base: "./",
-  plugins: [contentSecurityPolicy()],
-  build: { target: "es2022", modulePreload: { polyfill: false }, chunkSizeWarningLimit: 1000 },
+  plugins: [
+    words(),
+    qualityTable(path("../README.md")),
+    contentSecurityPolicy(POLICY),
+    offlineFiles(SERVICE_WORKER, path("public")),
+  ],
+  build: {
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1000,
+    rolldownOptions: {
+      input: {
+        index: path("index.html"),
+        how: path("how.html"),
+        "service-worker": path("src/offline/service-worker.ts"),
+      },
+      output: {
+        entryFileNames: ({ name }) =>
+          name === "service-worker" ? SERVICE_WORKER : "assets/[name]-[hash].js",
+      },
+    },
+  },
   optimizeDeps: { exclude: ["unnoise"] },
-  server: { fs: { allow: [".", fileURLToPath(new URL("../pkg", import.meta.url))] } },
+  server: { fs: { allow: [".", path("../pkg")] } },
   // A worker obeys the policy of its own response, not the page's.
   preview: { headers: { "Content-Security-Policy": POLICY } },
 });

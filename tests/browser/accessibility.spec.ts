@@ -41,12 +41,12 @@ test("every control can be reached with Tab", async ({ app, page }) => {
   await app.denoise();
   const reached = new Set<string>();
   await page.locator("body").press("Tab");
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < 60; i++) {
     reached.add(await page.evaluate(() => document.activeElement?.id ?? ""));
     await page.keyboard.press("Tab");
   }
-  const controls = ["viewport", "divider", "zoom-fit", "zoom-full", "theme", "open", "denoise", "strength"];
-  for (const id of [...controls, "download", "model", "weights-open", "device"])
+  const controls = ["purpose", "viewport", "divider", "zoom-fit", "theme", "open", "denoise", "strength"];
+  for (const id of [...controls, "download", "copy", "model", "weights-open", "device"])
     expect(reached).toContain(id);
 });
 

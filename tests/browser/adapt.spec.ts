@@ -26,30 +26,30 @@ test("correlated noise is seen and taken apart, unless the user says otherwise",
   await app.show(blotchy(96));
   await app.denoise();
   await expect(app.noise).toHaveText(
-    /^Noise: about \d+\.\d of 255, spread over neighbouring pixels; denoised [23] pixels apart, then once more, detail kept, mean of 2 turns\.$/,
+    /^Noise: [a-z ]+ \(\d+\.\d\), blotchy as from a camera\. Method: every ([23]) pixels apart \(PD \1\), second pass, detail kept, averaged over 2 passes\.$/,
   );
   const apart = (await app.download()).picture;
 
   await app.adapt.selectOption("plain");
   await app.denoise();
-  await expect(app.noise).toHaveText(/; denoised as it is\.$/);
+  await expect(app.noise).toHaveText(/ Method: one pass\.$/);
   expect(worstDifference(apart, (await app.download()).picture)).toBeGreaterThan(1);
 });
 
 test("white noise is left as it is", async ({ app }) => {
   await app.show(photo(96, 96));
   await app.denoise();
-  await expect(app.noise).toHaveText(/^Noise: about \d+\.\d of 255; denoised as it is, mean of 2 turns\.$/);
+  await expect(app.noise).toHaveText(/^Noise: strong \(\d+\.\d\)\. Method: averaged over 2 passes\.$/);
   const twice = (await app.download()).picture;
 
   await app.adapt.selectOption("x8");
   await app.denoise();
-  await expect(app.noise).toHaveText(/; denoised as it is, mean of 8 turns\.$/);
+  await expect(app.noise).toHaveText(/ Method: averaged over 8 passes\.$/);
   expect(worstDifference(twice, (await app.download()).picture)).toBeGreaterThan(0);
 });
 
 test("networks that do not know the noise of cameras say which one does", async ({ app }) => {
-  const advice = " Noise2Noise knows white noise only; unnoise U-Net knows that of cameras.";
+  const advice = " Noise2Noise was trained for white noise only; unnoise U-Net knows that of cameras.";
   await app.show(blotchy(96));
   await app.model.selectOption("noise2noise");
   await expect(app.model).toBeEnabled();

@@ -4,7 +4,7 @@ import { expect, test } from "./page";
 
 test("a run is canceled at once, and the next one does not wait for it", async ({ app }) => {
   await app.denoiseButton.click();
-  await expect(app.status).toContainText("Tile 1 of");
+  await expect(app.status).toContainText("Part 1 of");
   await app.cancelButton.click();
   await expect(app.status).toHaveText("Canceled.", { timeout: 1000 });
   await expect(app.denoiseButton).toBeEnabled();
@@ -18,7 +18,7 @@ test("Escape cancels, and the button that is left has the focus", async ({ app, 
   await app.denoiseButton.focus();
   await page.keyboard.press("Enter");
   await expect(app.cancelButton).toBeFocused();
-  await expect(app.status).toContainText("Tile 1 of");
+  await expect(app.status).toContainText("Part 1 of");
   await page.keyboard.press("Escape");
   await expect(app.status).toHaveText("Canceled.", { timeout: 1000 });
   await expect(app.denoiseButton).toBeFocused();
@@ -26,7 +26,7 @@ test("Escape cancels, and the button that is left has the focus", async ({ app, 
 
 test("an unreadable file does not disturb a run, another photo replaces it", async ({ app }) => {
   await app.denoiseButton.click();
-  await expect(app.status).toContainText("Tile 1 of");
+  await expect(app.status).toContainText("Part 1 of");
   await app.drop(file("letter.png", "Dear Sir or Madam"));
   await expect(app.alert).toContainText("not an image", { timeout: 60_000 });
   await expect(app.photoName).toHaveText("Sample photo");

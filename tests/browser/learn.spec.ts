@@ -39,7 +39,7 @@ test("a network without weights learns the photo from scratch", async ({ app, pa
   await app.show(noisy);
   await app.model.selectOption(UNTRAINED);
   await expect(app.denoiseButton).toBeDisabled();
-  await expect(app.learnButton).toHaveText("Learn from scratch");
+  await expect(app.learnButton).toHaveText("Train from scratch");
   await app.budget.selectOption("60");
   await app.learnButton.press("Enter");
 
@@ -47,7 +47,7 @@ test("a network without weights learns the photo from scratch", async ({ app, pa
   await expect(app.learning).toContainText(/[1-9]\d* steps? · .+ left/, { timeout: 60_000 });
   await expect(page.getByRole("img", { name: /^Curves/ })).toBeVisible();
   await expect(page.locator("#learn-chart canvas")).toBeVisible();
-  await expect(page.getByRole("progressbar", { name: "Learning" })).toBeVisible();
+  await expect(page.getByRole("progressbar", { name: "Tuning" })).toBeVisible();
   // A page that computed would be deaf each time; one whose machine has much else to do, only now and then.
   await expect(async () => {
     expect(await deafness(page)).toBeLessThan(100);
@@ -60,7 +60,7 @@ test("a network without weights learns the photo from scratch", async ({ app, pa
     expect(await shownPixels(page)).not.toBe(first);
   }).toPass({ timeout: 30_000 });
 
-  await expect(app.learned).toHaveText(/^Better after \d+ steps?; kept\. \(\d+ steps? in .+\)$/, {
+  await expect(app.learned).toHaveText(/^Better after \d+ steps?; kept\. \(\d+ steps?, .+\)$/, {
     timeout: 120_000,
   });
   await expect(app.status).toContainText("Done in", { timeout: 60_000 });
@@ -69,7 +69,7 @@ test("a network without weights learns the photo from scratch", async ({ app, pa
   expect(worstDifference(tuned, { ...tuned, data: Array.from(tuned.data, () => 0) })).toBeGreaterThan(30);
 
   const begun = page.waitForEvent("download");
-  await page.getByRole("button", { name: "Download weights" }).click();
+  await page.getByRole("button", { name: "Save weights" }).click();
   const download = await begun;
   expect(download.suggestedFilename()).toBe(`48x40-${UNTRAINED}.safetensors`);
   const weights = await readFile(await download.path());
@@ -97,7 +97,7 @@ test("canceling leaves the result as it was; stopping keeps or says that nothing
   await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
   await expect(app.denoiseButton).toBeDisabled();
   await page.keyboard.press("Escape");
-  await expect(app.learned).toHaveText("The network from before stays.");
+  await expect(app.learned).toHaveText("The network from before is kept.");
   await expect(app.learnButton).toBeFocused();
   await app.denoise();
   expect(worstDifference((await app.download()).picture, before)).toBe(0);
@@ -107,7 +107,7 @@ test("canceling leaves the result as it was; stopping keeps or says that nothing
   await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
   await app.stopButton.click();
   await expect(app.learned).toHaveText(
-    /^(Better after \d+ steps?; kept|Not clearly better: the network from before stays)\. \(/,
+    /^(Better after \d+ steps?; kept|Not clearly better: the network from before is kept)\. \(/,
   );
   await expect(app.status).toContainText("Done in", { timeout: 60_000 });
   // What was chosen stays chosen.

@@ -12,7 +12,7 @@ const stranger = checkpoint("pth/plain.pt", "plain.pt");
 test("a network without weights asks for a file, recognises it and denoises", async ({ app }) => {
   await app.show(photo(37, 23));
   await app.model.selectOption("sasl-bnn");
-  await expect(app.hint).toHaveText(/^Choose a weights file for SASL BNN/);
+  await expect(app.hint).toHaveText(/^SASL BNN comes without weights/);
   await expect(app.denoiseButton).toBeDisabled();
   await app.chooseWeights(nvlabs);
   await expect(app.model).toHaveValue("noise2noise-nvlabs");

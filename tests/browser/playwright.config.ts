@@ -49,7 +49,8 @@ export default defineConfig({
   timeout: 120_000,
   expect: { timeout: 15_000 },
   reporter: [["list"], ["json", { outputFile: "test-results/results.json" }]],
-  use: { baseURL: "http://localhost:4321/", acceptDownloads: true },
+  // Each test starts from nothing; what is kept for offline use has a test of its own.
+  use: { baseURL: "http://localhost:4321/", acceptDownloads: true, serviceWorkers: "block" },
   // The page as built, and the package in `pkg/` as it is, without any bundler.
   webServer: [server("dist", 4321), server("..", 4322), ...bundlers],
   projects: [

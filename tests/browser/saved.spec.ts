@@ -14,6 +14,7 @@ test("a reload brings back photo, settings and weights; one button deletes all",
   await page.reload();
   await expect(app.photoName).toHaveText("mine.png", { timeout: 60_000 });
   await expect(app.status).toHaveText("mine.png is back, from before the page was left.");
+  await app.openAdvanced();
   await expect(app.model).toHaveValue("hq-ssl");
   await expect(app.adapt).toHaveValue("plain");
   await app.denoise();
@@ -36,7 +37,9 @@ test("a reload in the middle of learning loses neither the photo nor the weights
   await app.learnButton.click();
   await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
   await page.reload();
-  await expect(app.status).toContainText("It was being learned then", { timeout: 60_000 });
+  await expect(app.status).toContainText("The tuning that was under way did not come to its end", {
+    timeout: 60_000,
+  });
   await expect(app.photoName).toHaveText("mine.png");
   await app.denoise();
 });

@@ -38,7 +38,7 @@ test("all pages of a stack are denoised into one file, and can be leafed through
   }
 
   const begun = page.waitForEvent("download");
-  await page.getByRole("button", { name: "Download TIFF, 5 pages" }).click();
+  await page.getByRole("button", { name: "Save TIFF, 5 pages" }).click();
   const download = await begun;
   expect(download.suggestedFilename()).toBe("77-imagej-z-stack-denoised.tif");
   await app.show(file("again.tif", await readFile(await download.path())));

@@ -6,10 +6,10 @@ import { worstDifference } from "./pixels";
 test("auto passes over a software adapter; asked for by name, it gives what the CPU gives", async ({
   app,
 }) => {
-  await expect(app.engine).toHaveText(/^Uses the CPU \(flex\)\. The only WebGPU adapter here is software/);
+  await expect(app.engine).toHaveText(/^Uses: Processor\. The only WebGPU adapter here is software/);
   const onCpu = await app.result(fixture("gray.png"));
   await app.device.selectOption("webgpu");
-  await expect(app.engine).toHaveText(/^Uses the GPU \(WebGPU\) \(.+\)\. It was asked for\.$/, {
+  await expect(app.engine).toHaveText(/^Uses: Graphics card \(.+\)\. It was asked for\.$/, {
     timeout: 60_000,
   });
   await app.denoise(200_000);

@@ -1,22 +1,27 @@
-import {
-  UnnoiseError,
-  cache,
-  models,
-  type AdaptMode,
-  type Denoiser,
-  type DenoiseOptions,
-  type DenoiseResult,
-  type DeviceChoice,
-  type ModelCard,
-} from "unnoise";
-import { Engines, type Choice } from "./engines";
+import { cache, type Denoiser, type DenoiseResult, type EngineInfo } from "unnoise";
+import type { AdvancedPanel } from "./advanced-panel";
+import { Comparison } from "./comparison";
+import { deservesLook, firstLook } from "./first-look";
 import * as format from "./format";
 import type { LearnPanel } from "./learn-panel";
-import { Learning, shotsAround } from "./learning";
+import { Learning } from "./learning";
+import { cardOf, Networks } from "./networks";
 import type { Activity, Panel } from "./panel";
+import { PURPOSES } from "./purposes";
+import type { ResultPanel } from "./result-panel";
+import { Results } from "./results";
+import type { SavePanel } from "./save-panel";
 import * as saved from "./saved";
+import { Delivery, offer } from "./saving/delivery";
+import type { Facts } from "./saving/save";
+import { Speed } from "./speed";
 import type { Stage } from "./stage";
+import { text } from "./strings";
+import { isCancel, sentence, Tasks } from "./tasks";
 import { denoiseWhole, type Whole } from "./whole";
+
+/** Runs that take longer, in seconds, are not begun unasked: the part in view is denoised, and the time told. */
+const LONG = 60;
 
 /** The photo on screen, as the file it came from. */
 interface Photo {
@@ -26,59 +31,82 @@ interface Photo {
   readonly page: number;
 }
 
-/** What is said when something begins that takes a while. */
-const BEGINNINGS = { starting: "Starting the engine…", running: "Preparing…", learning: "" };
+/** All that shows things. */
+export interface Views {
+  readonly stage: Stage;
+  readonly panel: Panel;
+  readonly result: ResultPanel;
+  readonly save: SavePanel;
+  readonly advanced: AdvancedPanel;
+  readonly learn: LearnPanel;
+}
 
-/** What the page does. */
+/** What the page does with a photo. */
 export class App {
-  readonly #stage: Stage;
-  readonly #panel: Panel;
-  readonly #learnPanel: LearnPanel;
+  readonly tasks: Tasks;
+  readonly networks: Networks;
+  readonly comparison: Comparison;
+  readonly delivery: Delivery;
+  readonly #views: Views;
   readonly #learning: Learning;
-  readonly #engines: Engines;
+  readonly #speed = new Speed();
   #photo: Photo | undefined;
-  /** The network that was chosen and waits for a file of weights; the one before stays in use for reading photos. */
-  #waiting: ModelCard | undefined;
-  /** The last own weights of each network, by its id. */
-  readonly #files = new Map<string, File>();
-  /** The network from before the last fine-tuning, to go back to. */
-  #before: Choice | undefined;
+  #facts: Facts | undefined;
+  #engine: EngineInfo | undefined;
   /** The stack that was denoised as a whole, while it is on screen. */
   #whole: Whole | undefined;
-  #activity: Activity = "idle";
-  #attempts = 0;
   #run: AbortController | undefined;
   /** Ends the opening of a photo. */
   #opening: AbortController | undefined;
-  #runStart = 0;
   /** Whether the photo on screen is one's own, and not to be forgotten. */
   #keeps = false;
   /** Counts the photos that were asked for: a later one overtakes those that are still being read. */
   #opened = 0;
 
-  constructor(stage: Stage, panel: Panel, learnPanel: LearnPanel) {
-    this.#stage = stage;
-    this.#panel = panel;
-    this.#learnPanel = learnPanel;
-    this.#learning = new Learning(stage, learnPanel);
-    this.#engines = new Engines({ device: "auto" }, (progress) => {
-      panel.showProgress(progress, 0);
+  constructor(views: Views) {
+    const { stage, panel, result, save, advanced, learn } = views;
+    this.#views = views;
+    this.tasks = new Tasks(panel, [panel, advanced, learn]);
+    this.networks = new Networks(this.tasks, panel, advanced, {
+      onChange: () => {
+        this.#showChoice();
+        void this.remember();
+      },
+      onForget: () => {
+        learn.showNothing("");
+      },
     });
-    this.#showModel();
+    const results = new Results(this.networks.engines);
+    this.comparison = new Comparison({
+      stage,
+      panel: result,
+      results,
+      original: () => this.#original(),
+      onMix: (mix) => {
+        save.showMix(mix);
+      },
+    });
+    this.delivery = new Delivery(panel, save, this.comparison);
+    this.#learning = new Learning(stage, learn, this.networks);
+    this.#showChoice();
   }
 
   /** Shows the sample, drawn by the browser so that it is there at once, then starts the engine. */
   async start(sample: string): Promise<void> {
+    const { stage, panel } = this.#views;
     const file = await (await fetch(sample)).blob();
     const bitmap = await createImageBitmap(file);
-    this.#photo = { file, name: "Sample photo", page: 0 };
-    await this.#stage.show(bitmap);
-    this.#panel.showPhoto("Sample photo", { ...sizeOf(bitmap), bitDepth: 8, pages: 1 }, 0);
+    const { width, height } = bitmap;
+    this.#photo = { file, name: text.photo.sample, page: 0 };
+    this.#facts = { width, height, bitDepth: 8, channels: 3, hasAlpha: false };
+    await stage.show(bitmap);
+    panel.showPhoto(text.photo.sample, { ...this.#facts, pages: 1 }, 0);
     const before = await saved.load();
-    await this.#attempt("starting", async () => {
-      this.#panel.showEngine((await this.#engines.get()).info());
-      this.#panel.setStatus("");
+    await this.tasks.attempt("starting", async () => {
+      this.#engine = await this.networks.start();
+      panel.setStatus("");
     });
+    this.#showChoice();
     if (before) await this.#restore(before);
   }
 
@@ -86,418 +114,342 @@ export class App {
   async remember(): Promise<void> {
     const photo = this.#photo;
     if (!photo || !this.#keeps) return;
-    const { model, device = "auto", weights } = this.#engines.choice;
+    const { own, card, device } = this.networks;
     const kept = await saved.save({
       photo,
-      model,
+      model: card.id,
       device,
-      adapt: this.#panel.adapt.value,
-      weights: weights instanceof File ? await saved.sealed(weights) : undefined,
-      learning: this.#activity === "learning",
+      adapt: this.#views.advanced.adapt,
+      weights: own && (await saved.sealed(own)),
+      learning: this.tasks.activity === "learning",
     });
-    this.#panel.showKept(kept);
+    this.#views.panel.showKept(kept);
   }
 
-  /** Deletes all that the page keeps in this browser. */
+  /** Deletes all that the page keeps in this browser, but the page itself. */
   async forget(): Promise<void> {
     this.#keeps = false;
     await Promise.all([saved.clear(), cache.delete()]);
-    this.#panel.showKept(false);
-    this.#panel.setStatus("Nothing is kept any more.");
+    this.#views.panel.showKept(false);
+    this.#views.panel.setStatus(text.photo.forgotten);
   }
 
-  /** Opens a photo. When it cannot be read, the photo on screen stays, and a run goes on. */
+  /** Opens a photo, and denoises it at once. When it cannot be read, the photo on screen stays, and a run goes on. */
   async open(file: File): Promise<void> {
-    this.#panel.clearAlert();
+    this.#views.panel.clearAlert();
     await this.#open({ file, name: file.name, page: 0 });
     if (this.#photo?.file !== file) return;
     this.#keeps = true;
     await this.remember();
+    if (this.#views.advanced.atOnce && this.#photo.file === file) await this.#denoiseAtOnce();
+  }
+
+  /** Makes room for a list of photos: the photo on screen is not shown any more. */
+  async queue(work: () => Promise<void>): Promise<void> {
+    this.cancel();
+    await this.comparison.clear();
+    await work();
   }
 
   /** Turns to another page of the stack on screen, from 0. */
   async turnTo(page: number): Promise<void> {
-    this.#panel.clearAlert();
+    this.#views.panel.clearAlert();
     if (this.#photo) await this.#open({ ...this.#photo, page });
   }
 
-  async #open(photo: Photo): Promise<void> {
-    const { file, name, page } = photo;
-    const turn = ++this.#opened;
-    const isLast = () => turn === this.#opened;
-    if (!this.#run) this.#panel.setStatus(`Opening ${name}…`);
-    try {
-      const denoiser = await this.#engines.get();
-      const opening = new AbortController();
-      this.#opening = opening;
-      const decoded = await denoiser.decode(file, { page, signal: opening.signal });
-      if (!isLast()) return;
-      this.#run?.abort();
-      const whole = this.#whole?.source === file ? this.#whole : undefined;
-      if (!whole) await this.#forgetResult();
-      this.#photo = photo;
-      this.#panel.setStatus(format.notes(decoded.notes));
-      this.#panel.showPhoto(name, decoded, page);
-      this.#learnPanel.showPages(decoded.pages);
-      await this.#stage.show(decoded.image);
-      const denoised = whole?.pages[page];
-      if (whole && denoised) await this.#stage.showResult(denoised, whole.scale);
-    } catch (thrown) {
-      if (!this.#run) this.#panel.setStatus("");
-      if (!isCancel(thrown)) this.#panel.alert(`${name} was not opened: ${sentence(thrown)}`);
-    }
-  }
-
-  /** Denoises the photo on screen. */
-  async denoise(adapt: AdaptMode): Promise<void> {
+  /** Denoises the photo on screen; `painted` is whether a part of the result is there already. */
+  async denoise(painted = false): Promise<void> {
     const photo = this.#photo;
-    if (!photo || this.#run || this.#waiting) return;
-    const run = new AbortController();
-    this.#run = run;
-    await this.#attempt("running", async () => {
-      await this.#forgetResult();
-      const denoiser = await this.#engines.get();
-      run.signal.throwIfAborted();
-      const result = await this.#pump(denoiser, photo, { adapt, signal: run.signal });
-      this.#engines.keep(denoiser, result);
-      const own = this.#engines.choice.weights !== undefined;
-      this.#panel.showResult(
-        result,
-        own ? "" : format.advice(result.info.noise, this.#card, cardOf(undefined)),
-      );
-      this.#panel.showEngine(denoiser.info());
-      this.#stage.compare();
+    if (!photo || this.#run || this.networks.waiting) return;
+    await this.#running("running", async (signal) => {
+      if (!painted) await this.#begin();
+      const denoiser = await this.networks.engines.get();
+      signal.throwIfAborted();
+      if (!painted) this.#views.stage.startResult(this.networks.card.scale);
+      const result = await this.#pump(denoiser, photo, signal);
+      await this.#take(denoiser, result);
     });
-    this.#run = undefined;
   }
 
   /** Denoises all pages of the stack on screen, into one file. */
-  async denoiseAll(adapt: AdaptMode): Promise<void> {
+  async denoiseAll(): Promise<void> {
     const photo = this.#photo;
-    if (!photo || this.#run || this.#waiting) return;
-    const run = new AbortController();
-    this.#run = run;
-    await this.#attempt("running", async () => {
-      await this.#forgetResult();
-      const denoiser = await this.#engines.get();
-      run.signal.throwIfAborted();
-      const start = performance.now();
-      const elapsed = () => (performance.now() - start) / 1000;
-      const { scale } = cardOf(denoiser.info().model);
-      this.#whole = await denoiseWhole(denoiser, photo.file, this.#stage, {
-        adapt,
-        signal: run.signal,
-        onPage: async (page, image) => {
-          run.signal.throwIfAborted();
-          this.#photo = { ...photo, page };
-          this.#panel.showPage(page);
-          await this.#stage.show(image);
-          this.#stage.startResult(scale);
-        },
-        onProgress: (progress, page, pages) => {
-          this.#panel.showPages(progress, page, pages, elapsed());
-        },
-      });
-      this.#panel.showWhole(this.#whole.pages.length, elapsed());
-      this.#panel.showEngine(denoiser.info());
-      this.#stage.compare();
-    });
-    this.#run = undefined;
+    if (!photo || this.#run || this.networks.waiting) return;
+    await this.#running("running", (signal) => this.#denoiseAll(photo, signal));
     // The page that one looked at, unless another photo came in between.
     if (this.#photo?.file !== photo.file) return;
-    const status = this.#panel.status;
+    const { status } = this.#views.panel;
     await this.#open(photo);
-    this.#panel.setStatus(status);
+    this.#views.panel.setStatus(status);
   }
 
-  /** Fine-tunes the network on the photo on screen, then denoises the photo with what is kept. */
+  /** Tunes the network to the photo on screen, then denoises the photo with what is kept. */
   async learn(): Promise<void> {
     const photo = this.#photo;
     if (!photo || this.#run) return;
-    const run = new AbortController();
-    this.#run = run;
-    this.#learnPanel.begin();
-    const done = await this.#attempt("learning", async () => {
+    const { learn, panel } = this.#views;
+    const { status } = panel;
+    learn.begin();
+    const outcome = { better: false };
+    const done = await this.#running("learning", async (signal) => {
       await this.remember();
-      await this.#tune(photo, run.signal);
+      await this.#begin();
+      outcome.better = await this.#learning.run(photo, signal);
     });
-    this.#run = undefined;
+    const { better } = outcome;
     await this.remember();
-    if (!done) this.#learnPanel.showNothing("The network from before stays.");
-    this.#showModel();
+    if (!done) learn.showNothing(text.tune.unchanged);
+    this.#showChoice();
+    if (!done) return;
     // Tuned weights say by themselves how they want to be run.
-    if (done) await this.denoise("auto");
+    if (better) this.#views.advanced.adapt = "auto";
+    if (better || !this.comparison.selected) await this.denoise();
+    else {
+      await this.comparison.restore();
+      panel.setStatus(status);
+    }
   }
 
-  /** Ends the learning, and keeps what was best so far. */
+  /** Ends the tuning, and keeps what was best so far. */
   stopLearning(): void {
     this.#learning.stop();
   }
 
-  /** Goes back to the network from before the last fine-tuning. */
+  /** Goes back to the network from before the last tuning. */
   async revert(): Promise<void> {
-    const before = this.#before;
-    if (!before) return;
-    const scratch = before.preset !== undefined;
-    const reverted = await this.#attempt("starting", async () => {
-      await this.#forgetResult();
-      const { model, weights, preset } = before;
-      await this.#switch({ model, weights, preset });
-      this.#learnPanel.showNothing("Back to the network from before.");
-    });
-    if (!reverted) return;
-    this.#before = undefined;
-    if (scratch) {
-      this.#files.delete(this.#card.id);
-      this.#waiting = this.#card;
-    }
-    this.#showModel();
+    if (await this.networks.revert()) this.#views.learn.showNothing(text.tune.reverted);
   }
 
   /** Saves the tuned weights. */
   downloadWeights(): void {
-    const { weights } = this.#engines.choice;
-    if (weights instanceof File) save(weights, weights.name);
+    const { own } = this.networks;
+    if (own) offer(own, own.name);
   }
 
   /** Stops what is under way, downloads included: the photo stays as it was. */
   cancel(): void {
     this.#run?.abort();
     this.#opening?.abort();
-    this.#engines.cancel();
+    this.networks.engines.cancel();
   }
 
-  /** Mixes the photo back into the result on screen; nothing is computed again. */
-  setStrength(strength: number): void {
-    this.#stage.setStrength(strength);
-  }
-
-  /** Saves the result, at the strength on screen and in the photo's own bit depth. */
-  async download(strength: number): Promise<void> {
-    const { result } = this.#engines;
+  /** Saves the result as it is on screen, or the stack that was denoised. */
+  async save(): Promise<void> {
     const photo = this.#photo;
-    if (photo && this.#whole) save(this.#whole.tiff, format.stackName(photo.name));
-    if (!result || !photo) return;
+    if (photo && this.#whole) offer(this.#whole.tiff, format.resultName(photo.name, "image/tiff"));
+    else await this.delivery.save();
+  }
+
+  /** Another network, method or device was chosen: says what it means for this photo. */
+  #showChoice(): void {
+    const { advanced, panel, learn } = this.#views;
+    const { waiting, own, card } = this.networks;
+    const shown = waiting ?? card;
+    const seconds = this.#takes();
+    const takes = seconds === undefined ? undefined : format.about(seconds);
+    advanced.showModel(shown, waiting ? undefined : own?.name, takes);
+    panel.setMissing(waiting?.title);
+    learn.showModel(shown, waiting !== undefined);
+    const model = shown.id === this.#engine?.model ? ["auto", shown.id] : [shown.id];
+    const fits = own || waiting ? [] : PURPOSES.filter((one) => model.includes(one.model));
+    const more = takes === undefined ? [] : [text.purpose.takes(takes)];
+    if (this.#facts && shown.scale > 1) {
+      const { width, height } = this.#facts;
+      more.unshift(text.purpose.becomes(width * shown.scale, height * shown.scale));
+    }
+    advanced.showPurpose(
+      fits.find(({ adapt }) => adapt === advanced.adapt),
+      more,
+    );
+  }
+
+  /** Another method was chosen. */
+  methodChanged(): void {
+    this.#showChoice();
+    void this.remember();
+  }
+
+  /** Seconds that denoising this photo will take, once it can be foreseen. */
+  #takes(): number | undefined {
+    if (!this.#facts || !this.#engine) return undefined;
+    const { width, height } = this.#facts;
+    const card = this.networks.waiting ?? this.networks.card;
+    const { adapt } = this.#views.advanced;
+    return this.#speed.foresee({ card, adapt, width, height, device: this.#engine.device });
+  }
+
+  /** The photo on screen, decoded anew. */
+  async #original(): Promise<ImageData> {
+    const photo = this.#photo;
+    if (!photo) throw new Error("There is no photo.");
+    const denoiser = await this.networks.engines.get();
+    return (await denoiser.decode(photo.file, { page: photo.page })).image;
+  }
+
+  async #open(photo: Photo): Promise<void> {
+    const { file, name, page } = photo;
+    const { stage, panel, learn } = this.#views;
+    const turn = ++this.#opened;
+    if (!this.#run) panel.setStatus(text.photo.opening(name));
     try {
-      save(await result.withStrength(strength).blob("image/png"), format.resultName(photo.name));
+      const denoiser = await this.networks.engines.get();
+      const opening = new AbortController();
+      this.#opening = opening;
+      const decoded = await denoiser.decode(file, { page, signal: opening.signal });
+      if (turn !== this.#opened) return;
+      this.#run?.abort();
+      this.#run = undefined;
+      const whole = this.#whole?.source === file ? this.#whole : undefined;
+      this.#whole = whole;
+      await this.comparison.clear();
+      this.#photo = photo;
+      this.#facts = decoded;
+      panel.setStatus(format.notes(decoded.notes));
+      panel.showPhoto(name, decoded, page);
+      learn.showPages(decoded.pages);
+      this.#showChoice();
+      await stage.show(decoded.image);
+      if (whole) await this.#showPage(whole, page);
     } catch (thrown) {
-      this.#panel.alert(`The photo was not saved: ${sentence(thrown)}`);
+      if (!this.#run) panel.setStatus("");
+      if (!isCancel(thrown)) panel.alert(text.photo.notOpened(name, sentence(thrown)));
     }
   }
 
-  /** Switches the device. When that fails, all stays as it was. */
-  async chooseDevice(device: DeviceChoice): Promise<boolean> {
-    return this.#attempt("starting", () => this.#switch({ device }));
+  /** Shows a page of a stack that has been denoised. */
+  async #showPage(whole: Whole, page: number): Promise<void> {
+    const denoised = whole.pages[page];
+    this.#views.result.showWhole(whole.pages.length);
+    if (denoised) await this.#views.stage.showResult(denoised, whole.scale);
   }
 
-  /** Switches the model, or asks for its weights where none ship and none were given before. */
-  async chooseModel(id: string): Promise<void> {
-    this.#forgetTuning();
-    const card = cardOf(id);
-    const weights = card.weights ? undefined : this.#files.get(id);
-    if (!card.weights && !weights) {
-      this.#panel.clearAlert();
-      this.#panel.setStatus("");
-      this.#waiting = card;
-    } else if (await this.#attempt("starting", () => this.#use({ model: id, weights }))) {
-      this.#waiting = undefined;
-    }
-    this.#showModel();
-  }
-
-  /** Takes weights of one's own, and the network that they are of. When they are of none, all stays as it was. */
-  async useWeights(file: File): Promise<void> {
-    if (this.#activity !== "idle") {
-      this.#panel.alert(`${file.name} was not loaded: wait until the page is done, then try again.`);
+  /** Denoises the part in view, then all of it, unless that takes long. */
+  async #denoiseAtOnce(): Promise<void> {
+    const { stage, panel } = this.#views;
+    const looks = this.#facts && deservesLook(this.#facts) && this.networks.card.scale === 1;
+    if (!looks || this.#run || this.networks.waiting) {
+      await this.denoise();
       return;
     }
-    this.#forgetTuning();
-    await this.#attempt("starting", async () => {
-      const waiting = this.#waiting?.id;
-      // Networks with the same arrays are recognised as one of them: the one that was chosen goes first.
-      await this.#use({ model: waiting, weights: file }).catch((thrown: unknown) => {
-        if (!waiting || UnnoiseError.from(thrown).code !== "weights") throw thrown;
-        return this.#use({ model: undefined, weights: file });
-      });
-      this.#waiting = undefined;
-      this.#files.set(this.#card.id, file);
+    const looked = await this.#running("running", async (signal) => {
+      panel.setStatus(text.run.previewing);
+      stage.lookClosely();
+      stage.startResult(1);
+      const result = await firstLook(await this.networks.engines.get(), stage, signal);
+      if (result) this.#speed.learn(result, this.networks.card);
     });
-    this.#showModel();
+    if (!looked) return;
+    this.#showChoice();
+    const takes = this.#takes() ?? 0;
+    if (takes <= LONG) {
+      await this.denoise(true);
+      return;
+    }
+    stage.compare(false);
+    panel.setStatus(text.run.previewed(format.about(takes)));
   }
 
-  /** Goes back to the weights that ship with the model. */
-  async useShipped(): Promise<void> {
-    this.#forgetTuning();
-    await this.#attempt("starting", () => this.#use({ weights: undefined }));
-    this.#showModel();
-  }
-
-  /** The device that is asked for now. */
-  get device(): DeviceChoice {
-    return this.#engines.choice.device ?? "auto";
-  }
-
-  /** The network in use. */
-  get #card(): ModelCard {
-    return cardOf(this.#engines.choice.model);
-  }
-
-  #showModel(): void {
-    const { weights } = this.#engines.choice;
-    this.#learnPanel.showModel(this.#waiting ?? this.#card, this.#waiting !== undefined);
-    if (this.#waiting) this.#panel.showModel(this.#waiting, undefined);
-    else this.#panel.showModel(this.#card, weights instanceof File ? weights.name : undefined);
+  async #denoiseAll(photo: Photo, signal: AbortSignal): Promise<void> {
+    const { stage, panel, advanced } = this.#views;
+    await this.comparison.clear();
+    const denoiser = await this.networks.engines.get();
+    signal.throwIfAborted();
+    const start = performance.now();
+    const elapsed = () => (performance.now() - start) / 1000;
+    const { scale } = this.networks.card;
+    this.#whole = await denoiseWhole(denoiser, photo.file, stage, {
+      adapt: advanced.adapt,
+      signal,
+      onPage: async (page, image) => {
+        signal.throwIfAborted();
+        this.#photo = { ...photo, page };
+        panel.showPage(page);
+        await stage.show(image);
+        stage.startResult(scale);
+      },
+      onProgress: (progress, page, pages) => {
+        panel.showPages(progress, page, pages, elapsed());
+      },
+    });
+    const { length } = this.#whole.pages;
+    this.#views.result.showWhole(length);
+    panel.setStatus(text.run.donePages(format.seconds(elapsed()), length));
+    stage.compare();
   }
 
   /** Goes on where the page was left. */
-  async #restore(before: saved.Saved): Promise<void> {
-    const { photo, model, device, adapt, weights, learning } = before;
-    this.#panel.adapt.value = adapt;
-    await this.#attempt("starting", async () => {
-      await this.#use({ model, device, weights: weights?.file });
-      if (weights) this.#files.set(this.#card.id, weights.file);
-    });
-    this.#panel.device.value = this.device;
-    this.#showModel();
+  async #restore({ photo, model, device, adapt, weights, learning }: saved.Saved): Promise<void> {
+    this.#views.advanced.adapt = adapt;
+    await this.networks.restore({ model, device, weights: weights?.file });
     await this.#open(photo);
     if (this.#photo?.file !== photo.file) return;
     this.#keeps = true;
     await this.remember();
-    const lost = " It was being learned then, which did not come to its end: start that again.";
-    this.#panel.setStatus(`${photo.name} is back, from before the page was left.${learning ? lost : ""}`);
+    const back = text.photo.back(photo.name);
+    this.#views.panel.setStatus(learning ? `${back} ${text.photo.backUntuned}` : back);
   }
 
-  /** Fine-tunes, from random weights where there are no others. */
-  async #tune(photo: Photo, signal: AbortSignal): Promise<void> {
-    await this.#forgetResult();
-    const scratch = this.#waiting;
-    if (scratch) await this.#switch({ model: scratch.id, weights: undefined, preset: "small" });
-    const denoiser = await this.#engines.get();
-    signal.throwIfAborted();
-    const before = this.#engines.choice;
-    const { file, page } = photo;
-    const stack = this.#learnPanel.takesPages ? await denoiser.openStack(file, { signal }) : undefined;
-    const lesson = {
-      photo: stack ? shotsAround(stack, page) : file,
-      page,
-      scale: this.#card.scale,
-      random: scratch !== undefined,
-      signal,
-    };
-    const { kept } = await this.#learning.run(denoiser, lesson).finally(() => stack?.dispose());
-    this.#stage.dropResult();
-    if (!kept) return;
-    const weights = await denoiser.exportWeights();
-    const tuned = new File([weights], format.weightsName(photo.name, this.#card.id));
-    this.#engines.tuned(tuned);
-    this.#files.set(this.#card.id, tuned);
-    this.#before = before;
-    this.#waiting = undefined;
+  /** What was denoised before is not what is on screen any more. */
+  async #begin(): Promise<void> {
+    this.#whole = undefined;
+    await this.comparison.begin();
   }
 
-  /** The network from before the last fine-tuning is history: another one was chosen. */
-  #forgetTuning(): void {
-    this.#before = undefined;
-    this.#learnPanel.showNothing("");
+  /** Does something that can be canceled; when that comes to nothing, what was there before is shown again. */
+  async #running(
+    activity: Exclude<Activity, "idle">,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<boolean> {
+    const run = new AbortController();
+    const photo = this.#photo;
+    this.#run = run;
+    const done = await this.tasks.attempt(activity, () => work(run.signal));
+    if (this.#run === run) this.#run = undefined;
+    if (!done && photo === this.#photo) await this.comparison.restore();
+    return done;
   }
 
-  /** Switches to weights that are not random. */
-  #use(change: Choice): Promise<void> {
-    return this.#switch({ ...change, preset: undefined });
-  }
-
-  async #switch(change: Choice): Promise<void> {
-    const denoiser = await this.#engines.choose({ ...this.#engines.choice, ...change });
-    this.#panel.showEngine(denoiser.info());
-    this.#panel.setStatus("");
-    await this.remember();
-  }
-
-  async #pump(
-    denoiser: Denoiser,
-    photo: Photo,
-    options: Pick<DenoiseOptions, "adapt" | "signal">,
-  ): Promise<DenoiseResult> {
-    this.#stage.startResult(cardOf(denoiser.info().model).scale);
-    this.#runStart = performance.now();
+  async #pump(denoiser: Denoiser, photo: Photo, signal: AbortSignal): Promise<DenoiseResult> {
+    const { stage, panel, advanced } = this.#views;
+    const start = performance.now();
     const painted: Promise<void>[] = [];
     const result = await denoiser.denoise(photo.file, {
-      ...options,
+      adapt: advanced.adapt,
+      signal,
       page: photo.page,
       onProgress: (progress) => {
-        this.#panel.showProgress(progress, (performance.now() - this.#runStart) / 1000);
+        panel.showProgress(progress, (performance.now() - start) / 1000);
       },
       onTile: (tile) => {
-        painted.push(this.#stage.paint(tile));
+        painted.push(stage.paint(tile));
       },
     });
     await Promise.all(painted);
     return result;
   }
 
-  async #forgetResult(): Promise<void> {
-    this.#whole = undefined;
-    await this.#engines.drop();
-    this.#panel.hideResult();
-    this.#stage.dropResult();
-  }
-
-  /** Does something that takes a while, and says so; tells whether it succeeded. */
-  async #attempt(activity: Exclude<Activity, "idle">, task: () => Promise<void>): Promise<boolean> {
-    const attempt = ++this.#attempts;
-    this.#setActivity(activity);
-    this.#panel.clearAlert();
-    this.#panel.setStatus(BEGINNINGS[activity]);
-    try {
-      await task();
-      return true;
-    } catch (thrown) {
-      if (activity !== "starting") this.#stage.dropResult();
-      const canceled = isCancel(thrown);
-      this.#panel.setStatus(canceled ? "Canceled." : "");
-      if (!canceled) this.#panel.alert(sentence(thrown));
-      return false;
-    } finally {
-      // A run may have been asked for while the engine was starting.
-      if (attempt === this.#attempts) this.#setActivity("idle");
+  /** Takes a result that has been painted, and says what was done. */
+  async #take(owner: Denoiser, result: DenoiseResult): Promise<void> {
+    const { panel, advanced } = this.#views;
+    const { info, scale, width, height } = result;
+    const { card, own } = this.networks;
+    this.#speed.learn(result, card);
+    this.#engine = owner.info();
+    advanced.showEngine(this.#engine);
+    const advice = own ? "" : format.advice(info.noise, card, cardOf(undefined));
+    const about = format.noise(info.noise, info.adapt, info.range) + advice;
+    const method = advanced.adapt === "auto" ? [] : [text.advanced.methods[advanced.adapt]];
+    const title = [card.title, ...(own ? [own.name] : []), ...method].join(", ");
+    await this.comparison.take({ owner, result, title, about });
+    if (this.#facts && this.#photo) {
+      this.delivery.take({ name: this.#photo.name, facts: { ...this.#facts, width, height } });
     }
+    this.#showChoice();
+    const { devices } = text.advanced;
+    const rate = format.seconds(info.secondsPerMegapixel);
+    const done = text.run.done(format.seconds(info.seconds), devices[info.device], rate);
+    const size = scale > 1 ? text.run.enlarged(width, height) : "";
+    const notes = info.notes.length > 0 ? ` · ${format.notes(info.notes)}` : "";
+    panel.setStatus(done + size + notes);
   }
-
-  #setActivity(activity: Activity): void {
-    this.#activity = activity;
-    this.#panel.setActivity(activity);
-    this.#learnPanel.setActivity(activity);
-  }
-}
-
-/** The card of a model, or of the default one. */
-function cardOf(id: string | undefined): ModelCard {
-  const card = models().find((one) => (id === undefined ? one.default : one.id === id));
-  if (!card) throw new Error(`There is no model ${id ?? "by default"}.`);
-  return card;
-}
-
-function sizeOf({ width, height }: ImageBitmap): { width: number; height: number } {
-  return { width, height };
-}
-
-function isCancel(thrown: unknown): boolean {
-  return thrown instanceof Error && thrown.name === "AbortError";
-}
-
-/** The message of an error, as a sentence. */
-function sentence(thrown: unknown): string {
-  const { message } = UnnoiseError.from(thrown);
-  return /[.!?]$/.test(message) ? message : `${message}.`;
-}
-
-function save(blob: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  // The download has its own hold on the data once it has begun.
-  setTimeout(() => {
-    URL.revokeObjectURL(link.href);
-  }, 10_000);
 }

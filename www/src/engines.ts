@@ -1,4 +1,4 @@
-import { Denoiser, type CreateOptions, type DenoiseResult, type DeviceChoice, type Progress } from "unnoise";
+import { Denoiser, type CreateOptions, type DeviceChoice, type Progress } from "unnoise";
 
 /** What the page lets one choose. */
 export type Choice = Pick<CreateOptions, "model" | "weights" | "preset"> & {
@@ -6,13 +6,14 @@ export type Choice = Pick<CreateOptions, "model" | "weights" | "preset"> & {
 };
 
 /**
- * The denoiser in use. Another choice makes another denoiser; the old one lives on until the result that is still on
- * screen, whose pixels it holds, is dropped.
+ * The denoiser in use. Another choice makes another denoiser; the old one lives on until the last result whose pixels it
+ * holds is dropped.
  */
 export class Engines {
   #choice: Choice;
   #current: Promise<Denoiser> | undefined;
-  #result: { readonly owner: Denoiser; readonly result: DenoiseResult } | undefined;
+  /** How many results each denoiser holds. */
+  readonly #results = new Map<Denoiser, number>();
   readonly #onProgress: (progress: Progress) => void;
   /** Ends the start that is under way. */
   #start = new AbortController();
@@ -22,19 +23,14 @@ export class Engines {
     this.#onProgress = onProgress;
   }
 
-  /** What the current denoiser was made from, with the model that its weights turned out to be of. */
+  /** What the current denoiser was made from, with the model that it turned out to be. */
   get choice(): Choice {
     return this.#choice;
   }
 
-  /** The result on screen. */
-  get result(): DenoiseResult | undefined {
-    return this.#result?.result;
-  }
-
   /** The denoiser; one that failed to start is tried again. */
   get(): Promise<Denoiser> {
-    this.#current ??= this.#create(this.#choice);
+    this.#current ??= this.#create();
     return this.#current;
   }
 
@@ -46,7 +42,7 @@ export class Engines {
     this.#current = created;
     this.#choice = { ...choice, model: denoiser.info().model };
     const before = await old?.catch(() => undefined);
-    if (before && before !== this.#result?.owner) before.dispose();
+    if (before && !this.#results.has(before)) before.dispose();
     return denoiser;
   }
 
@@ -55,19 +51,21 @@ export class Engines {
     this.#choice = { ...this.#choice, weights, preset: undefined };
   }
 
-  /** Notes which result is on screen, and the denoiser that made it. */
-  keep(owner: Denoiser, result: DenoiseResult): void {
-    this.#result = { owner, result };
+  /** Notes that `owner` holds one result more. */
+  retain(owner: Denoiser): void {
+    this.#results.set(owner, (this.#results.get(owner) ?? 0) + 1);
   }
 
-  /** Frees the result on screen, and its denoiser when another one has taken over. */
-  async drop(): Promise<void> {
-    const dropped = this.#result;
-    this.#result = undefined;
-    if (!dropped) return;
-    dropped.result.dispose();
+  /** Notes that `owner` holds one result less; with its last one it ends, if another one has taken over. */
+  async release(owner: Denoiser): Promise<void> {
+    const left = (this.#results.get(owner) ?? 1) - 1;
+    if (left > 0) {
+      this.#results.set(owner, left);
+      return;
+    }
+    this.#results.delete(owner);
     const current = await this.#current?.catch(() => undefined);
-    if (dropped.owner !== current) dropped.owner.dispose();
+    if (owner !== current && !this.#results.has(owner)) owner.dispose();
   }
 
   /** Gives up the denoiser that is being started. */
@@ -80,11 +78,14 @@ export class Engines {
     return Denoiser.create({ ...choice, onProgress: this.#onProgress, signal: this.#start.signal });
   }
 
-  #create(choice: Choice): Promise<Denoiser> {
-    const created = this.#begin(choice);
-    created.catch(() => {
+  async #create(): Promise<Denoiser> {
+    try {
+      const denoiser = await this.#begin(this.#choice);
+      this.#choice = { ...this.#choice, model: denoiser.info().model };
+      return denoiser;
+    } catch (thrown) {
       this.#current = undefined;
-    });
-    return created;
+      throw thrown;
+    }
   }
 }

@@ -1,4 +1,14 @@
 import type { ModelCard, NoiseEstimate } from "unnoise";
+import { language, text } from "./strings";
+
+/** From which deviation on, of 255, noise is called what. */
+const NOISE_WORDS = [
+  [0, text.noise.hardly],
+  [2, text.noise.light],
+  [6, text.noise.moderate],
+  [15, text.noise.strong],
+  [30, text.noise.veryStrong],
+] as const;
 
 /** `1403814` as `1.4 MB`. */
 export function bytes(count: number): string {
@@ -8,35 +18,38 @@ export function bytes(count: number): string {
 /** `61.4` as `1 min 1 s`, `7.24` as `7.2 s`. */
 export function seconds(value: number): string {
   if (value < 10) return `${value.toFixed(1)} s`;
-  if (value < 60) return `${Math.round(value)} s`;
-  return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+  const whole = Math.round(value);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** A time that is foreseen, no more exact than it can be: `7.24` as `7 s`, `130` as `2 min`. */
+export function about(value: number): string {
+  if (value < 90) return `${Math.max(1, Math.round(value))} s`;
+  return `${Math.round(value / 60)} min`;
 }
 
 /** Megapixels of a photo, in as many digits as tell something. */
 export function megapixels(width: number, height: number): string {
   const value = (width * height) / 1e6;
-  return value < 0.1 ? `${(width * height).toLocaleString("en")} pixels` : `${value.toFixed(1)} MP`;
+  return value < 0.1
+    ? text.photo.pixels((width * height).toLocaleString(language))
+    : `${value.toFixed(1)} MP`;
 }
 
 /** `72528` as `73 thousand`. */
 export function count(value: number): string {
-  return new Intl.NumberFormat("en", { notation: "compact", compactDisplay: "long" }).format(value);
+  return new Intl.NumberFormat(language, { notation: "compact", compactDisplay: "long" }).format(value);
 }
 
-/** `IMG_1.jpg` as `IMG_1-denoised.png`. */
-export function resultName(name: string): string {
-  return `${name.replace(/\.[^.]*$/, "") || "photo"}-denoised.png`;
+/** `IMG_1.jpg` and `image/png` as `IMG_1-denoised.png`. */
+export function resultName(name: string, type: string): string {
+  const extension = type.replace(/.*\//, "").replace("jpeg", "jpg").replace("tiff", "tif");
+  return `${name.replace(/\.[^.]*$/, "") || "photo"}-denoised.${extension}`;
 }
 
-/** `cells.ome.tif` as `cells.ome-denoised.tif`. */
-export function stackName(name: string): string {
-  return `${name.replace(/\.[^.]*$/, "") || "stack"}-denoised.tif`;
-}
-
-/** A deviation: of 255, or, where the numbers of the file are no shares of white, in these. */
-function deviation(sigma: number, [black, white]: readonly [number, number]): string {
-  if (black === 0 && [1, 255, 65_535].includes(white)) return `${(255 * sigma).toFixed(1)} of 255`;
-  return `${Number((Math.abs(white - black) * sigma).toPrecision(3))} in the numbers of the file`;
+/** `IMG_1.jpg` and `unet` as `IMG_1-unet.safetensors`. */
+export function weightsName(photo: string, model: string): string {
+  return `${photo.replace(/\.[^.]*$/, "") || "photo"}-${model}.safetensors`;
 }
 
 /** The noise of a photo, and how the network was run on it. */
@@ -45,35 +58,39 @@ export function noise(
   adapt: string,
   range: readonly [number, number],
 ): string {
-  const grain = correlated ? ", spread over neighbouring pixels" : "";
-  const steps = adapt.split("+");
-  const number = (step: string) => steps.find((name) => name.startsWith(step))?.slice(step.length);
-  const [apart, turns] = [number("pd"), number("x")];
-  const words = [apart === undefined ? "denoised as it is" : `denoised ${apart} pixels apart`];
-  if (steps.includes("r3")) words.push("refined (R3)");
-  if (steps.includes("again")) words.push("then once more");
-  if (steps.includes("detail")) words.push("detail kept");
-  if (steps.includes("wiener")) words.push("no more taken than the noise");
-  if (turns !== undefined) words.push(`mean of ${turns} turns`);
-  return `Noise: about ${deviation(sigma, range)}${grain}; ${words.join(", ")}.`;
+  const blotchy = correlated ? text.noise.blotchy : "";
+  return `${strength(255 * sigma, sigma, range)}${blotchy}. ${text.noise.method(method(adapt))}`;
+}
+
+/** A deviation in words, and of 255; or, where the numbers of the file are no shares of white, in these. */
+function strength(levels: number, sigma: number, [black, white]: readonly [number, number]): string {
+  const word = NOISE_WORDS.findLast(([from]) => levels >= from)?.[1] ?? text.noise.hardly;
+  const shares = black === 0 && [1, 255, 65_535].includes(white);
+  const units = Number((Math.abs(white - black) * sigma).toPrecision(3));
+  return text.noise.found(word, shares ? levels.toFixed(1) : text.noise.inUnits(String(units)));
+}
+
+/** `pd2+again+x2` in words. */
+function method(adapt: string): string {
+  const words = text.noise;
+  const steps: Record<string, string> = {
+    r3: words.r3,
+    again: words.again,
+    detail: words.detail,
+    wiener: words.wiener,
+  };
+  const named = adapt.split("+").map((step) => {
+    const number = step.slice(-1);
+    if (/^pd\d$/.test(step)) return words.pd(number);
+    return /^x\d$/.test(step) ? words.mean(number) : (steps[step] ?? words.plain);
+  });
+  return named.join(", ");
 }
 
 /** Which network to take instead, where the noise is of a kind that the shipped weights of this one do not know. */
 export function advice({ correlated }: NoiseEstimate, card: ModelCard, best: ModelCard): string {
   const known = card.correlated || card.scale > 1 || !card.weights;
-  return correlated && !known
-    ? ` ${card.title} knows white noise only; ${best.title} knows that of cameras.`
-    : "";
-}
-
-/** `IMG_1.jpg` and `unet` as `IMG_1-unet.safetensors`. */
-export function weightsName(photo: string, model: string): string {
-  return `${photo.replace(/\.[^.]*$/, "") || "photo"}-${model}.safetensors`;
-}
-
-/** `1` as `1 step`, `24` as `24 steps`. */
-export function steps(value: number): string {
-  return value === 1 ? "1 step" : `${value} steps`;
+  return correlated && !known ? text.noise.advice(card.title, best.title) : "";
 }
 
 /** What a user should know of a file or a result, as sentences. */

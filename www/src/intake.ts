@@ -3,26 +3,24 @@ export function isWeights({ name }: File): boolean {
   return /\.(safetensors|pth|pt|ckpt)$/i.test(name);
 }
 
-/** Where files come in: the picker, a drop anywhere, a paste. */
+/** Where files come in: the picker, a drop anywhere, a paste; one or several. */
 export interface Intake {
   readonly button: HTMLButtonElement;
   readonly input: HTMLInputElement;
   /** Shown while a file is dragged over the page. */
   readonly overlay: HTMLElement;
-  readonly onFile: (file: File) => void;
+  readonly onFiles: (files: readonly File[]) => void;
   /** Something was dropped that is not a file. */
   readonly onNothing: () => void;
 }
 
 /** Starts listening. */
 export function initIntake(intake: Intake): void {
-  initPicker(intake.button, intake.input, (file) => {
-    intake.onFile(file);
-  });
+  initPicker(intake.button, intake.input, intake.onFiles);
   initDrop(intake);
   addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) intake.onFile(file);
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length > 0) intake.onFiles(files);
   });
 }
 
@@ -30,20 +28,20 @@ export function initIntake(intake: Intake): void {
 export function initPicker(
   button: HTMLButtonElement,
   input: HTMLInputElement,
-  onFile: (file: File) => void,
+  onFiles: (files: readonly File[]) => void,
 ): void {
   button.addEventListener("click", () => {
     input.click();
   });
   input.addEventListener("change", () => {
-    const file = input.files?.[0];
+    const files = [...(input.files ?? [])];
     // So that picking the same file again is a change, too.
     input.value = "";
-    if (file) onFile(file);
+    if (files.length > 0) onFiles(files);
   });
 }
 
-function initDrop({ overlay, onFile, onNothing }: Intake): void {
+function initDrop({ overlay, onFiles, onNothing }: Intake): void {
   // Enter and leave fire for every element passed over; the page is left when as many were left as entered.
   let depth = 0;
   const setDepth = (value: number) => {
@@ -63,8 +61,8 @@ function initDrop({ overlay, onFile, onNothing }: Intake): void {
   addEventListener("drop", (event) => {
     event.preventDefault();
     setDepth(0);
-    const file = event.dataTransfer?.files[0];
-    if (file) onFile(file);
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (files.length > 0) onFiles(files);
     else onNothing();
   });
 }

@@ -3,6 +3,13 @@ import { Chart } from "./chart";
 import { byId } from "./dom";
 import * as format from "./format";
 import type { Activity } from "./panel";
+import { text } from "./strings";
+
+const { tune } = text;
+
+/** What may be chosen as the longest time, seconds, and what is chosen by default. */
+const BUDGETS = [10, 30, 60, 180, 600];
+const BUDGET = 60;
 
 /** The controls of fine-tuning. Knows how to show things; what to do about them is the app's. */
 export class LearnPanel {
@@ -37,6 +44,10 @@ export class LearnPanel {
     const [loss, score] = [key("key-loss"), key("key-score")];
     if (!loss || !score) throw new Error("The chart has no legend.");
     this.#chart = new Chart(this.#picture, { loss, score });
+    const time = (seconds: number) => (seconds < 60 ? tune.seconds(seconds) : tune.minutes(seconds / 60));
+    this.#budget.append(
+      ...BUDGETS.map((one) => new Option(time(one), String(one), one === BUDGET, one === BUDGET)),
+    );
     this.#objective.addEventListener("change", () => {
       this.#showObjective();
     });
@@ -94,7 +105,7 @@ export class LearnPanel {
     this.#progress.removeAttribute("value");
     this.#facts.textContent = "";
     this.#found = undefined;
-    this.#say("Learning has begun.");
+    this.#say(tune.begun);
   }
 
   /** Shows how far a run is. */
@@ -102,30 +113,28 @@ export class LearnPanel {
     const { phase, stage, stages, done, step, seconds } = progress;
     if (stage !== this.#stage.number) this.#stage = { number: stage, began: seconds };
     if (stages > 0) this.#progress.value = (stage + done) / stages;
-    const what = phase === "looking" ? "Denoising the photo first" : format.steps(step);
+    const what = phase === "looking" ? tune.looking : tune.steps(step);
     this.#facts.textContent = `${what} · ${format.seconds(seconds)} · ${this.#left(progress)}`;
     if (progress.noise !== null && progress.noise !== this.#found) {
       this.#found = progress.noise;
-      this.#say(`Found: ${progress.noise}. The network learns to take that off.`);
+      this.#say(tune.found(progress.noise));
     }
     this.#chart.show(progress);
   }
 
   /** Shows what came of a run. */
   showOutcome({ kept, bestStep, steps, scores, seconds }: FineTuned, random: boolean): void {
-    const time = `${format.steps(steps)} in ${format.seconds(seconds)}`;
     const verdict = kept
-      ? `Better after ${format.steps(bestStep)}; kept.`
+      ? tune.better(tune.steps(bestStep))
       : random
-        ? "Not better than random weights: nothing is kept."
-        : "Not clearly better: the network from before stays.";
-    this.#say(`${verdict} (${time})`);
+        ? tune.notBetterScratch
+        : tune.notBetter;
+    this.#say(`${verdict} (${tune.steps(steps)}, ${format.seconds(seconds)})`);
     this.#outcome.hidden = !kept;
     this.#chart.draw();
     const [first, last] = [scores[0]?.[1], scores.at(-1)?.[1]];
     const fell = first !== undefined && last !== undefined && last < first;
-    const judged = `${scores.length} judgements`;
-    this.#picture.ariaLabel = `Curves of loss and score: ${judged}, the score ${fell ? "fell" : "did not fall"}`;
+    this.#picture.ariaLabel = tune.curvesOf(scores.length, fell);
   }
 
   /** A run was given up: nothing is left of it. */
@@ -146,7 +155,7 @@ export class LearnPanel {
     const suiting = objectives(card.id).filter(({ shots, clean }) => (shots === 1 || several) && !clean);
     const options = suiting.map(({ id, title, shots }) => {
       const chosen = id === byDefault;
-      const detail = shots > 1 ? " (pages of one scene)" : chosen ? " (recommended)" : "";
+      const detail = shots > 1 ? tune.pagesOption : chosen ? tune.recommended : "";
       const option = new Option(`${title}${detail}`, id, chosen, chosen);
       if (shots > 1) option.dataset.pages = "";
       return option;
@@ -154,26 +163,22 @@ export class LearnPanel {
     this.#objective.replaceChildren(...options);
     if (this.#pages > 1 && suiting.some(({ id }) => id === before)) this.#objective.value = before;
     this.#showObjective();
-    this.start.textContent = random ? "Learn from scratch" : "Learn";
-    const about = random
-      ? `A small ${card.title} with random weights learns from this photo alone, on this machine.`
-      : `${card.title} learns on from this photo alone, on this machine. If that makes it no better, it stays as it was.`;
-    const offer = several
-      ? ` This file has ${this.#pages} pages: if they are of one scene, let them teach by Noise2Noise.`
-      : "";
+    this.start.textContent = random ? tune.fromScratch : tune.start;
+    const about = random ? tune.aboutScratch(card.title) : tune.about(card.title);
+    const offer = several ? tune.severalPages(this.#pages) : "";
     byId("learn-about", HTMLElement).textContent = about + offer;
   }
 
-  #say(text: string): void {
-    this.#status.textContent = text;
+  #say(line: string): void {
+    this.#status.textContent = line;
   }
 
   #left({ stage, stages, done, seconds }: TuningProgress): string {
     // The end of the last stage can be foreseen; before that, the budget is all there is.
     if (stage + 1 === stages && done > 0.05) {
-      return `about ${format.seconds(((seconds - this.#stage.began) * (1 - done)) / done)} left`;
+      return tune.left(format.seconds(((seconds - this.#stage.began) * (1 - done)) / done));
     }
-    return `at most ${format.seconds(Math.max(0, this.budget - seconds))} left`;
+    return tune.atMost(format.seconds(Math.max(0, this.budget - seconds)));
   }
 
   #showObjective(): void {

@@ -1,5 +1,7 @@
-import type { Denoiser, FineTuned, FineTuning, ImageInput, Stack, StackPage } from "unnoise";
+import type { FineTuned, FineTuning, Stack, StackPage } from "unnoise";
+import * as format from "./format";
 import type { LearnPanel } from "./learn-panel";
+import type { Networks } from "./networks";
 import type { Stage } from "./stage";
 
 /** Side of the part of the photo that is shown while the network learns, pixels of the result. */
@@ -10,65 +12,77 @@ const ENDLESS = 100_000;
 /** Pages of one scene that are learned from, at most: all of them are held in memory. */
 const MAX_SHOTS = 8;
 
+/** The photo that is learned from. */
+interface Subject {
+  readonly file: Blob;
+  readonly name: string;
+  /** Page of a stack, from 0. */
+  readonly page: number;
+}
+
 /** The pages around one of a stack, that one first. */
-export function shotsAround(stack: Stack, page: number): StackPage[] {
+function shotsAround(stack: Stack, page: number): StackPage[] {
   const distance = (index: number) => Math.abs(index - page);
   const all = Array.from({ length: stack.pages }, (_, index) => index);
   const nearest = all.sort((a, b) => distance(a) - distance(b));
   return nearest.slice(0, MAX_SHOTS).map((index) => stack.page(index));
 }
 
-/** What a network is to learn from, and from which weights on. */
-interface Lesson {
-  /** The photo, or shots of one scene. */
-  readonly photo: ImageInput | readonly ImageInput[];
-  /** Page of a stack, from 0. */
-  readonly page: number;
-  /** Pixels of the result per photo pixel, per side. */
-  readonly scale: number;
-  /** Whether the weights are random. */
-  readonly random: boolean;
-  readonly signal: AbortSignal;
-}
-
-/** Has networks learn, and shows how they do. */
+/** Tunes networks to photos, and shows how that goes. */
 export class Learning {
   readonly #stage: Stage;
   readonly #panel: LearnPanel;
+  readonly #networks: Networks;
   #tuning: FineTuning | undefined;
 
-  constructor(stage: Stage, panel: LearnPanel) {
+  constructor(stage: Stage, panel: LearnPanel, networks: Networks) {
     this.#stage = stage;
     this.#panel = panel;
+    this.#networks = networks;
   }
 
-  /** Fine-tunes the network of `denoiser`, as the panel says. */
-  async run(denoiser: Denoiser, { photo, page, scale, random, signal }: Lesson): Promise<FineTuned> {
-    this.#stage.startResult(scale);
-    this.#tuning = denoiser.fineTune(photo, {
-      page,
+  /** Tunes the network in use, as the panel says; from random weights where it has no others. Tells whether it is better now. */
+  async run(photo: Subject, signal: AbortSignal): Promise<boolean> {
+    const scratch = this.#networks.waiting !== undefined;
+    await this.#networks.startRandom();
+    const { engines, card } = this.#networks;
+    const denoiser = await engines.get();
+    signal.throwIfAborted();
+    const before = engines.choice;
+    const stack = this.#panel.takesPages ? await denoiser.openStack(photo.file, { signal }) : undefined;
+    this.#stage.startResult(card.scale);
+    this.#tuning = denoiser.fineTune(stack ? shotsAround(stack, photo.page) : photo.file, {
+      page: photo.page,
       objective: this.#panel.objective,
       budget: this.#panel.budget,
-      steps: random ? ENDLESS : undefined,
+      steps: scratch ? ENDLESS : undefined,
       signal,
       // What one looks at: it may have moved since the last time.
-      preview: () => this.#stage.visibleArea(Math.floor(PREVIEW_SIDE / scale)),
+      preview: () => this.#stage.visibleArea(Math.floor(PREVIEW_SIDE / card.scale)),
       onPreview: (tile) => void this.#stage.paint(tile),
       onProgress: (progress) => {
         this.#panel.showProgress(progress);
       },
     });
-    try {
-      const tuned = await this.#tuning;
-      this.#panel.showOutcome(tuned, random);
-      return tuned;
-    } finally {
-      this.#tuning = undefined;
-    }
+    const tuned = await this.#outcome(this.#tuning, stack);
+    this.#panel.showOutcome(tuned, scratch);
+    if (!tuned.kept) return false;
+    const weights = new File([await denoiser.exportWeights()], format.weightsName(photo.name, card.id));
+    this.#networks.tuned(weights, before);
+    return true;
   }
 
   /** Ends a run early, and keeps what was best so far. */
   stop(): void {
     this.#tuning?.stop();
+  }
+
+  async #outcome(tuning: FineTuning, stack: Stack | undefined): Promise<FineTuned> {
+    try {
+      return await tuning;
+    } finally {
+      this.#tuning = undefined;
+      stack?.dispose();
+    }
   }
 }

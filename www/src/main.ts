@@ -1,75 +1,110 @@
 import "./styles/base.css";
 import "./styles/stage.css";
 import "./styles/panel.css";
-import type { AdaptMode, DeviceChoice } from "unnoise";
+import { AdvancedPanel } from "./advanced-panel";
 import { App } from "./app";
 import { byId } from "./dom";
 import { initIntake, initPicker, isWeights } from "./intake";
 import { LearnPanel } from "./learn-panel";
+import { initOffline } from "./offline/offline";
 import { Panel } from "./panel";
+import { PURPOSES } from "./purposes";
+import { Batch } from "./queue/batch";
+import { ResultPanel } from "./result-panel";
+import { SavePanel } from "./save-panel";
+import { canShare } from "./saving/delivery";
 import { Stage } from "./stage";
+import { initLanguage, text, translate } from "./strings";
 import { initTheme } from "./theme";
 
-const panel = new Panel();
-const learnPanel = new LearnPanel();
-const app = new App(new Stage(), panel, learnPanel);
+translate(document, text.title);
+initTheme(byId("theme", HTMLButtonElement));
+initLanguage(byId("language", HTMLSelectElement));
+
+const [stage, panel, result] = [new Stage(), new Panel(), new ResultPanel()];
+const [save, advanced, learn] = [new SavePanel(), new AdvancedPanel(), new LearnPanel()];
+const app = new App({ stage, panel, result, save, advanced, learn });
+const batch = new Batch({ stage, panel, advanced, save, tasks: app.tasks, networks: app.networks });
+
 const on = (element: HTMLElement, type: "click" | "input" | "change", action: () => unknown) => {
   element.addEventListener(type, () => {
     void action();
   });
 };
-const strength = () => panel.strength.valueAsNumber / 100;
+const cancel = () => {
+  app.cancel();
+  batch.cancel();
+};
 
-initTheme(byId("theme", HTMLButtonElement));
+/** One file is a photo to look at, or weights; several are a list. */
+function take(files: readonly File[]): unknown {
+  const weights = files.find(isWeights);
+  if (weights) return app.networks.useWeights(weights);
+  const [first, ...others] = files;
+  if (batch.open || others.length > 0) return app.queue(() => batch.add(files));
+  return first && app.open(first);
+}
+
 initIntake({
   button: byId("open", HTMLButtonElement),
   input: byId("file", HTMLInputElement),
   overlay: byId("drop", HTMLElement),
-  onFile: (file) => {
-    void (isWeights(file) ? app.useWeights(file) : app.open(file));
-  },
+  onFiles: take,
   onNothing: () => {
-    panel.alert("What was dropped is not a file. Save the picture first, then drop its file.");
+    panel.alert(text.photo.notAFile);
   },
 });
 
-on(panel.denoise, "click", () => app.denoise(panel.adapt.value as AdaptMode));
-on(panel.denoiseAll, "click", () => app.denoiseAll(panel.adapt.value as AdaptMode));
-on(panel.cancel, "click", () => {
-  app.cancel();
-});
-addEventListener("keydown", (event) => {
-  if (event.key === "Escape") app.cancel();
-});
-on(panel.strength, "input", () => {
-  app.setStrength(strength());
-});
-on(panel.download, "click", () => app.download(strength()));
+on(panel.denoise, "click", () => app.denoise());
+on(panel.denoiseAll, "click", () => app.denoiseAll());
+on(panel.cancel, "click", cancel);
 on(panel.forget, "click", () => app.forget());
-on(panel.adapt, "change", () => app.remember());
 on(panel.page, "input", () => {
   panel.showPage(panel.page.valueAsNumber - 1);
 });
 on(panel.page, "change", () => app.turnTo(panel.page.valueAsNumber - 1));
 
-on(learnPanel.start, "click", () => app.learn());
-on(learnPanel.stop, "click", () => {
+result.listen({
+  mix: (mix, done) => {
+    app.comparison.setMix(mix, done);
+  },
+  select: (number) => void app.comparison.select(number),
+  compare: (number) => void app.comparison.compareWith(number),
+  undo: () => void app.comparison.undo(),
+  redo: () => void app.comparison.redo(),
+});
+on(save.save, "click", () => app.save());
+on(save.copy, "click", () => app.delivery.copy());
+on(save.share, "click", () => app.delivery.share());
+save.share.hidden = !canShare();
+
+on(learn.start, "click", () => app.learn());
+on(learn.stop, "click", () => {
   app.stopLearning();
 });
-on(learnPanel.cancel, "click", () => {
-  app.cancel();
-});
-on(learnPanel.revert, "click", () => app.revert());
-on(learnPanel.download, "click", () => {
+on(learn.cancel, "click", cancel);
+on(learn.revert, "click", () => app.revert());
+on(learn.download, "click", () => {
   app.downloadWeights();
 });
 
-on(panel.device, "change", async () => {
-  const chosen = await app.chooseDevice(panel.device.value as DeviceChoice);
-  if (!chosen) panel.device.value = app.device;
+on(advanced.purpose, "change", () => {
+  const purpose = PURPOSES.find(({ id }) => id === advanced.purpose.value);
+  return purpose && app.networks.choosePurpose(purpose);
 });
-on(panel.model, "change", () => app.chooseModel(panel.model.value));
-initPicker(panel.weightsOpen, panel.weightsFile, (file) => void app.useWeights(file));
-on(panel.weightsReset, "click", () => app.useShipped());
+on(advanced.method, "change", () => {
+  app.methodChanged();
+});
+on(advanced.device, "change", () => app.networks.chooseDevice(advanced.deviceChoice));
+on(advanced.model, "change", () => app.networks.chooseModel(advanced.model.value));
+initPicker(advanced.weightsOpen, advanced.weightsFile, take);
+on(advanced.weightsReset, "click", () => app.networks.useShipped());
 
-void app.start("./sample.png");
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") cancel();
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+  event.preventDefault();
+  void (event.shiftKey ? app.comparison.redo() : app.comparison.undo());
+});
+
+void app.start("./sample.png").then(initOffline);

@@ -1,4 +1,4 @@
-import type { Tile } from "unnoise";
+import type { Area, Tile } from "unnoise";
 import { context2d } from "./dom";
 import type { Size } from "./geometry";
 
@@ -6,6 +6,8 @@ import type { Size } from "./geometry";
 const MAX_SIDE = 16384;
 /** 200 MB for each of the two canvases; larger photos are shown smaller, never processed smaller. */
 const MAX_PIXELS = 50e6;
+/** Pixels that are put into a canvas between two frames: a few milliseconds' work. */
+const STRIP = 1 << 20;
 
 /** The two canvases: the photo, and what becomes of it. */
 export class Pictures {
@@ -47,20 +49,33 @@ export class Pictures {
     this.#photo = { width, height };
     Object.assign(this.#before, size);
     this.dropAfter();
-    const context = context2d(this.#before);
-    if (bitmap instanceof ImageData) context.putImageData(bitmap, 0, 0);
-    else context.drawImage(bitmap, 0, 0);
+    if (bitmap instanceof ImageData) await paintStrips(this.#before, bitmap);
+    else context2d(this.#before).drawImage(bitmap, 0, 0);
   }
 
-  /** Makes the second canvas a copy of the first, to paint the tiles of an `enlargement` times larger result on. */
+  /** Empties the second canvas, to paint the tiles of an `enlargement` times larger result on. */
   startAfter(enlargement: number): void {
     this.#enlargement = enlargement;
     const { width, height } = canvasSize(this.size);
     this.#scale = canvasScale(this.size);
     Object.assign(this.#after, { width, height });
-    const context = context2d(this.#after);
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.#before, 0, 0, width, height);
+  }
+
+  /** The pixels of a part of the photo, if the first canvas has all of them. */
+  cut({ x, y, width, height }: Area): ImageData | undefined {
+    if (this.#before.width !== this.#photo.width) return undefined;
+    return context2d(this.#before).getImageData(x, y, width, height);
+  }
+
+  /** Shows another picture of the same scene in place of the photo. */
+  async replaceBefore(image: ImageData): Promise<void> {
+    Object.assign(this.#before, canvasSize(image));
+    await paintStrips(this.#before, image);
+  }
+
+  /** Puts the whole result into the second canvas. */
+  async fillAfter(image: ImageData): Promise<void> {
+    await paintStrips(this.#after, image);
   }
 
   /** There is no result: the second canvas gives its memory back. */
@@ -89,18 +104,34 @@ export class Pictures {
 
   /** Puts a finished tile into the second canvas. */
   async paint({ x, y, image }: Tile): Promise<void> {
-    const context = context2d(this.#after);
-    if (this.#scale === 1) {
-      context.putImageData(image, x, y);
-      return;
-    }
-    const bitmap = await createImageBitmap(image);
-    const [left, top] = [x * this.#scale, y * this.#scale];
-    const [width, height] = [image.width * this.#scale, image.height * this.#scale];
-    context.clearRect(left, top, width, height);
-    context.drawImage(bitmap, left, top, width, height);
-    bitmap.close();
+    await put(this.#after, { x, y, image }, this.#scale);
   }
+}
+
+/** Puts a picture into a canvas of its shape, strip by strip, so that the page stays awake. */
+async function paintStrips(canvas: HTMLCanvasElement, { data, width, height }: ImageData): Promise<void> {
+  const scale = canvasScale({ width, height });
+  const rows = Math.max(1, Math.floor(STRIP / width));
+  for (let y = 0; y < height; y += rows) {
+    const strip = data.subarray(4 * y * width, 4 * Math.min(height, y + rows) * width);
+    await put(canvas, { x: 0, y, image: new ImageData(strip, width) }, scale);
+    if (y + rows < height) await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+/** Puts a part of a picture into a canvas that has `scale` pixels for each of the picture's. */
+async function put(canvas: HTMLCanvasElement, { x, y, image }: Tile, scale: number): Promise<void> {
+  const context = context2d(canvas);
+  if (scale === 1) {
+    context.putImageData(image, x, y);
+    return;
+  }
+  const bitmap = await createImageBitmap(image);
+  const [left, top] = [x * scale, y * scale];
+  const [width, height] = [image.width * scale, image.height * scale];
+  context.clearRect(left, top, width, height);
+  context.drawImage(bitmap, left, top, width, height);
+  bitmap.close();
 }
 
 function enlarged({ width, height }: Size, factor: number): Size {

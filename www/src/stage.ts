@@ -2,13 +2,20 @@ import type { Area, Tile } from "unnoise";
 import { byId } from "./dom";
 import { fit, middle, pan, place, zoomTo, type Point, type Size, type View } from "./geometry";
 import { Gestures } from "./gestures";
+import { initHold } from "./hold";
 import { Pictures } from "./pictures";
+import { text } from "./strings";
 
 /** Zoom range, device pixels per photo pixel. */
 const MIN_ZOOM = 0.02;
 const MAX_ZOOM = 32;
 /** From here on single pixels are what one wants to see. */
 const PIXELATED_ZOOM = 2;
+/** Narrower stages show two pictures one above the other, CSS pixels. */
+const NARROW = 600;
+
+/** How photo and result are shown: with a boundary that can be moved, beside each other, or as their difference. */
+export type Mode = "split" | "side" | "noise";
 
 /**
  * The photo, before and after, with a boundary between the two that can be moved while the photo is zoomed and panned.
@@ -21,10 +28,11 @@ export class Stage {
   readonly #divider = byId("divider", HTMLElement);
   readonly #zoomValue = byId("zoom-value", HTMLOutputElement);
   readonly #fitButton = byId("zoom-fit", HTMLButtonElement);
-  readonly #fullButton = byId("zoom-full", HTMLButtonElement);
+  readonly #zoomButtons = [...this.#root.querySelectorAll<HTMLButtonElement>("[data-zoom]")];
   #view: View = { scale: 1, x: 0, y: 0 };
   #fitted = true;
   #split = 50;
+  #mode: Mode = "split";
 
   constructor() {
     new Gestures(this.#viewport, this.#divider, {
@@ -32,10 +40,10 @@ export class Stage {
         this.#move(pan(this.#view, dx, dy, this.#pictures.size, this.#size()));
       },
       zoom: (factor, point) => {
-        this.#zoomTo(this.#view.scale * factor, point);
+        this.#zoomTo(this.#view.scale * factor, this.#inPane(point));
       },
       toggle: (point) => {
-        if (this.#fitted) this.#zoomTo(this.#fullScale(), point);
+        if (this.#fitted) this.#zoomTo(this.#fullScale(), this.#inPane(point));
         else this.fit();
       },
       split: (x) => {
@@ -63,7 +71,6 @@ export class Stage {
     this.#keepPlace(() => {
       this.#pictures.startAfter(enlargement);
     });
-    this.setStrength(1);
     this.setSplit(0);
     this.#setState("painting");
   }
@@ -93,9 +100,39 @@ export class Stage {
     this.compare();
   }
 
-  /** Compares the photo with the result, which is complete. */
-  compare(): void {
+  /** The photo's pixels in an area, unless it is too large to be shown with all of them. */
+  cut(area: Area): ImageData | undefined {
+    return this.#pictures.cut(area);
+  }
+
+  /** Shows another result that is complete, `enlargement` times the size of the photo. */
+  async fillResult(image: ImageData, enlargement: number): Promise<void> {
+    this.#keepPlace(() => {
+      this.#pictures.startAfter(enlargement);
+    });
+    await this.#pictures.fillAfter(image);
     this.#setState("comparing");
+  }
+
+  /** Compares with another picture than before, which is called `name`. */
+  async compareWith(image: ImageData, name: string): Promise<void> {
+    await this.#pictures.replaceBefore(image);
+    this.nameBefore(name);
+  }
+
+  /** Says what the left picture is. */
+  nameBefore(name: string): void {
+    byId("label-before", HTMLElement).textContent = name;
+  }
+
+  /** The row of the result in the middle of the viewport. */
+  get middleRow(): number {
+    return (this.#size().height / 2 - this.#view.y) / this.#view.scale;
+  }
+
+  /** Compares the photo with the result, which is complete; or with the part of it that there is. */
+  compare(isComplete = true): void {
+    this.#setState(isComplete ? "comparing" : "partial");
     this.setSplit(50, { glide: true });
   }
 
@@ -107,9 +144,21 @@ export class Stage {
     });
   }
 
-  /** How much of the result is mixed into what is shown of it, 0 to 1. */
-  setStrength(strength: number): void {
-    this.#root.style.setProperty("--strength", String(strength));
+  /** Shows photo and result in another way. */
+  setMode(mode: Mode): void {
+    this.#mode = mode;
+    for (const one of ["side", "noise"]) this.#root.classList.toggle(`is-${one}`, one === mode);
+    byId("label-after", HTMLElement).textContent =
+      mode === "noise" ? text.stage.removed : text.stage.denoised;
+    for (const button of this.#root.querySelectorAll<HTMLElement>("[data-view]")) {
+      button.ariaPressed = String(button.dataset.view === mode);
+    }
+    this.#resized();
+  }
+
+  /** Shows the photo alone, while one holds on. */
+  hold(on: boolean): void {
+    this.#root.classList.toggle("is-holding", on);
   }
 
   /** Moves the boundary to `percent` of the viewport's width. */
@@ -119,7 +168,7 @@ export class Stage {
     this.#root.style.setProperty("--split", `${this.#split}%`);
     const value = Math.round(this.#split);
     this.#divider.setAttribute("aria-valuenow", String(value));
-    this.#divider.setAttribute("aria-valuetext", `${value} % noisy, ${100 - value} % denoised`);
+    this.#divider.setAttribute("aria-valuetext", text.stage.boundaryAt(value));
   }
 
   /** Shows the whole photo. */
@@ -128,9 +177,17 @@ export class Stage {
     this.#setFitted(true);
   }
 
-  #setState(state: "alone" | "painting" | "comparing"): void {
+  /** Shows the middle at 100 percent, where the whole is shown so small that noise is not seen. */
+  lookClosely(): void {
+    if (this.#view.scale < this.#fullScale() / 2) this.#zoomTo(this.#fullScale(), this.#center());
+  }
+
+  #setState(state: "alone" | "painting" | "partial" | "comparing"): void {
     this.#root.classList.toggle("is-comparing", state !== "alone");
     this.#root.classList.toggle("is-painting", state === "painting");
+    this.#root.classList.toggle("is-partial", state === "painting" || state === "partial");
+    byId("views", HTMLElement).hidden = state !== "comparing";
+    this.#resized();
   }
 
   /** Changes the number of pixels of what is shown, not its place on the screen. */
@@ -152,8 +209,26 @@ export class Stage {
     this.#root.style.setProperty("--photo-height", `${height}px`);
   }
 
+  /** Whether the two pictures lie beside each other, and in which direction. */
+  get #pairing(): "none" | "row" | "column" {
+    const paired = this.#mode === "side" && this.#root.classList.contains("is-comparing");
+    return paired ? (this.#viewport.clientWidth < NARROW ? "column" : "row") : "none";
+  }
+
+  /** Size of the pane for one picture. */
   #size(): Size {
-    return { width: this.#viewport.clientWidth, height: this.#viewport.clientHeight };
+    const { clientWidth: width, clientHeight: height } = this.#viewport;
+    const pairing = this.#pairing;
+    return {
+      width: pairing === "row" ? width / 2 : width,
+      height: pairing === "column" ? height / 2 : height,
+    };
+  }
+
+  /** A point of the viewport in the pane that it lies in. */
+  #inPane({ x, y }: Point): Point {
+    const { width, height } = this.#size();
+    return { x: x % width, y: y % height };
   }
 
   #center(): Point {
@@ -176,8 +251,10 @@ export class Stage {
   #setFitted(fitted: boolean): void {
     this.#fitted = fitted;
     this.#fitButton.setAttribute("aria-pressed", String(fitted));
-    const full = Math.abs(this.#view.scale / this.#fullScale() - 1) < 1e-6;
-    this.#fullButton.setAttribute("aria-pressed", String(full));
+    for (const button of this.#zoomButtons) {
+      const zoom = Number(button.dataset.zoom);
+      button.ariaPressed = String(Math.abs(this.#view.scale / this.#fullScale() / zoom - 1) < 1e-6);
+    }
   }
 
   #move(view: View): void {
@@ -192,6 +269,7 @@ export class Stage {
   }
 
   #resized(): void {
+    this.#root.classList.toggle("is-stacked", this.#pairing === "column");
     if (this.#fitted) this.fit();
     else this.#move(place(this.#view, this.#pictures.size, this.#size()));
   }
@@ -203,8 +281,18 @@ export class Stage {
     on(this.#fitButton, () => {
       this.fit();
     });
-    on(this.#fullButton, () => {
-      this.#zoomTo(this.#fullScale(), this.#center());
+    for (const button of this.#zoomButtons) {
+      on(button, () => {
+        this.#zoomTo(Number(button.dataset.zoom) * this.#fullScale(), this.#center());
+      });
+    }
+    for (const button of this.#root.querySelectorAll<HTMLButtonElement>("[data-view]")) {
+      on(button, () => {
+        this.setMode(button.dataset.view as Mode);
+      });
+    }
+    initHold(byId("hold", HTMLButtonElement), (held) => {
+      this.hold(held);
     });
     on(byId("zoom-in", HTMLButtonElement), () => {
       this.#zoomTo(this.#view.scale * 1.5, this.#center());
@@ -232,6 +320,8 @@ export class Stage {
       "=": zoom(this.#view.scale * 1.5),
       "-": zoom(this.#view.scale / 1.5),
       "1": zoom(this.#fullScale()),
+      "2": zoom(2 * this.#fullScale()),
+      "4": zoom(4 * this.#fullScale()),
       "0": () => {
         this.fit();
       },

@@ -1,0 +1,5 @@
+import "../styles/base.css";
+import "./how.css";
+import { text, translate } from "../strings";
+
+translate(document, text.how.title);
