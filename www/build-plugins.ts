@@ -1,7 +1,8 @@
 /** What the build does to the page beside bundling. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import type { Plugin } from "vite";
+import { join } from "node:path";
+import type { Plugin, Rolldown } from "vite";
 import { en } from "./src/strings/en.ts";
 import { lookUp } from "./src/strings/look-up.ts";
 
@@ -37,8 +38,8 @@ export function contentSecurityPolicy(policy: string): Plugin {
   };
 }
 
-/** Tells the service worker its version and the files that it keeps. */
-export function offlineFiles(worker: string, publicFolder: string): Plugin {
+/** Tells the service worker its version and the files that it keeps: the page's, and the builds of the engine. */
+export function offlineFiles(worker: string, publicFolder: string, engineFolder: string): Plugin {
   return {
     name: "offline-files",
     apply: "build",
@@ -52,11 +53,16 @@ export function offlineFiles(worker: string, publicFolder: string): Plugin {
         const shell = built
           .filter((name) => /\.(html|js|css|webp)$/.test(name))
           .concat(readdirSync(publicFolder));
-        const engines = built.filter((name) => name.endsWith(".wasm"));
-        const hash = createHash("sha256").update([chunk.code, ...shell, ...engines].join("\n"));
+        const engines = Object.fromEntries(
+          built
+            .filter((name) => name.endsWith(".wasm"))
+            .map((name) => [artifactOf(bundle[name], engineFolder), name]),
+        );
+        const hash = createHash("sha256").update(JSON.stringify([chunk.code, shell, engines]));
         for (const name of shell) {
           const file = bundle[name];
-          if (file) hash.update(file.type === "chunk" ? file.code : file.source);
+          const built = file?.type === "chunk" ? file.code : file?.source;
+          hash.update(built ?? readFileSync(join(publicFolder, name)));
         }
         const values = {
           VERSION: hash.digest("hex").slice(0, 12),
@@ -70,6 +76,16 @@ export function offlineFiles(worker: string, publicFolder: string): Plugin {
       },
     },
   };
+}
+
+/** Which build of the engine a file is. */
+function artifactOf(engine: Rolldown.OutputAsset | Rolldown.OutputChunk | undefined, folder: string): string {
+  const isSame = (artifact: string) =>
+    engine?.type === "asset" &&
+    readFileSync(join(folder, artifact, "unnoise_bg.wasm")).equals(Buffer.from(engine.source));
+  const artifact = readdirSync(folder).find(isSame);
+  if (artifact) return artifact;
+  throw new Error(`${engine?.fileName} is none of the engine's builds`);
 }
 
 /** Puts the first table of measurements of the README into the page that asks for it. */

@@ -26,7 +26,7 @@ export default defineConfig({
     words(),
     qualityTable(path("../README.md")),
     contentSecurityPolicy(POLICY),
-    offlineFiles(SERVICE_WORKER, path("public")),
+    offlineFiles(SERVICE_WORKER, path("public"), path("../pkg/wasm")),
   ],
   build: {
     target: "es2022",

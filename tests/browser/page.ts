@@ -133,8 +133,8 @@ export class UnnoisePage {
   }
 }
 
-/** What Chromium itself writes where there is no GPU. */
-const BROWSERS_OWN = /^No available adapters\.$/;
+/** What Chromium itself writes where there is no GPU, and Playwright where no service worker is wanted. */
+const BROWSERS_OWN = /^(No available adapters\.|Service Worker registration blocked by Playwright)$/;
 
 /** What a test may want otherwise. */
 interface Settings {

@@ -1,4 +1,4 @@
-import { cache, type Denoiser, type DenoiseResult, type EngineInfo } from "unnoise";
+import { cache, type Denoiser, type DenoiseResult, type Device, type EngineInfo } from "unnoise";
 import type { AdvancedPanel } from "./advanced-panel";
 import { Comparison } from "./comparison";
 import { deservesLook, firstLook } from "./first-look";
@@ -151,6 +151,11 @@ export class App {
     await work();
   }
 
+  /** Shows the photo again that was there before the list. */
+  async showAgain(): Promise<void> {
+    if (this.#photo) await this.#open(this.#photo);
+  }
+
   /** Turns to another page of the stack on screen, from 0. */
   async turnTo(page: number): Promise<void> {
     this.#views.panel.clearAlert();
@@ -261,6 +266,11 @@ export class App {
       fits.find(({ adapt }) => adapt === advanced.adapt),
       more,
     );
+  }
+
+  /** What computes, once the engine has started. */
+  get deviceInUse(): Device | undefined {
+    return this.#engine?.device;
   }
 
   /** Another method was chosen. */

@@ -24,7 +24,8 @@ initLanguage(byId("language", HTMLSelectElement));
 const [stage, panel, result] = [new Stage(), new Panel(), new ResultPanel()];
 const [save, advanced, learn] = [new SavePanel(), new AdvancedPanel(), new LearnPanel()];
 const app = new App({ stage, panel, result, save, advanced, learn });
-const batch = new Batch({ stage, panel, advanced, save, tasks: app.tasks, networks: app.networks });
+const { tasks, networks } = app;
+const batch = new Batch({ stage, panel, advanced, save, tasks, networks, onClose: () => app.showAgain() });
 
 const on = (element: HTMLElement, type: "click" | "input" | "change", action: () => unknown) => {
   element.addEventListener(type, () => {
@@ -39,7 +40,7 @@ const cancel = () => {
 /** One file is a photo to look at, or weights; several are a list. */
 function take(files: readonly File[]): unknown {
   const weights = files.find(isWeights);
-  if (weights) return app.networks.useWeights(weights);
+  if (weights) return networks.useWeights(weights);
   const [first, ...others] = files;
   if (batch.open || others.length > 0) return app.queue(() => batch.add(files));
   return first && app.open(first);
@@ -90,15 +91,15 @@ on(learn.download, "click", () => {
 
 on(advanced.purpose, "change", () => {
   const purpose = PURPOSES.find(({ id }) => id === advanced.purpose.value);
-  return purpose && app.networks.choosePurpose(purpose);
+  return purpose && networks.choosePurpose(purpose);
 });
 on(advanced.method, "change", () => {
   app.methodChanged();
 });
-on(advanced.device, "change", () => app.networks.chooseDevice(advanced.deviceChoice));
-on(advanced.model, "change", () => app.networks.chooseModel(advanced.model.value));
+on(advanced.device, "change", () => networks.chooseDevice(advanced.deviceChoice));
+on(advanced.model, "change", () => networks.chooseModel(advanced.model.value));
 initPicker(advanced.weightsOpen, advanced.weightsFile, take);
-on(advanced.weightsReset, "click", () => app.networks.useShipped());
+on(advanced.weightsReset, "click", () => networks.useShipped());
 
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") cancel();
@@ -107,4 +108,4 @@ addEventListener("keydown", (event) => {
   void (event.shiftKey ? app.comparison.redo() : app.comparison.undo());
 });
 
-void app.start("./sample.png").then(initOffline);
+void app.start("./sample.png").then(() => initOffline(app.deviceInUse));

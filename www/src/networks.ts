@@ -18,6 +18,8 @@ export class Networks {
   readonly #files = new Map<string, File>();
   /** The network from before the last tuning, to go back to. */
   #before: Choice | undefined;
+  /** What `auto` is on the device in use, where that is known. */
+  #auto: string | undefined;
   readonly #onChange: () => void;
   readonly #onForget: () => void;
 
@@ -63,14 +65,10 @@ export class Networks {
     return this.engines.choice.device ?? "auto";
   }
 
-  /** Whether the last tuning can be taken back. */
-  get canRevert(): boolean {
-    return this.#before !== undefined;
-  }
-
   /** Starts the engine. */
   async start(): Promise<EngineInfo> {
     const info = (await this.engines.get()).info();
+    this.#auto = info.model;
     this.#advanced.showEngine(info);
     return info;
   }
@@ -91,6 +89,7 @@ export class Networks {
 
   /** Switches the device. When that fails, all stays as it was. */
   async chooseDevice(device: DeviceChoice): Promise<void> {
+    this.#auto = undefined;
     const chosen = await this.#tasks.attempt("starting", () => this.#switch({ device }));
     if (!chosen) this.#advanced.device.value = this.device;
     this.#onChange();
@@ -100,8 +99,10 @@ export class Networks {
   async choosePurpose({ model, adapt }: Purpose): Promise<void> {
     this.#forgetTuning();
     this.#advanced.adapt = adapt;
-    const chosen = await this.#tasks.attempt("starting", () => this.#use({ model, weights: undefined }));
-    if (chosen) this.#waiting = undefined;
+    const wanted = model === "auto" ? this.#auto : model;
+    const inUse = wanted === this.card.id && !this.own && this.engines.choice.preset === undefined;
+    const use = () => this.#use({ model, weights: undefined });
+    if (inUse || (await this.#tasks.attempt("starting", use))) this.#waiting = undefined;
     this.#onChange();
   }
 

@@ -62,9 +62,14 @@ export class Pictures {
   }
 
   /** The pixels of a part of the photo, if the first canvas has all of them. */
-  cut({ x, y, width, height }: Area): ImageData | undefined {
+  async cut({ x, y, width, height }: Area): Promise<ImageData | undefined> {
     if (this.#before.width !== this.#photo.width) return undefined;
-    return context2d(this.#before).getImageData(x, y, width, height);
+    // By a small canvas: browsers would fetch all of the large one from the graphics card.
+    const bitmap = await createImageBitmap(this.#before, x, y, width, height);
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    context?.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    return context?.getImageData(0, 0, width, height);
   }
 
   /** Shows another picture of the same scene in place of the photo. */

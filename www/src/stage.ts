@@ -101,7 +101,7 @@ export class Stage {
   }
 
   /** The photo's pixels in an area, unless it is too large to be shown with all of them. */
-  cut(area: Area): ImageData | undefined {
+  cut(area: Area): Promise<ImageData | undefined> {
     return this.#pictures.cut(area);
   }
 

@@ -1,8 +1,17 @@
+import type { Device } from "unnoise";
 import { byId } from "../dom";
-import type { Note } from "./note";
+import type { Artifact, Note } from "./note";
 
-/** Makes the page work without a network from now on, and tells when there is a new version. */
-export async function initOffline(): Promise<void> {
+/** A module whose one function multiplies and adds by relaxed SIMD, as the package asks for it. */
+const RELAXED_SIMD = [
+  [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  [0x01, 0x08, 0x01, 0x60, 0x03, 0x7b, 0x7b, 0x7b, 0x01, 0x7b],
+  [0x03, 0x02, 0x01, 0x00],
+  [0x0a, 0x0d, 0x01, 0x0b, 0x00, 0x20, 0x00, 0x20, 0x01, 0x20, 0x02, 0xfd, 0x85, 0x02, 0x0b],
+].flat();
+
+/** Makes the page work without a network from now on, on the device in use, and tells when there is a new version. */
+export async function initOffline(device: Device | undefined): Promise<void> {
   const { serviceWorker } = navigator as { serviceWorker?: ServiceWorkerContainer };
   if (!import.meta.env.PROD || !serviceWorker) return;
   const hadController = serviceWorker.controller !== null;
@@ -13,10 +22,15 @@ export async function initOffline(): Promise<void> {
       if (hadController) offerUpdate(registration);
     });
     const { active } = await serviceWorker.ready;
-    active?.postMessage("keep engine" satisfies Note);
+    if (device) active?.postMessage({ keep: artifactFor(device) } satisfies Note);
   } catch {
     // Refused here, as in private windows of some browsers: the page works as long as there is a network.
   }
+}
+
+function artifactFor(device: Device): Artifact {
+  if (device !== "flex") return "full";
+  return WebAssembly.validate(Uint8Array.from(RELAXED_SIMD)) ? "relaxed" : "cpu";
 }
 
 function onWaiting(registration: ServiceWorkerRegistration, found: () => void): void {

@@ -1,13 +1,13 @@
 /** Keeps the page in the browser, so that it works without a network after the first visit. */
-import type { Note } from "./note";
+import type { Artifact, Note } from "./note";
 
 declare const self: ServiceWorkerGlobalScope;
 /** Filled in by the build: what this version is called, and its files. */
 declare const VERSION: string;
 /** What every visit needs. */
 declare const SHELL: readonly string[];
-/** The engine, one file for each way to compute: kept once it has been used. */
-declare const ENGINES: readonly string[];
+/** The builds of the engine: large, so each is kept only where it is used. */
+declare const ENGINES: Readonly<Record<Artifact, string>>;
 
 const PREFIX = "unnoise-page-";
 const NAME = PREFIX + VERSION;
@@ -27,7 +27,7 @@ self.addEventListener("fetch", (event) => {
 
 self.addEventListener("message", (event) => {
   const note = event.data as Note;
-  event.waitUntil(note === "take over" ? self.skipWaiting() : keepEngines());
+  event.waitUntil(note === "take over" ? self.skipWaiting() : keep(ENGINES[note.keep]));
 });
 
 /** Drops what earlier versions kept, except for engines that are still the same. */
@@ -36,7 +36,7 @@ async function takeOver(): Promise<void> {
   const earlier = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== NAME);
   for (const name of earlier) {
     const old = await caches.open(name);
-    for (const engine of ENGINES) {
+    for (const engine of Object.values(ENGINES)) {
       const response = await old.match(engine);
       if (response) await cache.put(engine, response);
     }
@@ -47,19 +47,14 @@ async function takeOver(): Promise<void> {
 
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(NAME);
-  const kept = await cache.match(request, { ignoreSearch: true });
+  const kept = await cache.match(request, { ignoreSearch: true, ignoreVary: true });
   return kept ?? fetch(request);
 }
 
-/** Keeps the engines that this browser has just downloaded. */
-async function keepEngines(): Promise<void> {
+/** Keeps a file, which the browser has downloaded before: where its cache has it still, it is not downloaded again. */
+async function keep(file: string): Promise<void> {
   const cache = await caches.open(NAME);
-  for (const engine of ENGINES) {
-    if (await cache.match(engine)) continue;
-    // Only what the browser has still: nothing is downloaded again, or for nothing.
-    const response = await fetch(engine, { cache: "only-if-cached", mode: "same-origin" }).catch(
-      () => undefined,
-    );
-    if (response?.ok) await cache.put(engine, response);
-  }
+  if (await cache.match(file)) return;
+  const response = await fetch(file, { cache: "force-cache" });
+  if (response.ok) await cache.put(file, response);
 }

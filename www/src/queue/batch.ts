@@ -21,6 +21,8 @@ export interface Shop {
   readonly save: SavePanel;
   readonly tasks: Tasks;
   readonly networks: Networks;
+  /** The list was closed: the single photo is shown again. */
+  readonly onClose: () => Promise<void>;
 }
 
 /** Denoises several photos, and gives them away together. */
@@ -69,6 +71,7 @@ export class Batch {
     });
     on(this.#panel.close, () => {
       this.#queue.clear();
+      return this.#shop.onClose();
     });
     on(this.#panel.zip, () =>
       this.#deliver(async (files) => {
@@ -88,9 +91,10 @@ export class Batch {
 
   /** Denoises a photo on the stage into a file, as the options of the page say. */
   async #denoise(photo: File, signal: AbortSignal, onShare: (share: number) => void): Promise<File> {
-    const { stage, advanced, save, networks } = this.#shop;
+    const { stage, panel, advanced, save, networks } = this.#shop;
     const denoiser = await networks.engines.get();
     const decoded = await denoiser.decode(photo, { signal });
+    panel.showPhoto(photo.name, { ...decoded, pages: 1 }, 0);
     await stage.show(decoded.image);
     stage.startResult(networks.card.scale);
     const result = await denoiser.denoise(photo, {

@@ -21,7 +21,7 @@ export class QueuePanel {
   /** Shows all photos and how far they are; in place of the single photo, while there are any. */
   show({ items, files, busy }: Queue): void {
     byId("queue", HTMLElement).hidden = items.length === 0;
-    byId("single", HTMLElement).hidden = items.length > 0;
+    for (const id of ["single", "learn"]) byId(id, HTMLElement).hidden = items.length > 0;
     byId("queue-heading", HTMLElement).textContent = text.queue.heading(files.length, items.length);
     this.cancelAll.hidden = !busy;
     for (const button of [this.zip, this.folder]) button.disabled = busy || files.length === 0;

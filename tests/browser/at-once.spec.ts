@@ -1,0 +1,53 @@
+/** A result before anything was read or chosen. */
+import { photo } from "./files";
+import { expect, test } from "./page";
+
+test.use({ atOnce: true });
+
+test("a dropped photo is denoised without a click, and saved by one", async ({ app }) => {
+  await app.drop(photo(96, 64, "small.png"));
+  await expect(app.status).toContainText("Done in", { timeout: 60_000 });
+  const { name, picture } = await app.download();
+  expect(name).toBe("small-denoised.png");
+  expect([picture.width, picture.height]).toEqual([96, 64]);
+});
+
+test("of a large photo the part in view comes first, at 100 %, and the time is told", async ({
+  app,
+  page,
+}) => {
+  // Ten passes over four megapixels: more than a minute on any processor.
+  await app.adapt.selectOption("r3");
+  await app.drop(photo(2400, 1600, "large.png"));
+  await expect(app.status).toHaveText(/^The part in view is denoised\. The whole photo takes about \d+ min/, {
+    timeout: 100_000,
+  });
+  await expect(page.locator("#zoom-value")).toHaveText("100 %");
+  await expect(app.denoiseButton).toBeEnabled();
+  // The middle is denoised, the corner is not.
+  const [middle, corner] = await page.evaluate(() => {
+    const after = document.querySelector<HTMLCanvasElement>("#after");
+    const copy = new OffscreenCanvas(2400, 1600).getContext("2d", { willReadFrequently: true });
+    if (after) copy?.drawImage(after, 0, 0);
+    return [1200, 5].map((place) => copy?.getImageData(place, place / 2, 1, 1).data[3]);
+  });
+  expect([middle, corner]).toEqual([255, 0]);
+  await expect(page.locator("#purpose-about")).toContainText(/About \d+ min for this photo/);
+});
+
+test("kinds of photos choose network and method, and say the new size", async ({ app, page }) => {
+  const purpose = page.getByRole("combobox", { name: "What is it?" });
+  const about = page.locator("#purpose-about");
+  await purpose.selectOption("Scan or screenshot");
+  await expect(app.adapt).toHaveValue("plain");
+  await expect(app.model).toHaveValue("unet");
+  await expect(app.model).toBeEnabled();
+  await app.adapt.selectOption("x8");
+  await expect(purpose).toHaveValue("custom");
+  await purpose.selectOption("Small photo: enlarge 2×");
+  await expect(app.model).toHaveValue("dasr-x2");
+  await expect(about).toContainText("The new size is 1536 × 1024.");
+  await expect(app.model).toBeEnabled();
+  await app.drop(photo(24, 16, "tiny.png"));
+  await expect(app.status).toContainText("enlarged to 48 × 32", { timeout: 60_000 });
+});

@@ -1,0 +1,51 @@
+/** Several photos: a list with the state of each, and one file of all. */
+import { readFile } from "node:fs/promises";
+import { AxeBuilder } from "@axe-core/playwright";
+import { file, photo } from "./files";
+import { expect, test } from "./page";
+
+test("several photos are denoised one after the other, and saved as one ZIP", async ({ app, page }) => {
+  const rows = page.getByRole("region", { name: "Several photos" }).getByRole("listitem");
+  // The slowest of methods, so that there is time to cancel one.
+  await app.adapt.selectOption("x8");
+  await app.drop(
+    photo(96, 80, "a.png"),
+    file("letter.png", "Dear Sir or Madam"),
+    photo(64, 48, "b.png"),
+    photo(64, 48, "c.png"),
+    photo(56, 40, "a.png"),
+  );
+  await expect(rows).toHaveCount(5);
+  await page.getByRole("button", { name: "Cancel c.png" }).click();
+  await expect(rows.nth(3)).toContainText("canceled");
+  await expect(rows.nth(0)).toContainText("done", { timeout: 60_000 });
+  await expect(rows.nth(1)).toContainText("not done:");
+  await expect(rows.nth(2)).toContainText("done", { timeout: 60_000 });
+  await expect(page.getByRole("heading", { name: "3 of 5 photos done" })).toBeVisible({ timeout: 60_000 });
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+
+  const begun = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save all as ZIP" }).click();
+  const download = await begun;
+  expect(download.suggestedFilename()).toBe("denoised.zip");
+  const zip = (await readFile(await download.path())).toString("latin1");
+  for (const name of ["a-denoised.png", "b-denoised.png", "a-denoised-2.png"]) expect(zip).toContain(name);
+  expect(zip).not.toContain("c-denoised.png");
+  expect(zip.split("\x89PNG")).toHaveLength(4);
+
+  await page.getByRole("button", { name: "Close the list" }).click();
+  await expect(app.denoiseButton).toBeVisible();
+});
+
+test("a list is canceled as a whole, and the page goes on", async ({ app, page }) => {
+  const rows = page.getByRole("region", { name: "Several photos" }).getByRole("listitem");
+  await app.adapt.selectOption("r3");
+  await app.drop(photo(512, 512, "a.png"), photo(512, 512, "b.png"));
+  await expect(rows.nth(0)).toContainText("%");
+  await page.getByRole("button", { name: "Cancel all" }).click();
+  for (const row of [0, 1]) await expect(rows.nth(row)).toContainText("canceled", { timeout: 5000 });
+  await page.getByRole("button", { name: "Close the list" }).click();
+  await app.adapt.selectOption("auto");
+  await app.show(photo(48, 32));
+  await app.denoise();
+});
