@@ -51,7 +51,7 @@ export class App {
   readonly #learning: Learning;
   readonly #speed = new Speed();
   #photo: Photo | undefined;
-  #facts: Facts | undefined;
+  #facts: (Facts & { readonly width: number; readonly height: number }) | undefined;
   #engine: EngineInfo | undefined;
   /** The stack that was denoised as a whole, while it is on screen. */
   #whole: Whole | undefined;
@@ -82,8 +82,8 @@ export class App {
       panel: result,
       results,
       original: () => this.#original(),
-      onMix: (mix) => {
-        save.showMix(mix);
+      onShow: (shown, mix) => {
+        if (this.#facts) save.show(shown, mix, this.#facts);
       },
     });
     this.delivery = new Delivery(panel, save, this.comparison);
@@ -140,8 +140,9 @@ export class App {
     await this.#open({ file, name: file.name, page: 0 });
     if (this.#photo?.file !== file) return;
     this.#keeps = true;
-    await this.remember();
-    if (this.#views.advanced.atOnce && this.#photo.file === file) await this.#denoiseAtOnce();
+    const remembered = this.remember();
+    if (this.#views.advanced.atOnce) await this.#denoiseAtOnce();
+    await remembered;
   }
 
   /** Makes room for a list of photos: the photo on screen is not shown any more. */
@@ -245,6 +246,17 @@ export class App {
     else await this.delivery.save();
   }
 
+  /** What computes, once the engine has started. */
+  get deviceInUse(): Device | undefined {
+    return this.#engine?.device;
+  }
+
+  /** Another method was chosen. */
+  methodChanged(): void {
+    this.#showChoice();
+    void this.remember();
+  }
+
   /** Another network, method or device was chosen: says what it means for this photo. */
   #showChoice(): void {
     const { advanced, panel, learn } = this.#views;
@@ -266,17 +278,6 @@ export class App {
       fits.find(({ adapt }) => adapt === advanced.adapt),
       more,
     );
-  }
-
-  /** What computes, once the engine has started. */
-  get deviceInUse(): Device | undefined {
-    return this.#engine?.device;
-  }
-
-  /** Another method was chosen. */
-  methodChanged(): void {
-    this.#showChoice();
-    void this.remember();
   }
 
   /** Seconds that denoising this photo will take, once it can be foreseen. */
@@ -451,9 +452,7 @@ export class App {
     const method = advanced.adapt === "auto" ? [] : [text.advanced.methods[advanced.adapt]];
     const title = [card.title, ...(own ? [own.name] : []), ...method].join(", ");
     await this.comparison.take({ owner, result, title, about });
-    if (this.#facts && this.#photo) {
-      this.delivery.take({ name: this.#photo.name, facts: { ...this.#facts, width, height } });
-    }
+    if (this.#facts && this.#photo) this.delivery.take({ ...this.#facts, name: this.#photo.name });
     this.#showChoice();
     const { devices } = text.advanced;
     const rate = format.seconds(info.secondsPerMegapixel);

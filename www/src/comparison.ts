@@ -1,3 +1,4 @@
+import type { DenoiseResult } from "unnoise";
 import { History } from "./history";
 import { WHOLE, type Mix } from "./mix/mixing";
 import { Mixer } from "./mix/mixer";
@@ -19,8 +20,8 @@ interface Parts {
   readonly results: Results;
   /** Decodes the photo anew. */
   readonly original: () => Promise<ImageData>;
-  /** Is told of every mix that is shown. */
-  readonly onMix: (mix: Mix) => void;
+  /** Is told of every result that is shown, and how it is mixed. */
+  readonly onShow: (result: DenoiseResult, mix: Mix) => void;
 }
 
 /** The results of a photo on the stage: which one is shown, how it is mixed, and what it is compared with. */
@@ -30,19 +31,19 @@ export class Comparison {
   readonly #results: Results;
   readonly #mixer: Mixer;
   readonly #original: () => Promise<ImageData>;
-  readonly #onMix: (mix: Mix) => void;
+  readonly #onShow: Parts["onShow"];
   readonly #history = new History<State>();
-  /** The result that is on screen, which differs from the present one while that is on its way. */
+  /** The result that is on screen: none while something runs, another than the present one while that is on its way. */
   #shown: Kept | undefined;
   /** The result on the left; none is the photo itself. */
   #against: Kept | undefined;
 
-  constructor({ stage, panel, results, original, onMix }: Parts) {
+  constructor({ stage, panel, results, original, onShow }: Parts) {
     this.#stage = stage;
     this.#panel = panel;
     this.#results = results;
     this.#original = original;
-    this.#onMix = onMix;
+    this.#onShow = onShow;
     this.#mixer = new Mixer((strip) => void stage.paint({ x: 0, ...strip }));
   }
 
@@ -69,6 +70,8 @@ export class Comparison {
 
   /** Shows another one of the results, as it was mixed last. */
   async select(number: number): Promise<void> {
+    if (!this.#shown) return;
+    if (number === this.#against?.number) await this.compareWith(undefined);
     const mix = this.#history.findLast((state) => state.number === number)?.mix ?? WHOLE;
     this.#history.push({ number, mix });
     await this.#show();
@@ -76,22 +79,26 @@ export class Comparison {
 
   /** Mixes the result on screen otherwise; `done` when that is to be something to go back to. */
   setMix(mix: Mix, done: boolean): void {
-    const { selected } = this;
-    if (!selected) return;
+    const shown = this.#shown;
+    if (!shown) return;
     if (done) {
-      this.#history.push({ number: selected.number, mix });
+      this.#history.push({ number: shown.number, mix });
       this.#showPanel();
     }
-    this.#onMix(mix);
+    this.#onShow(shown.result, mix);
     void this.#mixer.show(mix, this.#stage.middleRow);
   }
 
+  /** Goes one step back. */
   async undo(): Promise<void> {
+    if (!this.#shown) return;
     this.#history.undo();
     await this.#show();
   }
 
+  /** Goes one step forward. */
   async redo(): Promise<void> {
+    if (!this.#shown) return;
     this.#history.redo();
     await this.#show();
   }
@@ -107,11 +114,12 @@ export class Comparison {
     this.#showPanel();
   }
 
-  /** A run begins: the photo itself is on the left again. */
+  /** A run begins: the photo itself is on the left again, and results have to wait. */
   async begin(): Promise<void> {
     this.#shown = undefined;
     this.#mixer.take(undefined);
     if (this.#against) await this.compareWith(undefined);
+    this.#panel.hide();
   }
 
   /** Shows again what was there before a run that came to nothing. */
@@ -148,7 +156,7 @@ export class Comparison {
   #showPanel(): void {
     const { selected, mix } = this;
     if (!selected) return;
-    this.#onMix(mix);
+    this.#onShow(selected.result, mix);
     this.#panel.show(selected, mix);
     this.#panel.showResults(this.#results.all, selected, this.#against);
     this.#panel.showHistory(this.#history.canUndo, this.#history.canRedo);

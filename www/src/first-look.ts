@@ -2,7 +2,7 @@ import type { Denoiser, DenoiseResult } from "unnoise";
 import type { Stage } from "./stage";
 
 /** Side of the part in view that is denoised first, pixels at most: three seconds' work for a slow processor. */
-const SIDE = 448;
+const SIDE = 384;
 
 /** Whether a photo is so large that the part in view is worth a run of its own. */
 export function deservesLook({ width, height }: { width: number; height: number }): boolean {

@@ -19,7 +19,7 @@ export class SavePanel {
   readonly #size = byId("size", HTMLSelectElement);
   readonly #depth = byId("depth", HTMLSelectElement);
   readonly #metadata = byId("metadata", HTMLInputElement);
-  #facts: Facts | undefined;
+  #photo: Facts | undefined;
   #mix: Mix | undefined;
 
   constructor() {
@@ -43,21 +43,16 @@ export class SavePanel {
     };
   }
 
-  /** Offers what suits a result of this size, of a photo like this. */
-  showFacts(facts: Facts): void {
-    this.#facts = facts;
-    const { width, height } = facts;
-    const option = (factor: number) => {
-      const [w, h] = [shrunkSide(width, factor), shrunkSide(height, factor)];
-      return new Option(text.save.sizeOf(100 / factor, w, h), String(factor));
-    };
-    this.#size.replaceChildren(...FACTORS.map(option));
-    this.#update();
-  }
-
-  /** Offers what suits a mix. */
-  showMix(mix: Mix): void {
+  /** Offers what suits a result, mixed like this, of a photo like that. */
+  show({ width, height }: { width: number; height: number }, mix: Mix, photo: Facts): void {
     this.#mix = mix;
+    this.#photo = photo;
+    const names = FACTORS.map((factor) => {
+      return text.save.sizeOf(100 / factor, shrunkSide(width, factor), shrunkSide(height, factor));
+    });
+    if (names[0] !== this.#size.options[0]?.text) {
+      this.#size.replaceChildren(...FACTORS.map((factor, i) => new Option(names[i], String(factor))));
+    }
     this.#update();
   }
 
@@ -71,10 +66,10 @@ export class SavePanel {
     const { type } = this.options;
     byId("quality-field", HTMLElement).hidden = type !== "image/jpeg";
     byId("quality-value", HTMLOutputElement).textContent = this.#quality.value;
-    byId("depth-field", HTMLElement).hidden = this.#facts?.bitDepth !== 16 || type !== "image/png";
+    byId("depth-field", HTMLElement).hidden = this.#photo?.bitDepth !== 16 || type !== "image/png";
     // TIFF's metadata are part of how its pixels are held.
     this.#metadata.disabled = type === "image/tiff";
-    const drawn = this.#facts && this.#mix && needsDrawing(this.options, this.#mix, this.#facts);
+    const drawn = this.#photo && this.#mix && needsDrawing(this.options, this.#mix, this.#photo);
     for (const option of this.#format.options) {
       option.disabled = Boolean(drawn) && !canBeDrawn(option.value as ImageType);
     }

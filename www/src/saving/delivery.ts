@@ -7,10 +7,8 @@ import { isCancel, sentence } from "../tasks";
 import { fileOf, type Facts } from "./save";
 
 /** The photo that the result is of. */
-interface Subject {
+interface Subject extends Facts {
   readonly name: string;
-  /** With the size of the result. */
-  readonly facts: Facts;
 }
 
 /** Gives away the result as it is on screen: saves, copies or shares it. */
@@ -26,10 +24,9 @@ export class Delivery {
     this.#comparison = comparison;
   }
 
-  /** Notes of which photo the result is. */
+  /** Notes of which photo the results are. */
   take(subject: Subject): void {
     this.#subject = subject;
-    this.#save.showFacts(subject.facts);
   }
 
   /** Saves the result. */
@@ -60,9 +57,8 @@ export class Delivery {
   async #file(type = this.#save.options.type): Promise<File> {
     const { selected, mix } = this.#comparison;
     if (!selected || !this.#subject) throw new Error("There is no result.");
-    const { name, facts } = this.#subject;
-    const blob = await fileOf(selected.result, mix, { ...this.#save.options, type }, facts);
-    return new File([blob], format.resultName(name, type), { type });
+    const blob = await fileOf(selected.result, mix, { ...this.#save.options, type }, this.#subject);
+    return new File([blob], format.resultName(this.#subject.name, type), { type });
   }
 
   async #attempt(failed: (why: string) => string, task: () => Promise<void>): Promise<void> {

@@ -21,8 +21,6 @@ export interface SaveOptions {
 
 /** What counts of the photo that was denoised. */
 export interface Facts {
-  readonly width: number;
-  readonly height: number;
   /** Bits per sample. */
   readonly bitDepth: number;
   /** Colour channels: 1 or 3. */
