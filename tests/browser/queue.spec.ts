@@ -1,5 +1,6 @@
 /** Several photos: a list with the state of each, and one file of all. */
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import { file, photo } from "./files";
 import { expect, test } from "./page";
@@ -48,4 +49,23 @@ test("a list is canceled as a whole, and the page goes on", async ({ app, page }
   await app.adapt.selectOption("auto");
   await app.show(photo(48, 32));
   await app.denoise();
+});
+
+test("a folder that is dropped is a list of its photos", async ({ app, page, context }, { outputPath }) => {
+  const folder = outputPath("holidays");
+  await mkdir(join(folder, "more"), { recursive: true });
+  await writeFile(join(folder, "10.png"), photo(40, 32).buffer);
+  await writeFile(join(folder, "9.png"), photo(32, 24).buffer);
+  await writeFile(join(folder, "more", "11.png"), photo(24, 24).buffer);
+  await writeFile(join(folder, "notes.txt"), "Dear diary");
+  // A script cannot make a folder of what is dropped; the browser's own protocol can.
+  const browser = await context.newCDPSession(page);
+  const data = { items: [], files: [folder], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+    await browser.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+  }
+  const names = page.getByRole("region", { name: "Several photos" }).locator(".photo-name");
+  await expect(names).toHaveText(["9.png", "10.png", "11.png"]);
+  await expect(page.getByRole("heading", { name: "3 of 3 photos done" })).toBeVisible({ timeout: 60_000 });
+  await expect(app.denoiseButton).toBeHidden();
 });

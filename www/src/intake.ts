@@ -1,3 +1,5 @@
+import { droppedFiles } from "./dropped";
+
 /** Whether a file holds weights, by its name. */
 export function isWeights({ name }: File): boolean {
   return /\.(safetensors|pth|pt|ckpt)$/i.test(name);
@@ -58,11 +60,14 @@ function initDrop({ overlay, onFiles, onNothing }: Intake): void {
   addEventListener("dragover", (event) => {
     event.preventDefault();
   });
+  const give = async (dropped: Promise<File[]>) => {
+    const files = await dropped.catch(() => []);
+    if (files.length > 0) onFiles(files);
+    else onNothing();
+  };
   addEventListener("drop", (event) => {
     event.preventDefault();
     setDepth(0);
-    const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length > 0) onFiles(files);
-    else onNothing();
+    if (event.dataTransfer) void give(droppedFiles(event.dataTransfer));
   });
 }

@@ -27,7 +27,10 @@ export function translate(root: Document, title: string): void {
     element.textContent = lookUp(text, element.dataset.text ?? "");
   }
   for (const element of root.querySelectorAll<HTMLElement>("[data-label]")) {
-    element.ariaLabel = lookUp(text, element.dataset.label ?? "");
+    const label = lookUp(text, element.dataset.label ?? "");
+    element.ariaLabel = label;
+    // An icon alone does not tell everybody what it is for.
+    if (element instanceof HTMLButtonElement) element.title = label;
   }
 }
 
