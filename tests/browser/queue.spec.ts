@@ -51,8 +51,8 @@ test("a list is canceled as a whole, and the page goes on", async ({ app, page }
   await app.denoise();
 });
 
-test("a folder that is dropped is a list of its photos", async ({ app, page, context }, { outputPath }) => {
-  const folder = outputPath("holidays");
+test("a folder that is dropped is a list of its photos", async ({ app, page, context }, info) => {
+  const folder = info.outputPath("holidays");
   await mkdir(join(folder, "more"), { recursive: true });
   await writeFile(join(folder, "10.png"), photo(40, 32).buffer);
   await writeFile(join(folder, "9.png"), photo(32, 24).buffer);
