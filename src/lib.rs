@@ -31,6 +31,9 @@
 //! What is read is not trusted: images and weights are checked before use, and whatever is wrong with them is an
 //! [`Error`] whose message names it.
 
+#[cfg(any(test, all(feature = "wasm", target_arch = "wasm32")))]
+#[cfg_attr(test, allow(dead_code, reason = "only the JavaScript surface reads it; tests generate its types"))]
+mod contract;
 pub mod degradation;
 pub mod device;
 mod error;

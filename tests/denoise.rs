@@ -68,8 +68,8 @@ fn tiles_agree_however_the_network_is_run() {
         Adapt { pd: 2, ..Adapt::PLAIN },
         Adapt { refinements: 2, ..Adapt::R3 },
         Adapt { pd: 3, refinements: 1, detail, ..Adapt::PLAIN },
-        Adapt { pd: 3, again: true, detail, turns: 3, ..Adapt::PLAIN },
-        Adapt { turns: 8, ..Adapt::PLAIN },
+        Adapt { pd: 3, second_pass: true, detail, self_ensemble: 3, ..Adapt::PLAIN },
+        Adapt { self_ensemble: 8, ..Adapt::PLAIN },
         Adapt { wiener: Some(0.01), ..Adapt::PLAIN },
     ] {
         let run = |tile_pixels| denoise_as(Mode::Fixed(adapt), &model, &photo, tile_pixels);
@@ -109,7 +109,7 @@ fn the_noise_of_the_photo_decides_how_the_network_is_run() {
     };
     let auto = job(&camera, Mode::Auto);
     assert!(auto.adapt().pd > 1 && auto.noise().correlated, "{}", auto.adapt());
-    assert_eq!(job(&white, Mode::Auto).adapt(), Adapt { turns: 2, ..Adapt::PLAIN });
+    assert_eq!(job(&white, Mode::Auto).adapt(), Adapt { self_ensemble: 2, ..Adapt::PLAIN });
     assert_eq!(job(&camera, Mode::Fixed(Adapt::PLAIN)).adapt(), Adapt::PLAIN);
 }
 

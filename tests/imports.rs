@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// From the bottom. What is used by tests within a module only, does not count.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "error",
     "sniff",
     "device",
@@ -21,6 +21,7 @@ const ORDER: [&str; 17] = [
     "sampling",
     "objectives",
     "train",
+    "contract",
     "parity",
     "wasm",
 ];

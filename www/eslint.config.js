@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 export default tseslint.config(
-  { ignores: ["www/dist", "**/node_modules", "**/test-results"] },
+  { ignores: ["www/dist", "pkg-config/src/shared/contract.ts", "**/node_modules", "**/test-results"] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

@@ -2,10 +2,14 @@
 import * as cpu from "../wasm/cpu/unnoise.js";
 import * as full from "../wasm/full/unnoise.js";
 import type { Artifact } from "./shared/protocol.js";
-import type { Wasm } from "./worker/wasm.js";
 
 // Both glue modules are imported statically: they are small and do nothing by themselves, and a dynamic import in a
 // worker is what bundlers trip over. The URLs are spelt out because that is what bundlers look for.
+
+/** What all builds export; they differ in what is inside of them, which `default` and `initSync` give. */
+export type Wasm = Omit<typeof cpu, "default" | "initSync"> & {
+  default(options: { module_or_path: cpu.InitInput }): Promise<unknown>;
+};
 
 /** Glue and address of each build. */
 export const ARTIFACTS: Record<Artifact, { wasm: Wasm; url: URL }> = {

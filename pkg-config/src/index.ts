@@ -17,16 +17,26 @@ export { UnnoiseError, type ErrorCode } from "./shared/errors.js";
 export { models, objectives } from "./main/models.js";
 export { DenoiseResult } from "./main/result.js";
 export { Stack, type StackOptions, StackPage } from "./main/stack.js";
-export {
-  FineTuning,
-  type Area,
-  type FineTuneOptions,
-  type FineTuned,
-  type ObjectiveCard,
-  type TuningProgress,
-} from "./main/tuning.js";
+export { FineTuning, type FineTuneOptions, type FineTuned, type TuningProgress } from "./main/tuning.js";
 export type {
+  Adapt,
   AdaptMode,
+  Bundled,
+  ChannelNoise,
+  Correlation,
+  DefaultObjectives,
+  LearningProgress,
+  LevelNoise,
+  ModelCard,
+  NoiseEstimate,
+  ObjectiveCard,
+  Paper,
+  Phase,
+  Preset,
+  Steps,
+} from "./shared/contract.js";
+export type { Area } from "./shared/protocol.js";
+export type {
   CreateOptions,
   DecodedPhoto,
   DenoiseOptions,
@@ -37,9 +47,6 @@ export type {
   FloatPixels,
   ImageInput,
   ImageType,
-  ModelCard,
-  NoiseEstimate,
-  Preset,
   Progress,
   RunInfo,
   Step,

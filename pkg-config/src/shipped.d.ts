@@ -1,6 +1,5 @@
 /** `dist/shipped.js`, which the build writes from the cards in the Rust source. */
-import type { ObjectiveCard } from "./main/tuning.js";
-import type { ModelCard } from "./shared/types.js";
+import type { ModelCard, ObjectiveCard } from "./shared/contract.js";
 
 /** All model cards. */
 export declare const cards: readonly ModelCard[];

@@ -18,7 +18,7 @@ impl Adapt {
     #[must_use]
     pub fn demands(&self, network: Demands) -> Demands {
         let Demands { size_multiple, radius } = network;
-        let after = usize::from(self.refinements > 0) + usize::from(self.again);
+        let after = usize::from(self.refinements > 0) + usize::from(self.second_pass);
         let window = if self.detail.or(self.wiener).is_some() { WINDOW / 2 } else { 0 };
         Demands { size_multiple: size_multiple * self.pd, radius: radius * (self.pd + after) + window }
     }
@@ -38,15 +38,15 @@ impl Adapt {
             let [_, _, height, width] = x.dims();
             crop(forward(reflect_to_multiple(x, multiple)), height, width)
         };
-        let turns = if self.again { 1 } else { self.turns };
-        let mut result = pd(x.clone(), self.pd, multiple, |x| self_ensemble(turns, x, &forward));
+        let ensemble = if self.second_pass { 1 } else { self.self_ensemble };
+        let mut result = pd(x.clone(), self.pd, multiple, |x| self_ensemble(ensemble, x, &forward));
         if self.refinements > 0 {
             let (shape, device) = (x.dims(), x.device());
             let masks = (0..self.refinements).map(|pass| replaced(shape, at, pass, seed, &device));
             result = refine(x.clone(), result, masks, plain);
         }
-        if self.again {
-            result = self_ensemble(self.turns, result, plain);
+        if self.second_pass {
+            result = self_ensemble(self.self_ensemble, result, plain);
         }
         if let Some(detail) = self.detail {
             result = keep_detail(plain(x.clone()), result, detail);
@@ -102,7 +102,9 @@ mod tests {
             let below = Tensor::cat(vec![x.clone().slice([0..1, 0..3, 1..height, 0..width]), top], 2);
             x + right * 0.5 + below * 0.25
         };
-        let run = |x: Tensor<4>, turns| Adapt { turns, ..Adapt::PLAIN }.apply(x, [0; 2], 4, 0, lopsided);
+        let run = |x: Tensor<4>, self_ensemble| {
+            Adapt { self_ensemble, ..Adapt::PLAIN }.apply(x, [0; 2], 4, 0, lopsided)
+        };
         let worst = |a: Tensor<4>, b: Tensor<4>| {
             let (a, b) = (values(a), values(b));
             a.iter().zip(&b).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()))

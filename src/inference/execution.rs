@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::models::{Adapt, Conditions, GlobalContext, Network};
 
 /// What the networks of a run are told, and what is done around them.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
     /// What they are told.

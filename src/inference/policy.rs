@@ -8,8 +8,8 @@ use crate::noise::NoiseEstimate;
 const NO_NOISE: f32 = 0.2 / 255.0;
 /// Correlation 3 pixels apart from which phases 2 apart are not independent enough: PD 3 is taken.
 const WIDE: f32 = 0.23;
-/// Photos of at most so many pixels get a self-ensemble and a second pass: larger ones take long as it is. More turns than
-/// those of [`Adapt::TURNED`] gain hundredths of a decibel.
+/// Photos of at most so many pixels get a self-ensemble and a second pass: larger ones take long as it is. Ensembles
+/// larger than [`Adapt::X2`] gain hundredths of a decibel.
 const SMALL_PHOTO: usize = 1 << 20;
 /// Smallest difference that is taken for detail: estimates of weak noise are not to be relied on.
 const SMALLEST_DETAIL: f32 = 0.01;
@@ -23,7 +23,7 @@ impl Mode {
     pub fn choose(self, card: &Card, noise: &NoiseEstimate, pixels: usize) -> Result<Adapt> {
         match self {
             Mode::Auto => Ok(match card.adapt {
-                Some(adapt) if pixels > SMALL_PHOTO => Adapt { turns: 1, ..adapt },
+                Some(adapt) if pixels > SMALL_PHOTO => Adapt { self_ensemble: 1, ..adapt },
                 Some(adapt) => adapt,
                 None => for_noise(noise, pixels),
             }),
@@ -47,14 +47,20 @@ fn for_noise(noise: &NoiseEstimate, pixels: usize) -> Adapt {
     if noise.sigma < NO_NOISE {
         return Adapt::PLAIN;
     }
-    let again = pixels <= SMALL_PHOTO;
-    let turns = if again { Adapt::TURNED.turns } else { 1 };
+    let second_pass = pixels <= SMALL_PHOTO;
+    let self_ensemble = if second_pass { Adapt::X2.self_ensemble } else { 1 };
     if !noise.correlated {
-        return Adapt { turns, ..Adapt::PLAIN };
+        return Adapt { self_ensemble, ..Adapt::PLAIN };
     }
     let [.., far] = noise.correlation.chroma.unwrap_or(noise.correlation.luma);
     let detail = noise.sigma.hypot(SMALLEST_DETAIL);
-    Adapt { pd: if far > WIDE { 3 } else { 2 }, again, detail: Some(detail), turns, ..Adapt::PLAIN }
+    Adapt {
+        pd: if far > WIDE { 3 } else { 2 },
+        second_pass,
+        detail: Some(detail),
+        self_ensemble,
+        ..Adapt::PLAIN
+    }
 }
 
 #[cfg(test)]
@@ -78,9 +84,9 @@ mod tests {
         assert_eq!(white.to_string(), "x2");
         assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
         assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
-        assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+again+detail+x2");
+        assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+second-pass+detail+x2");
         assert_eq!(choose("unet-large", camera.clone()), Adapt::PLAIN);
-        assert_eq!(of_size("unet-large", camera.clone(), SMALL_PHOTO), Adapt::TURNED);
+        assert_eq!(of_size("unet-large", camera.clone(), SMALL_PHOTO), Adapt::X2);
         assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
         assert_eq!(choose("noise2noise", camera.clone()), Adapt::PLAIN);
         assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::nn::{Symmetry, mean};
 
 /// The mean of what `forward` makes of `x` in the first so many (at least one) of [`Symmetry::ALL`], turned back.
-pub fn self_ensemble(turns: usize, x: Tensor<4>, forward: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+pub fn self_ensemble(count: usize, x: Tensor<4>, forward: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
     let result = |symmetry: &Symmetry| symmetry.inverse().apply(forward(symmetry.apply(x.clone())));
-    mean(Symmetry::ALL[..turns].iter().map(result))
+    mean(Symmetry::ALL[..count].iter().map(result))
 }

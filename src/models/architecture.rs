@@ -22,18 +22,18 @@ pub enum Size {
 }
 
 /// What a network may want to know beside the pixels.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conditions {
     /// Seed of whatever is random in the network (masks). Every tile of a run has a seed of its own.
     pub seed: u64,
-    /// Standard deviation of the noise in `[0, 1]` units, where it is known.
+    /// Standard deviation of the noise, 0 to 1, where it is known.
     pub sigma: Option<f32>,
     /// Whether networks that were trained with random masks keep them, as published.
     pub masks: bool,
     /// Passes that are averaged where the result is random.
     pub passes: usize,
-    /// What 0 and 1 are in the numbers of the file ([`crate::photo::Photo::range`]), for weights that know these. A job takes
-    /// that of its photo.
+    /// What 0 and 1 are in the numbers of the file, for weights that were trained on these. A job takes that of its photo.
     pub range: Option<[f32; 2]>,
 }
 
@@ -49,6 +49,22 @@ pub struct GlobalContext(pub(super) Tensor<2>);
 
 /// From a parameter's path in a module to its official key.
 pub type Keys = Box<dyn Fn(&str) -> String>;
+
+/// The part of an [`Architecture`] that its configuration does: the type, and its methods `infer` and `init`.
+macro_rules! configured_by {
+    ($config:ty) => {
+        type Config = $config;
+
+        fn infer(state: &StateDict) -> Result<$config> {
+            <$config>::infer(state)
+        }
+
+        fn init(config: &$config, device: &Device) -> Self {
+            config.init(device)
+        }
+    };
+}
+pub(super) use configured_by;
 
 /// A network. Its file implements this, and a line in `networks.rs` lists it: enum, recognition, presets and cards follow.
 ///
@@ -109,7 +125,7 @@ pub trait Architecture: Module + Sized {
         Vec::new()
     }
 
-    /// The network of a checkpoint; its configuration is told by keys, shapes and notes.
+    /// The network of a checkpoint; its configuration is recognised by keys, shapes and notes.
     ///
     /// # Errors
     /// [`crate::Kind::Weights`] when the checkpoint is not one of this network.

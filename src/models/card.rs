@@ -6,6 +6,7 @@ use super::mode::Adapt;
 use crate::photo::tiles::Demands;
 
 /// The article that describes a network.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Paper {
     /// Title.
@@ -18,20 +19,22 @@ pub struct Paper {
     pub url: &'static str,
 }
 
-/// Weights that come with the package, under `pkg-config/weights/`.
+/// A file of weights in the package.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bundled {
-    /// File name.
+    /// Name of the file in the package's folder `weights`.
     pub file: &'static str,
-    /// Size in bytes.
+    /// Its size, bytes.
     pub bytes: u64,
-    /// SHA-256, lower-case hexadecimal.
+    /// Its SHA-256, lower-case hexadecimal.
     pub sha256: &'static str,
     /// Licence of the weights.
     pub licence: &'static str,
 }
 
-/// A configuration of a network, by name.
+/// A configuration that a network can start from, with random weights.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Preset {
     /// `published` or `small`.
@@ -83,10 +86,11 @@ impl Training {
 }
 
 /// What a network is, and what it demands. Rust, the npm package and the page read the same cards.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Card {
-    /// Stable name, for code and command lines.
+    /// Name to give as `model`; stable.
     pub id: &'static str,
     /// Name, for people.
     pub title: &'static str,
@@ -99,25 +103,23 @@ pub struct Card {
     /// Networks of one family have the same keys: weights of the one can be weights of the other.
     #[serde(skip)]
     pub family: &'static str,
-    /// Image channels it takes.
+    /// Colour channels that it takes: 1 or 3.
     pub channels: usize,
     /// Range of its input.
     pub range: [f32; 2],
-    /// Both sides of its input must be multiples of this; photos of other sizes are padded and cropped.
+    /// Both sides of a tile are multiples of this, pixels; photos of other sizes are padded and cropped.
     pub size_multiple: usize,
-    /// Receptive field: how far an output pixel sees, in pixels.
+    /// Receptive field: how far an output pixel sees, pixels to each side.
     pub receptive_field: usize,
     /// Input pixels per tile with which it stays below 2 GB of memory.
     pub tile_pixels: usize,
-    /// Output size over input size.
+    /// Output pixels per input pixel, per side.
     pub scale: usize,
-    /// The noise that its bundled weights were trained for.
+    /// The noise that the weights in the package were trained for.
     pub noise: &'static str,
     /// Whether that noise is correlated between neighbouring pixels, as that of cameras is.
     pub correlated: bool,
-    /// What [`super::Mode::Auto`] is for it: as it was published, or [`Adapt::TURNED`] for weights that gain by averaging over
-    /// turned photos alone; `None` where the noise of the photo decides, for networks whose weights gain by that on photos of
-    /// cameras.
+    /// How it is run by `auto`: as it was published, or with a 2x self-ensemble. Nothing where the noise of the photo decides.
     pub adapt: Option<Adapt>,
     /// Multiply-accumulates per pixel.
     pub mac_per_pixel: u64,
@@ -128,11 +130,11 @@ pub struct Card {
     /// What training has to know of it.
     #[serde(skip)]
     pub training: Training,
-    /// Configurations to start from with random weights.
+    /// Configurations to start from with random weights: `published` and `small`.
     pub presets: [Preset; 2],
-    /// The weights in the package, if there are any.
+    /// The weights in the package, if there are any; else the caller brings some.
     pub weights: Option<Bundled>,
-    /// Whether this is the one to start with.
+    /// Whether this is the one that is taken when none is named.
     pub default: bool,
 }
 

@@ -15,7 +15,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::tensor::activation::{leaky_relu, log_softmax, sigmoid};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::architecture::{Architecture, Conditions, GlobalContext, Keys, Size};
+use super::architecture::{Architecture, Conditions, GlobalContext, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -358,7 +358,7 @@ fn shift(sign: f32, device: &Device) -> Conv2d {
 }
 
 impl Architecture for Dasr {
-    type Config = DasrConfig;
+    configured_by!(DasrConfig);
 
     const CARDS: &'static [Card] = &[X2, X3, X4];
 
@@ -367,14 +367,6 @@ impl Architecture for Dasr {
             Size::Published => DasrConfig::new(card.scale),
             Size::Small => DasrConfig::new(card.scale).with_groups(2).with_blocks(2).with_features(32),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<DasrConfig> {
-        DasrConfig::infer(state)
-    }
-
-    fn init(config: &DasrConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size};
+use super::architecture::{Architecture, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Optimiser, Paper, TILE_PIXELS, Training, presets};
 use super::hq_ssl::BlindUNet;
 use super::mode::Adapt;
@@ -117,7 +117,7 @@ impl UNetConfig {
 }
 
 impl Architecture for UNet {
-    type Config = UNetConfig;
+    configured_by!(UNetConfig);
 
     const CARDS: &'static [Card] = &[CARD];
 
@@ -126,14 +126,6 @@ impl Architecture for UNet {
             Size::Published => UNetConfig::new(),
             Size::Small => UNetConfig::new().with_features(16),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<UNetConfig> {
-        UNetConfig::infer(state)
-    }
-
-    fn init(config: &UNetConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

@@ -14,7 +14,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Conditions, Keys, Size};
+use super::architecture::{Architecture, Conditions, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Paper, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -268,7 +268,7 @@ impl HqSslConfig {
 }
 
 impl Architecture for HqSsl {
-    type Config = HqSslConfig;
+    configured_by!(HqSslConfig);
 
     const CARDS: &'static [Card] = &[CARD];
 
@@ -277,14 +277,6 @@ impl Architecture for HqSsl {
             Size::Published => HqSslConfig::new(BlindUNetConfig::new()),
             Size::Small => HqSslConfig::new(BlindUNetConfig::new().with_features(16)),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<HqSslConfig> {
-        HqSslConfig::infer(state)
-    }
-
-    fn init(config: &HqSslConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

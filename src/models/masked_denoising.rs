@@ -17,7 +17,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::architecture::{Architecture, Conditions, Keys, Size};
+use super::architecture::{Architecture, Conditions, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -228,7 +228,7 @@ impl SwinIrConfig {
 }
 
 impl Architecture for SwinIr {
-    type Config = SwinIrConfig;
+    configured_by!(SwinIrConfig);
 
     const CARDS: &'static [Card] = &[CARD];
 
@@ -241,14 +241,6 @@ impl Architecture for SwinIr {
                 .with_depths(vec![2, 2])
                 .with_heads(vec![4, 4]),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<SwinIrConfig> {
-        SwinIrConfig::infer(state)
-    }
-
-    fn init(config: &SwinIrConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

@@ -61,16 +61,16 @@ impl Mode {
 impl FromStr for Mode {
     type Err = Error;
 
-    /// One of [`Mode::NAMES`]; `x2` and `x8` are the mean of so many turns, `r3` is PD 2 and R3, as published.
+    /// One of [`Mode::NAMES`]; `x2` and `x8` are self-ensembles of so many, `r3` is PD 2 and R3, as published.
     fn from_str(name: &str) -> Result<Self> {
-        let turns = |turns| Ok(Mode::Fixed(Adapt { turns, ..Adapt::PLAIN }));
+        let ensemble = |self_ensemble| Ok(Mode::Fixed(Adapt { self_ensemble, ..Adapt::PLAIN }));
         let pd = |pd| Ok(Mode::Fixed(Adapt { pd, ..Adapt::PLAIN }));
         match name {
             "auto" => Ok(Mode::Auto),
-            "plain" => turns(1),
+            "plain" => ensemble(1),
             "wiener" => Ok(Mode::Wiener),
-            "x2" => turns(2),
-            "x8" => turns(Symmetry::ALL.len()),
+            "x2" => ensemble(2),
+            "x8" => ensemble(Symmetry::ALL.len()),
             "pd2" => pd(2),
             "pd3" => pd(3),
             "pd4" => pd(4),
@@ -85,30 +85,33 @@ impl FromStr for Mode {
 }
 
 /// How a network is run: as it is, on PD phases, or on PD phases with something after it.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Adapt {
     /// PD factor; 1 leaves the pixels together. Camera photos: 2 for networks trained on phases 5 apart.
     pub pd: usize,
     /// Passes of R3 over the result of PD; 0 does without.
     pub refinements: usize,
     /// Whether there is a second pass: the network is run once more, on the result so far.
-    pub again: bool,
-    /// Where the plain result differs from this one by more than this (root mean square of a window, `[0, 1]` units), it
-    /// is detail, and the plain result is kept.
+    pub second_pass: bool,
+    /// Where the plain result differs from this one by more than this (root mean square of a window, 0 to 1), the
+    /// difference is taken for detail, and the plain result is kept.
     pub detail: Option<f32>,
-    /// Deviation of the noise (`[0, 1]` units): where what is taken away is more than that (root mean square of a window),
-    /// only the noise's share of it is.
+    /// Standard deviation of the noise, 0 to 1: where more than that would be removed (root mean square of a window), only
+    /// the noise's share of it is.
     pub wiener: Option<f32>,
-    /// Turns and mirrorings that are averaged (self-ensemble), 1 to 8: those of the second pass, else of the run on phases.
-    pub turns: usize,
+    /// Self-ensemble: rotations and reflections of the photo whose results are averaged, 1 to 8. Of the second pass where there
+    /// is one, else of the run on phases.
+    pub self_ensemble: usize,
 }
 
 impl Adapt {
     /// The network as it is.
     pub const PLAIN: Self =
-        Self { pd: 1, refinements: 0, again: false, detail: None, wiener: None, turns: 1 };
-    /// The mean of two turns. [`Mode::Auto`] affords them for small photos only.
-    pub const TURNED: Self = Self { turns: 2, ..Self::PLAIN };
+        Self { pd: 1, refinements: 0, second_pass: false, detail: None, wiener: None, self_ensemble: 1 };
+    /// A 2x self-ensemble. [`Mode::Auto`] affords it for small photos only.
+    pub const X2: Self = Self { self_ensemble: 2, ..Self::PLAIN };
     /// PD 2 and R3, as published for networks with a blind spot.
     pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, ..Self::PLAIN };
 }
@@ -120,15 +123,15 @@ impl Default for Adapt {
 }
 
 impl fmt::Display for Adapt {
-    /// `plain`, or for example `x2`, `pd2`, `pd2+r3`, `pd3+again+detail+x2`.
+    /// `plain`, or for example `x2`, `pd2`, `pd2+r3`, `pd3+second-pass+detail+x2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shares = [
             (self.pd > 1, format!("pd{}", self.pd)),
             (self.refinements > 0, "r3".to_string()),
-            (self.again, "again".to_string()),
+            (self.second_pass, "second-pass".to_string()),
             (self.detail.is_some(), "detail".to_string()),
             (self.wiener.is_some(), "wiener".to_string()),
-            (self.turns > 1, format!("x{}", self.turns)),
+            (self.self_ensemble > 1, format!("x{}", self.self_ensemble)),
         ];
         let names: Vec<_> = shares.into_iter().filter_map(|(there, name)| there.then_some(name)).collect();
         f.write_str(if names.is_empty() { "plain" } else { "" })?;
@@ -147,7 +150,7 @@ mod tests {
             assert_eq!(mode.note(), (name != "auto").then(|| name.to_string()));
         }
         // A run that no name stands for has no note.
-        assert_eq!(Mode::Fixed(Adapt { turns: 3, ..Adapt::PLAIN }).note(), None);
+        assert_eq!(Mode::Fixed(Adapt { self_ensemble: 3, ..Adapt::PLAIN }).note(), None);
         assert_eq!("pd6".parse::<Mode>().unwrap_err().kind(), Kind::Option);
         assert_eq!(Adapt { detail: Some(0.1), ..Adapt::R3 }.to_string(), "pd2+r3+detail");
         assert_eq!(Mode::Auto.or(Mode::Wiener), Mode::Wiener);

@@ -43,7 +43,7 @@ impl Model {
         Self::load(recognise(state)?.id, state, device)
     }
 
-    /// The network `id` with the given weights; its configuration is told by their shapes.
+    /// The network `id` with the given weights; its configuration is recognised by their shapes.
     ///
     /// # Errors
     /// [`Kind::Model`] for an unknown `id`, [`Kind::Weights`] for weights that are not of this network, or of one that does not

@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size};
+use super::architecture::{Architecture, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -159,7 +159,7 @@ impl UNetConfig {
 }
 
 impl Architecture for UNet {
-    type Config = UNetConfig;
+    configured_by!(UNetConfig);
 
     const CARDS: &'static [Card] = &[CARD];
 
@@ -168,14 +168,6 @@ impl Architecture for UNet {
             Size::Published => UNetConfig::new(),
             Size::Small => UNetConfig::new().with_encoder(16).with_decoder(32).with_head([24, 16]),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<UNetConfig> {
-        UNetConfig::infer(state)
-    }
-
-    fn init(config: &UNetConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size};
+use super::architecture::{Architecture, Keys, Size, configured_by};
 use super::card::{Bundled, Card, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::Result;
@@ -98,7 +98,7 @@ impl UNetConfig {
 }
 
 impl Architecture for UNet {
-    type Config = UNetConfig;
+    configured_by!(UNetConfig);
 
     const CARDS: &'static [Card] = &[CARD];
 
@@ -107,14 +107,6 @@ impl Architecture for UNet {
             Size::Published => UNetConfig::new(),
             Size::Small => UNetConfig::new().with_encoder(16).with_decoder(32).with_last([24, 16]),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<UNetConfig> {
-        UNetConfig::infer(state)
-    }
-
-    fn init(config: &UNetConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

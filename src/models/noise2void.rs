@@ -18,7 +18,7 @@ use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Conditions, Keys, Size};
+use super::architecture::{Architecture, Conditions, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -286,7 +286,7 @@ fn statistics(state: &StateDict, channels: usize) -> Result<Option<Statistics>> 
 }
 
 impl Architecture for UNet {
-    type Config = UNetConfig;
+    configured_by!(UNetConfig);
 
     const CARDS: &'static [Card] = &[CARD];
 
@@ -295,14 +295,6 @@ impl Architecture for UNet {
             Size::Published => UNetConfig::new(),
             Size::Small => UNetConfig::new().with_features(16),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<UNetConfig> {
-        UNetConfig::infer(state)
-    }
-
-    fn init(config: &UNetConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

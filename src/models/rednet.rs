@@ -13,7 +13,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfi
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size};
+use super::architecture::{Architecture, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use crate::error::{Error, Kind, Result};
 use crate::nn::{Convolve, Then, conv3x3, deconv3x3_x2};
@@ -134,7 +134,7 @@ impl RedNetConfig {
 }
 
 impl Architecture for RedNet {
-    type Config = RedNetConfig;
+    configured_by!(RedNetConfig);
 
     const CARDS: &'static [Card] = &[CARD];
 
@@ -143,14 +143,6 @@ impl Architecture for RedNet {
             Size::Published => RedNetConfig::new(),
             Size::Small => RedNetConfig::new().with_layers(5).with_features(32),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<RedNetConfig> {
-        RedNetConfig::infer(state)
-    }
-
-    fn init(config: &RedNetConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

@@ -14,7 +14,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size};
+use super::architecture::{Architecture, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::distilled_unet::{self, MODEL_NOTE, UNetConfig};
 use super::hq_ssl::{BLIND_SQUARE_NOTE, BlindUNet, BlindUNetConfig};
@@ -342,7 +342,7 @@ impl LanConfig {
 }
 
 impl Architecture for Lan {
-    type Config = LanConfig;
+    configured_by!(LanConfig);
 
     const CARDS: &'static [Card] = &[LAN];
 
@@ -351,14 +351,6 @@ impl Architecture for Lan {
             Size::Published => LanConfig::new(),
             Size::Small => LanConfig::new().with_features(32).with_blocks(3),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<LanConfig> {
-        LanConfig::infer(state)
-    }
-
-    fn init(config: &LanConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

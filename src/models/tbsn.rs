@@ -17,7 +17,7 @@ use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor, TensorData, s};
 use serde::{Deserialize, Serialize};
 
-use super::architecture::{Architecture, Keys, Size};
+use super::architecture::{Architecture, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Optimiser, Paper, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -292,7 +292,7 @@ fn norm_of(level: &str, block: usize) -> String {
 }
 
 impl Architecture for Tbsn {
-    type Config = TbsnConfig;
+    configured_by!(TbsnConfig);
 
     const CARDS: &'static [Card] = &[CARD];
 
@@ -301,14 +301,6 @@ impl Architecture for Tbsn {
             Size::Published => TbsnConfig::new(),
             Size::Small => TbsnConfig::new().with_dim(16).with_blocks([1, 1, 1]).with_refinement(1),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<TbsnConfig> {
-        TbsnConfig::infer(state)
-    }
-
-    fn init(config: &TbsnConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     fn recognise(state: &StateDict) -> Option<&'static str> {

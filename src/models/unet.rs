@@ -12,7 +12,7 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size};
+use super::architecture::{Architecture, Keys, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -62,7 +62,7 @@ pub const LARGE: Card = Card {
     title: "unnoise U-Net, large",
     summary: "Better and three times slower than the small one, for any noise level; the one to take on a GPU.",
     receptive_field: 91,
-    adapt: Some(Adapt::TURNED),
+    adapt: Some(Adapt::X2),
     mac_per_pixel: 326_656,
     parameters: 4_743_424,
     presets: presets(4_743_424, 311_040),
@@ -202,7 +202,7 @@ impl UNetConfig {
 }
 
 impl Architecture for UNet {
-    type Config = UNetConfig;
+    configured_by!(UNetConfig);
 
     const CARDS: &'static [Card] = &[CARD, LARGE];
 
@@ -215,14 +215,6 @@ impl Architecture for UNet {
                 .with_enc_blocks(vec![1, 1])
                 .with_dec_blocks(vec![1, 1]),
         }
-    }
-
-    fn infer(state: &StateDict) -> Result<UNetConfig> {
-        UNetConfig::infer(state)
-    }
-
-    fn init(config: &UNetConfig, device: &Device) -> Self {
-        config.init(device)
     }
 
     /// [`LARGE`] for its very configuration.

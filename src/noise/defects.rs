@@ -306,8 +306,10 @@ impl Lines {
     }
 }
 
-/// The mean, of which no single value may be more than ten times the median.
-fn calm_mean(values: Vec<f32>) -> f32 {
+/// The mean, of which no single value may be more than ten times the median. What is no number, as photos of floats may have
+/// it, does not count.
+fn calm_mean(mut values: Vec<f32>) -> f32 {
+    values.retain(|v| v.is_finite());
     let limit = 10.0 * median(values.iter().map(|v| v.abs()).collect());
     values.iter().map(|v| v.clamp(-limit, limit)).sum::<f32>() / values.len().max(1) as f32
 }

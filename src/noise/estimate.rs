@@ -33,7 +33,8 @@ const COLORED: (f32, f32) = (1.2, 1.6);
 /// in chroma, over CC15 and PolyU100); white noise has below 0.12, texture without noise up to 0.36 in luma.
 const CORRELATED: f32 = 0.3;
 
-/// What is known about the noise of a photo. Deviations are in `[0, 1]` units: times 255 on the 8-bit scale.
+/// The noise of a photo, estimated from the photo alone. Standard deviations are on the scale 0 to 1.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NoiseEstimate {
@@ -48,6 +49,7 @@ pub struct NoiseEstimate {
 }
 
 /// Noise of one channel.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelNoise {
@@ -58,6 +60,7 @@ pub struct ChannelNoise {
 }
 
 /// Noise at a brightness.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelNoise {
@@ -68,6 +71,7 @@ pub struct LevelNoise {
 }
 
 /// Autocorrelation of the noise at 1, 2 and 3 pixels (mean of both directions): 0 for white noise, near 1 for blotches.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Correlation {

@@ -4,15 +4,15 @@
 
 use burn::tensor::Tensor;
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss};
 use super::loss::l1;
 use crate::models::Network;
 use crate::nn::shuffle::pd_phase;
 use crate::sampling::BatchSampler;
 
 /// The objective.
-pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
+pub const OBJECTIVE: Definition = Definition::special(
+    ObjectiveCard {
         id: "blind-spot-l1",
         title: "Blind-spot L1",
         summary: "Predicts each pixel from its surroundings, on sub-images whose noise is independent.",
@@ -20,14 +20,8 @@ pub const OBJECTIVE: Definition = Definition {
         clean: false,
         url: "https://arxiv.org/abs/2203.11799",
     },
-    general: false,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |setting| Box::new(BlindSpotL1 { pd: setting.pd }),
-};
+    |setting| Box::new(BlindSpotL1 { pd: setting.pd }),
+);
 
 /// Patches of the photo, every `pd`-th pixel of them; the mean absolute error against themselves.
 #[derive(Debug)]

@@ -3,14 +3,14 @@
 
 use burn::tensor::Tensor;
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss};
 use super::loss::mse;
 use crate::models::Network;
 use crate::sampling::BatchSampler;
 
 /// The objective.
-pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
+pub const OBJECTIVE: Definition = Definition::special(
+    ObjectiveCard {
         id: "blind-spot-nll",
         title: "Blind-spot likelihood",
         summary: "Predicts each pixel's distribution from its surroundings, and mixes in what the pixel says (HQ-SSL).",
@@ -18,14 +18,8 @@ pub const OBJECTIVE: Definition = Definition {
         clean: false,
         url: "https://arxiv.org/abs/1901.10277",
     },
-    general: false,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |setting| Box::new(BlindSpotNll { sigma: setting.sigma }),
-};
+    |setting| Box::new(BlindSpotNll { sigma: setting.sigma }),
+);
 
 /// Patches of the photo under the network's prediction of them.
 #[derive(Debug)]

@@ -13,16 +13,17 @@ pub trait TrainingLoss: Send {
 }
 
 /// What an objective is, for people who choose one.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectiveCard {
-    /// Stable name, for code and command lines.
+    /// Name to give as `objective`; stable.
     pub id: &'static str,
     /// Name, for people.
     pub title: &'static str,
-    /// One sentence: what is learned, and when to take it.
+    /// One or two sentences: what is learned, and when to take it.
     pub summary: &'static str,
-    /// Noisy shots of one scene that it needs, at least.
+    /// Noisy photos of one scene that it needs, at least.
     pub shots: usize,
     /// Whether it needs the scene without noise.
     pub clean: bool,
@@ -48,7 +49,7 @@ pub const TRAINED: Settings = Settings { steps: 100, rate: 3e-4, batch: 4, patch
 /// [`Settings`] for random weights: many small steps.
 pub const RANDOM: Settings = Settings { steps: 600, rate: 2e-3, batch: 8, patch: 48 };
 
-/// What success is told by, without the truth.
+/// What success is measured by, without the clean photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validation {
     /// The estimated risk of denoising the photo.
@@ -73,18 +74,18 @@ pub struct Setting {
 pub struct Teacher {
     /// Id of its card. It starts from random weights of the small preset.
     pub network: &'static str,
-    /// What it learns by.
+    /// Its training objective.
     pub objective: &'static Definition,
     /// Its share of the steps.
     pub share: f64,
 }
 
-/// Who learns by what, in which order.
+/// Who is trained by which objective, in which order.
 #[derive(Clone, Copy)]
 pub struct Curriculum {
     /// The teachers, the first to learn first.
     pub teachers: &'static [Teacher],
-    /// What the learner then learns by; the objective itself, if `None`.
+    /// The objective of the learner then; this one, if `None`.
     pub learner: Option<&'static Definition>,
 }
 
@@ -102,7 +103,7 @@ pub struct Definition {
     pub general: bool,
     /// Settings for trained and for random weights.
     pub settings: [Settings; 2],
-    /// What its success is told by.
+    /// What its success is measured by.
     pub validation: Validation,
     /// By how much it divides a patch before the network sees it.
     pub divides: usize,
@@ -112,4 +113,26 @@ pub struct Definition {
     pub curriculum: fn(&Card) -> Curriculum,
     /// The training loss.
     pub training_loss: fn(&Setting) -> Box<dyn TrainingLoss>,
+}
+
+impl Definition {
+    /// An objective for any network that gives a photo of the size that it takes, as most are: validated by the risk, without
+    /// teachers.
+    pub const fn general(card: ObjectiveCard, training_loss: fn(&Setting) -> Box<dyn TrainingLoss>) -> Self {
+        Self {
+            card,
+            general: true,
+            settings: [TRAINED, RANDOM],
+            validation: Validation::Risk,
+            divides: 1,
+            learns_from_itself: false,
+            curriculum: |_| Curriculum::ALONE,
+            training_loss,
+        }
+    }
+
+    /// The same for the networks alone whose cards name it.
+    pub const fn special(card: ObjectiveCard, training_loss: fn(&Setting) -> Box<dyn TrainingLoss>) -> Self {
+        Self { general: false, ..Self::general(card, training_loss) }
+    }
 }

@@ -4,30 +4,25 @@
 use burn::tensor::Tensor;
 
 use super::blind_spot_l1;
-use super::definition::{
-    Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, Teacher, TrainingLoss, Validation,
-};
+use super::definition::{Curriculum, Definition, ObjectiveCard, Teacher, TrainingLoss};
 use super::loss::l1;
 use crate::models::{Network, tbsn};
 use crate::sampling::BatchSampler;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
-        id: "distillation",
-        title: "Distillation from TBSN",
-        summary: "A small TBSN learns the photo first; this network learns from it.",
-        shots: 1,
-        clean: false,
-        url: "https://arxiv.org/abs/2404.07846",
-    },
-    general: false,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
     curriculum: |_| Curriculum { teachers: &[TBSN], learner: None },
-    training_loss: |_| Box::new(Distillation),
+    ..Definition::special(
+        ObjectiveCard {
+            id: "distillation",
+            title: "Distillation from TBSN",
+            summary: "A small TBSN learns the photo first; this network learns from it.",
+            shots: 1,
+            clean: false,
+            url: "https://arxiv.org/abs/2404.07846",
+        },
+        |_| Box::new(Distillation),
+    )
 };
 
 /// The teacher.

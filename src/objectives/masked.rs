@@ -4,7 +4,7 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss};
 use crate::models::Network;
 use crate::nn::bernoulli;
 use crate::sampling::BatchSampler;
@@ -37,8 +37,8 @@ pub fn loss(output: Tensor<4>, noisy: Tensor<4>, keep: Tensor<4>) -> Tensor<1> {
 }
 
 /// The objective.
-pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
+pub const OBJECTIVE: Definition = Definition::special(
+    ObjectiveCard {
         id: "masked",
         title: "Masked training",
         summary: "Hides most of the pixels and learns to paint them in.",
@@ -46,14 +46,8 @@ pub const OBJECTIVE: Definition = Definition {
         clean: false,
         url: "https://arxiv.org/abs/2303.13132",
     },
-    general: false,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |_| Box::new(Masked),
-};
+    |_| Box::new(Masked),
+);
 
 /// Patches of the photo with a mask of their own each.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ use crate::models::Card;
 /// Makes the enum and the list of cards.
 macro_rules! objectives {
     ($($name:ident: $definition:expr,)*) => {
-        /// An objective: what a network learns by.
+        /// A training objective.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "each is documented where it is defined")]
         pub enum Objective {
@@ -38,7 +38,7 @@ macro_rules! objectives {
         }
 
         /// All objectives.
-        const ALL: &[Objective] = &[$(Objective::$name),*];
+        pub const ALL: &[Objective] = &[$(Objective::$name),*];
 
         /// The cards of all objectives.
         pub static OBJECTIVES: &[ObjectiveCard] = &[$($definition.card),*];
@@ -72,7 +72,7 @@ objectives! {
     Supervised: supervised::OBJECTIVE,
 }
 
-/// What trained weights learn by when nobody says otherwise, where it suits.
+/// The objective for trained weights when nobody says otherwise, where it suits.
 const DEFAULT_TRAINED: Objective = Objective::NoiseModel;
 /// The same for random weights. Measured on camera photos: R2R with the photo's own noise gains where Noise2Void, which wants
 /// noise that is independent from pixel to pixel, loses.

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss};
 use crate::models::Network;
 use crate::nn::shuffle::pd_phase;
 use crate::sampling::BatchSampler;
@@ -81,21 +81,18 @@ const LAMBDA: f64 = 2.0;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
-        id: "neighbor2neighbor",
-        title: "Neighbor2Neighbor",
-        summary: "Learns to tell one half of the pixels from their neighbours. For noise that differs from pixel to pixel.",
-        shots: 1,
-        clean: false,
-        url: "https://arxiv.org/abs/2101.02824",
-    },
-    general: true,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
     divides: 2,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |setting| Box::new(Neighbor2Neighbor { pd: setting.pd }),
+    ..Definition::general(
+        ObjectiveCard {
+            id: "neighbor2neighbor",
+            title: "Neighbor2Neighbor",
+            summary: "Learns to predict one half of the pixels from their neighbours. For noise that is independent from pixel to pixel.",
+            shots: 1,
+            clean: false,
+            url: "https://arxiv.org/abs/2101.02824",
+        },
+        |setting| Box::new(Neighbor2Neighbor { pd: setting.pd }),
+    )
 };
 
 /// Patches of the photo, every `pd`-th pixel of them, split into pairs.

@@ -4,28 +4,25 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss, Validation};
 use super::loss::mse;
 use crate::models::Network;
 use crate::sampling::BatchSampler;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
-        id: "noise2noise",
-        title: "Noise2Noise",
-        summary: "Learns one noisy shot from another of the same scene. Needs two or more shots.",
-        shots: 2,
-        clean: false,
-        url: "https://arxiv.org/abs/1803.04189",
-    },
-    general: true,
-    settings: [TRAINED, RANDOM],
     validation: Validation::Loss,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |_| Box::new(Noise2Noise),
+    ..Definition::general(
+        ObjectiveCard {
+            id: "noise2noise",
+            title: "Noise2Noise",
+            summary: "Learns one noisy shot from another of the same scene. Needs two or more shots.",
+            shots: 2,
+            clean: false,
+            url: "https://arxiv.org/abs/1803.04189",
+        },
+        |_| Box::new(Noise2Noise),
+    )
 };
 
 /// Pairs of two different shots, drawn anew for each batch.

@@ -5,9 +5,7 @@ use burn::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::definition::{
-    Curriculum, Definition, ObjectiveCard, RANDOM, Setting, TRAINED, TrainingLoss, Validation,
-};
+use super::definition::{Definition, ObjectiveCard, Setting, TrainingLoss};
 use crate::models::Network;
 use crate::photo::Planar;
 use crate::sampling::{BatchSampler, patch, stack};
@@ -191,27 +189,21 @@ pub fn loss(output: Tensor<4>, original: Tensor<4>, mask: Tensor<4>) -> Tensor<1
 }
 
 /// The objective, masked pixels replaced by a neighbour.
-pub const NOISE2VOID: Definition = Definition {
-    card: ObjectiveCard {
+pub const NOISE2VOID: Definition = Definition::general(
+    ObjectiveCard {
         id: "noise2void",
         title: "Noise2Void",
-        summary: "Hides some pixels and learns to tell them from those around. For any network, also one without weights.",
+        summary: "Hides some pixels and learns to predict them from those around. For any network, also one without weights.",
         shots: 1,
         clean: false,
         url: "https://arxiv.org/abs/1811.10980",
     },
-    general: true,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |setting| noise2void(setting, Replacement::Uniform),
-};
+    |setting| noise2void(setting, Replacement::Uniform),
+);
 
 /// The objective, masked pixels replaced by the median around them.
-pub const N2V2: Definition = Definition {
-    card: ObjectiveCard {
+pub const N2V2: Definition = Definition::general(
+    ObjectiveCard {
         id: "n2v2",
         title: "N2V2",
         summary: "Noise2Void with the median in place of hidden pixels: fewer checkerboards.",
@@ -219,14 +211,8 @@ pub const N2V2: Definition = Definition {
         clean: false,
         url: "https://arxiv.org/abs/2211.08512",
     },
-    general: true,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |setting| noise2void(setting, Replacement::Median),
-};
+    |setting| noise2void(setting, Replacement::Median),
+);
 
 /// Share of pixels that are masked on a single photo: more than published, as there are fewer pictures.
 const MASKED_SHARE: f32 = 0.02;

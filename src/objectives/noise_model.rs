@@ -6,7 +6,7 @@
 
 use burn::tensor::Tensor;
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss};
 use super::loss::mse;
 use crate::models::Network;
 use crate::photo::Planar;
@@ -14,21 +14,18 @@ use crate::sampling::{BatchSampler, Scene, patch, stack};
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
-        id: "noise-model",
-        title: "Noise model",
-        summary: "Finds out what the photo's noise is like, puts more of it on the network's own result, and learns to take it off again. For networks with trained weights.",
-        shots: 1,
-        clean: false,
-        url: "https://openaccess.thecvf.com/content_cvpr_2018/html/Chen_Image_Blind_Denoising_CVPR_2018_paper.html",
-    },
-    general: true,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
     learns_from_itself: true,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |_| Box::new(NoiseModel),
+    ..Definition::general(
+        ObjectiveCard {
+            id: "noise-model",
+            title: "Noise model",
+            summary: "Measures the photo's noise, adds noise of that kind to the network's own result, and learns to remove it. For networks with trained weights.",
+            shots: 1,
+            clean: false,
+            url: "https://openaccess.thecvf.com/content_cvpr_2018/html/Chen_Image_Blind_Denoising_CVPR_2018_paper.html",
+        },
+        |_| Box::new(NoiseModel),
+    )
 };
 
 /// Patches of the result with noise, and without.
@@ -36,16 +33,16 @@ pub const OBJECTIVE: Definition = Definition {
 pub struct NoiseModel;
 
 impl TrainingLoss for NoiseModel {
-    fn loss(&mut self, network: &Network, draw: &mut BatchSampler<'_>) -> Tensor<1> {
-        let spots = draw.spots(draw.patch);
+    fn loss(&mut self, network: &Network, batches: &mut BatchSampler<'_>) -> Tensor<1> {
+        let spots = batches.spots(batches.patch);
         let (mut sources, mut targets) = (Vec::new(), Vec::new());
         for spot in &spots {
-            let mut target = patch(first(&draw.material.scenes[spot.scene]), spot);
+            let mut target = patch(first(&batches.material.scenes[spot.scene]), spot);
             target.data.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
-            sources.push(draw.noisy(&target));
+            sources.push(batches.noisy(&target));
             targets.push(target);
         }
-        let [source, target] = [sources, targets].map(|patches| stack(&patches, &draw.device));
+        let [source, target] = [sources, targets].map(|patches| stack(&patches, &batches.device));
         mse(network.forward_training(source), target)
     }
 }

@@ -3,7 +3,7 @@
 //! covariance of the photo's own. That is drawn after a model of the
 //! photo's noise ([`crate::noise::NoiseModel`]).
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss};
 use super::loss::mse;
 use super::noise_model::first;
 use crate::models::Network;
@@ -23,8 +23,8 @@ pub fn pair(noisy: &Planar, z: &[f32]) -> [Planar; 2] {
 }
 
 /// The objective.
-pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
+pub const OBJECTIVE: Definition = Definition::general(
+    ObjectiveCard {
         id: "recorrupted2recorrupted",
         title: "Recorrupted-to-Recorrupted",
         summary: "Adds more of the photo's noise, and takes as much away: two noisy pictures of one scene, each to be learned from the other.",
@@ -32,14 +32,8 @@ pub const OBJECTIVE: Definition = Definition {
         clean: false,
         url: "https://arxiv.org/abs/2102.02234",
     },
-    general: true,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |_| Box::new(Recorrupted),
-};
+    |_| Box::new(Recorrupted),
+);
 
 /// Pairs made of patches of the photo.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss};
 use super::loss::l1;
 use super::noise_model::first;
 use crate::models::Network;
@@ -17,23 +17,17 @@ use crate::sampling::{BatchSampler, Spot, patch, stack};
 const CANDIDATES: usize = 8;
 
 /// The objective.
-pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
+pub const OBJECTIVE: Definition = Definition::general(
+    ObjectiveCard {
         id: "residual-recorruption",
         title: "Residual recorruption",
-        summary: "Like the noise model, with what the network took away for noise. For networks that leave no noise behind.",
+        summary: "Like the noise model, with the network's residual for noise. For networks that leave no noise behind.",
         shots: 1,
         clean: false,
         url: "https://arxiv.org/abs/2102.02234",
     },
-    general: true,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |_| Box::new(ResidualRecorruption),
-};
+    |_| Box::new(ResidualRecorruption),
+);
 
 /// Patches of the result with foreign noise, and without.
 #[derive(Debug)]

@@ -6,9 +6,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::{AvgPoolOptions, PadMode};
 
-use super::definition::{
-    Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, Teacher, TrainingLoss, Validation,
-};
+use super::definition::{Curriculum, Definition, ObjectiveCard, Teacher, TrainingLoss};
 use super::loss::l1;
 use super::{blind_spot_l1, distillation};
 use crate::models::{self, Card, Network};
@@ -50,21 +48,18 @@ pub fn loss(unet: Tensor<4>, bnn: Tensor<4>, lan: Tensor<4>, texture: Tensor<4>)
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
-        id: "sasl",
-        title: "SASL",
-        summary: "Learns flat areas from a blind-spot network and texture from a local one.",
-        shots: 1,
-        clean: false,
-        url: "https://arxiv.org/abs/2303.14934",
-    },
-    general: false,
-    settings: [TRAINED, RANDOM],
-    validation: Validation::Risk,
-    divides: 1,
-    learns_from_itself: false,
     curriculum,
-    training_loss: |_| Box::new(Sasl),
+    ..Definition::special(
+        ObjectiveCard {
+            id: "sasl",
+            title: "SASL",
+            summary: "Learns flat areas from a blind-spot network and texture from a local one.",
+            shots: 1,
+            clean: false,
+            url: "https://arxiv.org/abs/2303.14934",
+        },
+        |_| Box::new(Sasl),
+    )
 };
 
 /// The local network learns from the blind-spot network's result, and from nothing else, whether it is the learner or the second

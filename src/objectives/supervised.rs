@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, RANDOM, TRAINED, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, TrainingLoss, Validation};
 use super::loss::charbonnier;
 use crate::models::Network;
 use crate::sampling::BatchSampler;
@@ -12,21 +12,18 @@ const EPSILON: f32 = 1e-3;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
-        id: "supervised",
-        title: "Supervised",
-        summary: "Learns the clean photo. Needs the same scene without noise.",
-        shots: 1,
-        clean: true,
-        url: "https://arxiv.org/abs/1603.09056",
-    },
-    general: true,
-    settings: [TRAINED, RANDOM],
     validation: Validation::Loss,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |_| Box::new(Supervised),
+    ..Definition::general(
+        ObjectiveCard {
+            id: "supervised",
+            title: "Supervised",
+            summary: "Learns the clean photo. Needs the same scene without noise.",
+            shots: 1,
+            clean: true,
+            url: "https://arxiv.org/abs/1603.09056",
+        },
+        |_| Box::new(Supervised),
+    )
 };
 
 /// Patches of the noisy shots, with those of the clean twin as targets.

@@ -9,7 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::definition::{Curriculum, Definition, ObjectiveCard, Settings, TrainingLoss, Validation};
+use super::definition::{Definition, ObjectiveCard, Settings, TrainingLoss, Validation};
 use super::loss::l1;
 use crate::degradation::{KERNEL, degrade, gaussian_kernel};
 use crate::models::Network;
@@ -24,21 +24,19 @@ const CONTRAST: f32 = 1.0;
 
 /// The objective.
 pub const OBJECTIVE: Definition = Definition {
-    card: ObjectiveCard {
-        id: "contrastive-super-resolution",
-        title: "Zero-shot super-resolution",
-        summary: "Shrinks the photo in many ways and learns to undo it.",
-        shots: 1,
-        clean: false,
-        url: "https://arxiv.org/abs/1712.06087",
-    },
-    general: false,
     settings: [ZERO_SHOT, Settings { rate: 1e-4, steps: 600, ..ZERO_SHOT }],
     validation: Validation::Loss,
-    divides: 1,
-    learns_from_itself: false,
-    curriculum: |_| Curriculum::ALONE,
-    training_loss: |setting| Box::new(ZeroShot::new(setting.scale, setting.sigma)),
+    ..Definition::special(
+        ObjectiveCard {
+            id: "contrastive-super-resolution",
+            title: "Zero-shot super-resolution",
+            summary: "Shrinks the photo in many ways and learns to undo it.",
+            shots: 1,
+            clean: false,
+            url: "https://arxiv.org/abs/1712.06087",
+        },
+        |setting| Box::new(ZeroShot::new(setting.scale, setting.sigma)),
+    )
 };
 
 /// For trained weights.

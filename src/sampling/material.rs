@@ -13,7 +13,7 @@ const PIXELS: usize = 1 << 20;
 const LEAST_PIXELS: usize = 1 << 18;
 /// Windows along each side of a large photo.
 const GRID: usize = 3;
-/// Share of the area, about, that is kept from training and judged by.
+/// Share of the area, about, that is held out from training, for validation.
 const HELD_OUT: f64 = 0.25;
 /// Pixels to each side that a blurred photo is the mean of.
 const BLUR: usize = 2;

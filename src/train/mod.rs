@@ -1,13 +1,13 @@
 //! Fine-tuning on one photo: a [`Trainer`] that is pumped.
 //!
 //! Each [`Trainer::step`] does a little: a tile of the look at the photo before learning, a step of the optimiser, or a
-//! judgement. Whoever pumps it shows progress between the steps, stops by not pumping any more, and takes what was best
-//! so far by [`Trainer::finish`]; or drops it, and keeps the network from before.
+//! report. Whoever pumps it shows progress between the steps, stops by not pumping any more, and takes what was best
+//! so far by [`Trainer::finish`]; or drops it, and keeps the network as it was.
 
-mod guard;
 mod learning;
 mod options;
 mod stages;
+mod validation;
 
 pub use options::{Options, Phase, Progress, Tuned};
 
@@ -25,15 +25,15 @@ use crate::objectives::{Definition, Objective, Validation};
 use crate::photo::Photo;
 use crate::sampling::{BatchSampler, Material};
 use crate::weights::average;
-use guard::{Guard, Judgement};
 use learning::Learning;
 use stages::{Facts, Stage, Who};
+use validation::{ValidationReport, Validator};
 
 /// Between two readings of the loss: reading makes a GPU wait.
 const READ_EVERY: usize = 5;
-/// Judgements of the network while it learns.
-const JUDGEMENTS: usize = 4;
-/// Share of the weights from before in a network that goes half of the way (Wortsman et al., "Robust fine-tuning of zero-shot
+/// Validations of the network while it learns.
+const VALIDATIONS: usize = 4;
+/// Share of the weights before training in their mean with the new ones (Wortsman et al., "Robust fine-tuning of zero-shot
 /// models", CVPR 2022).
 const HALF_WAY: f32 = 0.5;
 /// Share of the steps over which the learning rate rises.
@@ -56,9 +56,9 @@ pub struct Trainer {
     /// Those of the stages before this one.
     before: f64,
     progress: Progress,
-    guard: Option<Guard>,
-    /// What was found out about the network from before.
-    judged_before: Option<Judgement>,
+    validator: Option<Validator>,
+    /// The report on the network before training.
+    report_before: Option<ValidationReport>,
     best: Option<Model>,
     /// The one that has learned to the end.
     learned: Option<Model>,
@@ -97,7 +97,7 @@ impl Trainer {
             material.mend();
         }
         let facts = Facts::of(&model, definition, &material, photos, &options)?;
-        material.hold_out(facts.judged, options.seed);
+        material.hold_out(facts.validation_side, options.seed);
         let model = model.map(|network| network.in_range(photos[0].range()));
         let start = model.clone();
         let model = if random {
@@ -121,8 +121,8 @@ impl Trainer {
             spent: 0.0,
             before: 0.0,
             progress,
-            guard: None,
-            judged_before: None,
+            validator: None,
+            report_before: None,
             best: None,
             learned: None,
         })
@@ -187,22 +187,22 @@ impl Trainer {
         self.start.trained(network, self.facts.tuned_mode())
     }
 
-    /// Judges the network as it is, so that [`Trainer::finish`] knows of it: for a run that is stopped early.
+    /// Validates the network as it is, so that [`Trainer::finish`] knows of it: for a run that is stopped early.
     ///
     /// # Errors
     /// [`Kind::Device`] when the device fails.
     pub async fn settle(&mut self) -> Result<()> {
         if let Work::Learn(mut learning) = std::mem::replace(&mut self.work, Work::Idle) {
-            let judged = self.progress.scores.last().is_some_and(|(step, _)| *step == learning.done());
-            if learning.done() > 0 && !judged {
-                self.judge(&mut learning).await?;
+            let validated = self.progress.scores.last().is_some_and(|(step, _)| *step == learning.done());
+            if learning.done() > 0 && !validated {
+                self.validate(&mut learning).await?;
             }
             self.work = Work::Learn(learning);
         }
         Ok(())
     }
 
-    /// The best model so far, and the one from before if none was better.
+    /// The best model so far, or the one before training if none was better.
     #[must_use]
     pub fn finish(self) -> Tuned {
         let kept = self.best.is_some();
@@ -306,7 +306,7 @@ impl Trainer {
         let loss = self.facts.training_loss(objective);
         let learning = Learning::new(card, network, model.is_random(), loss, micro_batch);
         if who == Who::Learner {
-            self.guard = Some(self.choose_guard(objective));
+            self.validator = Some(self.choose_validator(objective));
         }
         self.progress.phase = Phase::Learning;
         self.progress.step = 0;
@@ -314,13 +314,13 @@ impl Trainer {
         Ok(Work::Learn(Box::new(learning)))
     }
 
-    fn choose_guard(&self, objective: &Definition) -> Guard {
+    fn choose_validator(&self, objective: &Definition) -> Validator {
         match objective.validation {
             Validation::Risk => {
-                let (Facts { judged, erased, .. }, device) = (&self.facts, self.start.device());
-                Guard::risk(&self.material, *judged, self.options.seed, *erased, device)
+                let (Facts { validation_side, erased, .. }, device) = (&self.facts, self.start.device());
+                Validator::risk(&self.material, *validation_side, self.options.seed, *erased, device)
             }
-            Validation::Loss => Guard::Loss,
+            Validation::Loss => Validator::Loss,
         }
     }
 
@@ -345,9 +345,9 @@ impl Trainer {
         let progress = self.stage_progress(learning.done());
         self.progress.done = progress.min(1.0) as f32;
         if learning.done() == 0 {
-            self.judge(&mut learning).await?;
+            self.validate(&mut learning).await?;
         } else if progress >= 1.0 {
-            self.judge(&mut learning).await?;
+            self.validate(&mut learning).await?;
             return Ok(self.end_learning(&learning));
         }
         let mut batches = self.batch_sampler(learning.done() as u64, progress, true);
@@ -356,10 +356,10 @@ impl Trainer {
         if learning.done().is_multiple_of(READ_EVERY) {
             self.progress.loss = Some(learning.read_loss().await?);
         }
-        let judgement = |progress: f64| (progress * JUDGEMENTS as f64) as usize;
+        let round = |progress: f64| (progress * VALIDATIONS as f64) as usize;
         let next = self.stage_progress(learning.done());
-        if next < 1.0 && judgement(next) > judgement(progress) {
-            self.judge(&mut learning).await?;
+        if next < 1.0 && round(next) > round(progress) {
+            self.validate(&mut learning).await?;
             if self.is_to_look_again() {
                 let looks = (self.current_best().clone(), self.facts.tuned_execution(&self.options));
                 return self.begin_look(looks, 0, Some(learning));
@@ -381,7 +381,7 @@ impl Trainer {
     /// Batches of the learner's material, from a seed of their own.
     fn batch_sampler(&self, number: u64, progress: f64, learning: bool) -> BatchSampler<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
-        // Judgements draw what no step does, and the same each time.
+        // Validation draws what no step does, and the same each time.
         rng.set_stream(2 * (number + (self.stage as u64) * (1 << 32)) + u64::from(learning));
         let device = self.start.device().clone();
         let device = if learning { device.autodiff() } else { device };
@@ -389,35 +389,35 @@ impl Trainer {
         BatchSampler { material: &self.material, rng, device, batch, patch, progress, held_out: !learning }
     }
 
-    /// Compares the network as it is with the best so far, and with the one from before.
-    async fn judge(&mut self, learning: &mut Learning) -> Result<()> {
-        if self.guard.is_none() {
+    /// Compares the network as it is with the best so far, and with the one before training.
+    async fn validate(&mut self, learning: &mut Learning) -> Result<()> {
+        if self.validator.is_none() {
             return Ok(());
         }
         let step = learning.done();
         if step == 0 {
-            let judgement = self.judge_before(learning).await?;
-            self.progress.note(0, &judgement);
+            let report = self.validate_before(learning).await?;
+            self.progress.note(0, &report);
             let chosen = self.start.is_random() || self.options.learning_rate.is_some();
-            if let Some(guard) = self.guard.as_ref().filter(|_| !chosen) {
-                let left = guard.share_left(&judgement).await?;
+            if let Some(validator) = self.validator.as_ref().filter(|_| !chosen) {
+                let left = validator.share_left(&report).await?;
                 self.facts.rate *= left.map_or(1.0, stages::rate_for);
             }
-            self.judged_before = Some(judgement);
+            self.report_before = Some(report);
             return Ok(());
         }
         let mut tuned = learning.average();
-        let mut judgement = self.judge_tuned(&tuned, learning).await?;
-        if !self.is_surely_better(&judgement) {
+        let mut report = self.validate_tuned(&tuned, learning).await?;
+        if !self.is_surely_better(&report) {
             // Half of the way may be better where all of it is too far.
             let half = average(self.models[0].network().clone(), &tuned, HALF_WAY);
-            let of_half = self.judge_tuned(&half, learning).await?;
+            let of_half = self.validate_tuned(&half, learning).await?;
             if self.is_surely_better(&of_half) {
-                (tuned, judgement) = (half, of_half);
+                (tuned, report) = (half, of_half);
             }
         }
-        let is_best = self.is_surely_better(&judgement) && self.progress.is_best(judgement.score);
-        self.progress.note(step, &judgement);
+        let is_best = self.is_surely_better(&report) && self.progress.is_best(report.score);
+        self.progress.note(step, &report);
         if is_best {
             self.progress.best_step = step;
             self.best = Some(self.tuned(tuned));
@@ -425,43 +425,43 @@ impl Trainer {
         Ok(())
     }
 
-    async fn judge_tuned(&self, tuned: &Network, learning: &mut Learning) -> Result<Judgement> {
-        self.judgement(tuned, &self.facts.tuned_execution(&self.options), learning).await
+    async fn validate_tuned(&self, tuned: &Network, learning: &mut Learning) -> Result<ValidationReport> {
+        self.validate_network(tuned, &self.facts.tuned_execution(&self.options), learning).await
     }
 
-    /// Whether what was judged is better than the network from before; anything is better than random weights.
-    fn is_surely_better(&self, judgement: &Judgement) -> bool {
-        let before = self.judged_before.as_ref();
-        self.start.is_random() || before.is_none_or(|before| judgement.is_surely_better(before))
+    /// Whether what was validated is better than the network before training; anything is better than random weights.
+    fn is_surely_better(&self, report: &ValidationReport) -> bool {
+        let before = self.report_before.as_ref();
+        self.start.is_random() || before.is_none_or(|before| report.is_surely_better(before))
     }
 
     /// What is to be beaten: the network as it was, or, where its weights are random, the photo as it is.
-    async fn judge_before(&self, learning: &mut Learning) -> Result<Judgement> {
-        let nothing = match &self.guard {
-            Some(guard) if self.start.is_random() => guard.judge_nothing().await?,
+    async fn validate_before(&self, learning: &mut Learning) -> Result<ValidationReport> {
+        let nothing = match &self.validator {
+            Some(validator) if self.start.is_random() => validator.validate_identity().await?,
             _ => None,
         };
         match nothing {
-            Some(judgement) => Ok(judgement),
+            Some(report) => Ok(report),
             None => {
                 let execution = self.facts.look(Who::Learner, &self.options);
-                self.judgement(self.models[0].network(), &execution, learning).await
+                self.validate_network(self.models[0].network(), &execution, learning).await
             }
         }
     }
 
-    async fn judgement(
+    async fn validate_network(
         &self,
         network: &Network,
         execution: &Execution,
         learning: &mut Learning,
-    ) -> Result<Judgement> {
-        let Some(guard) = &self.guard else {
-            unreachable!("judged without a guard");
+    ) -> Result<ValidationReport> {
+        let Some(validator) = &self.validator else {
+            unreachable!("validated without a validator");
         };
         let mut batches = self.batch_sampler(0, 1.0, false);
-        let before = self.judged_before.as_ref();
-        guard.judge((network, execution), before, learning.training_loss(), &mut batches).await
+        let before = self.report_before.as_ref();
+        validator.validate((network, execution), before, learning.training_loss(), &mut batches).await
     }
 
     fn end_learning(&mut self, learning: &Learning) -> Work {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::guard::{Judgement, Score};
+use super::validation::{Score, ValidationReport};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Conditions, Mode, Model};
 use crate::noise::NoiseModel;
@@ -14,7 +14,7 @@ use crate::weights::{Precision, StateDict};
 /// How to fine-tune.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
-    /// What is learned by; by default what suits the network and its weights.
+    /// The training objective; by default what suits the network and its weights.
     pub objective: Option<Objective>,
     /// Steps of the optimiser, over all stages; by default what suits the network's weights.
     pub steps: Option<usize>,
@@ -73,17 +73,19 @@ impl Options {
 }
 
 /// What a trainer is at.
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
-    /// Denoising the photo, to learn from the result.
+    /// Denoising the photo: the result is trained on.
     #[default]
     Looking,
-    /// Learning.
+    /// Training.
     Learning,
 }
 
-/// How far a run is.
+/// How far a run of fine-tuning is.
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "LearningProgress"))]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
@@ -99,21 +101,22 @@ pub struct Progress {
     pub step: usize,
     /// Steps that this stage will have, unless time runs out before.
     pub steps: usize,
-    /// What is learned by.
+    /// The training objective.
+    #[cfg_attr(test, ts(type = "string"))]
     pub objective: Objective,
-    /// What was found out about the photo's noise, in a sentence, once it is known and where it is learned from.
+    /// The photo's noise, in a sentence, once it is measured; for objectives that use it.
     pub noise: Option<String>,
-    /// Mean of the loss over the last steps.
+    /// Mean of the loss over the last steps, once there is one.
     pub loss: Option<f32>,
-    /// Judgements so far: after which step, and the score, of which less is better. The first is the network from before.
+    /// Validation so far: after which step, and the score, of which less is better. The first is the network before training.
     pub scores: Vec<(usize, Score)>,
-    /// The same judgements by simulated pairs of the photo's noise: mean square errors, of which less is better.
+    /// The same by simulated pairs of the photo's noise: mean square errors, of which less is better.
     pub simulated: Vec<(usize, Score)>,
-    /// After which step the network was best; 0 is the network from before.
+    /// After which step the network was best; 0 is the network before training.
     pub best_step: usize,
-    /// Part of its score by which the network from before must be beaten.
+    /// Share of its score by which the network before training must be beaten, where the score is the loss; else 0.
     pub margin: f32,
-    /// Seconds since the beginning.
+    /// Time since the beginning, seconds.
     pub seconds: f64,
 }
 
@@ -138,12 +141,12 @@ impl Progress {
     }
 
     /// Writes down what was found out after a step.
-    pub(super) fn note(&mut self, step: usize, judgement: &Judgement) {
-        self.scores.push((step, judgement.score));
-        self.simulated.extend(judgement.simulated.map(|error| (step, error)));
+    pub(super) fn note(&mut self, step: usize, report: &ValidationReport) {
+        self.scores.push((step, report.score));
+        self.simulated.extend(report.simulated.map(|error| (step, error)));
     }
 
-    /// Whether a network is better than the best so far; than the one from before, it must be so by the margin.
+    /// Whether a network is better than the best so far; than the one before training, by the margin.
     pub(super) fn is_best(&self, score: Score) -> bool {
         let best = self.scores.iter().find(|(step, _)| *step == self.best_step);
         let margin = if self.best_step == 0 { self.margin } else { 0.0 };
@@ -154,8 +157,8 @@ impl Progress {
 /// What came of a run.
 #[derive(Debug)]
 pub struct Tuned {
-    /// The best model: the tuned one, or the one from before. A tuned network has learned the photo's noise as it is, and is to
-    /// be run plain, or as the mean of turns.
+    /// The best model: the tuned one, or the one before training. A tuned network was trained for the photo's noise as it is, and is
+    /// to be run plain, or as a self-ensemble.
     pub model: Model,
     /// Whether it is the tuned one.
     pub kept: bool,

@@ -13,11 +13,11 @@ use crate::objectives::{Definition, Setting, TrainingLoss, Validation};
 use crate::photo::Photo;
 use crate::sampling::Material;
 
-/// Side of the squares that networks are judged by.
-const JUDGED: usize = 128;
+/// Side of the squares that networks are validated on.
+const VALIDATION_SIDE: usize = 128;
 
-/// Part of its loss by which a trained network must be beaten, where that is what it is judged by. The risk tells by itself
-/// how sure it is ([`super::guard::Judgement::is_surely_better`]).
+/// Part of its loss by which a trained network must be beaten, where that is its score. The risk tells by itself
+/// how sure it is ([`super::validation::ValidationReport::is_surely_better`]).
 const MARGIN: f32 = 0.05;
 
 /// Factor of pixel-shuffle downsampling for noise that spreads over neighbouring pixels.
@@ -77,9 +77,9 @@ pub(super) struct Facts {
     pub batch: usize,
     /// Side of the patches that the network sees.
     pub patch: usize,
-    /// Side of the squares that networks are judged by.
-    pub judged: usize,
-    /// Part of its score by which the network from before must be beaten.
+    /// Side of the squares that networks are validated on.
+    pub validation_side: usize,
+    /// Share of its loss by which the network before training must be beaten.
     pub margin: f32,
     /// Whether JPEG has erased noise.
     pub erased: bool,
@@ -117,7 +117,7 @@ impl Facts {
                 format!("this network needs a photo of at least {least}x{least} pixels to learn from");
             return Err(Error::new(Kind::Option, message));
         }
-        let judged = (JUDGED.div_ceil(multiple) * multiple).min(most);
+        let validation_side = (VALIDATION_SIDE.div_ceil(multiple) * multiple).min(most);
         let patch = (wanted.div_ceil(multiple) * multiple).min(most);
         let pd = if noise.correlated { CORRELATED_PD } else { 1 };
         let mode = options.adapt.or(model.mode());
@@ -127,7 +127,7 @@ impl Facts {
             pd: pd.min((material.side() / patch).max(1)),
             batch: options.batch.unwrap_or(defaults.batch),
             patch,
-            judged,
+            validation_side,
             margin: match objective.validation {
                 Validation::Loss if !model.is_random() => MARGIN,
                 _ => 0.0,
@@ -157,7 +157,7 @@ impl Facts {
     /// How a tuned network is run: it has learned the photo's noise as it is, so nothing is done around it but turns, or to
     /// hold it back as the untuned one was.
     fn tuned(&self) -> Adapt {
-        Adapt { wiener: self.untuned.wiener, turns: self.untuned.turns, ..Adapt::PLAIN }
+        Adapt { wiener: self.untuned.wiener, self_ensemble: self.untuned.self_ensemble, ..Adapt::PLAIN }
     }
 
     /// The same for any photo.

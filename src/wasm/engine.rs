@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use js_sys::{Array, Float32Array, Object, Reflect, Uint8Array};
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use super::photo::Photo;
 use super::{js_error, set, to_js};
+use crate::contract::{RunOptions, RunPlan};
 use crate::device::Backend;
 use crate::inference::{self, Execution, Options, SelfTest, Task};
 use crate::models::{Conditions, Mode, Model};
@@ -28,16 +28,37 @@ pub struct Engine {
     test: Option<SelfTest>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct BeginOptions {
-    /// Input pixels per tile, at most.
-    tile: Option<usize>,
-    strength: Option<f32>,
-    seed: Option<u64>,
-    /// Name of a mode.
-    adapt: Option<String>,
+/// Samples and rectangles, which are made here by hand: typed arrays are not copied.
+#[wasm_bindgen(typescript_custom_section)]
+const BLOCKS: &str = r#"
+/** Planar samples, 0 to 1. */
+export interface Block {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Float32Array<ArrayBuffer>;
 }
+
+/** A rectangle, pixels. */
+export interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The work for one tile: what the network sees, and which part of it is wanted. */
+export interface Task extends Block {
+  readonly index: number;
+  /** Where the window begins in the photo: column, row. */
+  readonly at: readonly [number, number];
+  readonly core: Area;
+}
+
+/** A rectangle of the result that has become final, 8-bit RGBA. */
+export interface FinalArea extends Area {
+  readonly rgba: Uint8Array<ArrayBuffer>;
+}
+"#;
 
 #[wasm_bindgen]
 impl Engine {
@@ -60,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// Loads a network with weights from a safetensors file or a checkpoint of PyTorch. When it fails, the network from before stays.
+    /// Loads a network with weights from a safetensors file or a checkpoint of PyTorch. When it fails, the loaded network stays.
     ///
     /// # Errors
     /// `model`, `weights`.
@@ -95,12 +116,16 @@ impl Engine {
         Ok(())
     }
 
-    /// A worker for the tiles of a run elsewhere, from its job's `run` and `overview`.
+    /// A worker for the tiles of a run elsewhere, from its job's `plan().execution` and `overview`.
     ///
     /// # Errors
     /// `option`; `model` when no network is loaded.
-    pub fn worker(&self, run: JsValue, overview: JsValue) -> Result<TileWorker, JsValue> {
-        let execution: Execution = serde_wasm_bindgen::from_value(run)
+    pub fn worker(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Execution")] execution: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Block | undefined")] overview: JsValue,
+    ) -> Result<TileWorker, JsValue> {
+        let execution: Execution = serde_wasm_bindgen::from_value(execution)
             .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?;
         let mut inner = inference::Worker::new(self.model()?, execution);
         if !overview.is_undefined() {
@@ -114,9 +139,13 @@ impl Engine {
     ///
     /// # Errors
     /// `option`; `model` when no network is loaded.
-    pub fn begin(&self, photo: &Photo, options: JsValue) -> Result<Job, JsValue> {
-        let given: BeginOptions = if options.is_undefined() || options.is_null() {
-            BeginOptions::default()
+    pub fn begin(
+        &self,
+        photo: &Photo,
+        #[wasm_bindgen(unchecked_param_type = "RunOptions")] options: JsValue,
+    ) -> Result<Job, JsValue> {
+        let given: RunOptions = if options.is_undefined() || options.is_null() {
+            RunOptions::default()
         } else {
             serde_wasm_bindgen::from_value(options)
                 .map_err(|e| js_error(Error::new(Kind::Option, e.to_string())))?
@@ -150,55 +179,23 @@ pub struct Job {
 
 #[wasm_bindgen]
 impl Job {
-    /// Number of tiles.
-    #[wasm_bindgen(getter)]
-    pub fn tiles(&self) -> usize {
-        self.inner.plan().tiles.len()
+    /// The plan of the run.
+    ///
+    /// # Errors
+    /// Never, short of a bug.
+    #[wasm_bindgen(unchecked_return_type = "RunPlan")]
+    pub fn plan(&self) -> Result<JsValue, JsValue> {
+        to_js(&RunPlan::of(&self.inner))
     }
 
-    /// Width of a tile's input, in pixels.
-    #[wasm_bindgen(getter, js_name = tileWidth)]
-    pub fn tile_width(&self) -> usize {
-        self.inner.plan().tile_width
-    }
-
-    /// Height of a tile's input, in pixels.
-    #[wasm_bindgen(getter, js_name = tileHeight)]
-    pub fn tile_height(&self) -> usize {
-        self.inner.plan().tile_height
-    }
-
-    /// Pixels around a tile's core.
-    #[wasm_bindgen(getter)]
-    pub fn overlap(&self) -> usize {
-        self.inner.plan().overlap
-    }
-
-    /// How the network is run: `plain`, `x2`, `pd2`, `pd2+r3`, `pd2+detail` and the like.
+    /// How the network is run, in short: `plain`, `x2`, `pd2+r3`, `pd2+second-pass+detail` and the like.
     #[wasm_bindgen(getter)]
     pub fn adapt(&self) -> String {
         self.inner.adapt().to_string()
     }
 
-    /// The noise of the photo: a [`NoiseEstimate`](crate::noise::NoiseEstimate) as a plain object.
-    ///
-    /// # Errors
-    /// Never, short of a bug.
-    #[wasm_bindgen(getter)]
-    pub fn noise(&self) -> Result<JsValue, JsValue> {
-        to_js(self.inner.noise())
-    }
-
-    /// What a [`TileWorker`] for this run has to be made with.
-    ///
-    /// # Errors
-    /// Never, short of a bug.
-    #[wasm_bindgen(getter)]
-    pub fn run(&self) -> Result<JsValue, JsValue> {
-        to_js(self.inner.execution())
-    }
-
     /// What a worker has to see of the whole photo before its first tile, if anything: `{width, height, data}`.
+    #[wasm_bindgen(unchecked_return_type = "Block | undefined")]
     pub fn overview(&self) -> JsValue {
         self.inner.overview().map_or(JsValue::UNDEFINED, |planar| planar_object(&planar).into())
     }
@@ -208,6 +205,7 @@ impl Job {
     ///
     /// # Errors
     /// `option` when there is no such tile.
+    #[wasm_bindgen(unchecked_return_type = "Task")]
     pub fn task(&self, index: usize) -> Result<JsValue, JsValue> {
         let Task { at, window, core, .. } = self.inner.task(index).map_err(js_error)?;
         let object = planar_object(&window);
@@ -221,7 +219,12 @@ impl Job {
     ///
     /// # Errors
     /// `option` when there is no such tile, or it has another size.
-    pub fn place(&mut self, index: usize, block: JsValue) -> Result<JsValue, JsValue> {
+    #[wasm_bindgen(unchecked_return_type = "FinalArea")]
+    pub fn place(
+        &mut self,
+        index: usize,
+        #[wasm_bindgen(unchecked_param_type = "Block")] block: JsValue,
+    ) -> Result<JsValue, JsValue> {
         let rect = self.inner.place(index, &planar(&block)?).map_err(js_error)?;
         Ok(self.tile(rect))
     }
@@ -262,7 +265,11 @@ impl TileWorker {
     ///
     /// # Errors
     /// `device`, `internal`.
-    pub async fn denoise(&self, task: JsValue) -> Result<JsValue, JsValue> {
+    #[wasm_bindgen(unchecked_return_type = "Block")]
+    pub async fn denoise(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Task")] task: JsValue,
+    ) -> Result<JsValue, JsValue> {
         let index = number(&task, "index")?;
         let core = get(&task, "core")?;
         let core = Rect {

@@ -11,8 +11,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::Error;
-use crate::models::Card;
-use crate::objectives::Objective;
+use crate::contract::{ModelCard, ObjectiveCard};
 use crate::weights::StateDict;
 
 unsafe extern "C" {
@@ -30,39 +29,15 @@ pub fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// A network's card, with what it can be fine-tuned by.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ModelCard {
-    #[serde(flatten)]
-    card: &'static Card,
-    /// The objectives that suit it.
-    objectives: Vec<Objective>,
-    default_objectives: DefaultObjectives,
-}
-
-/// The objectives that are taken when none is named.
-#[derive(Serialize)]
-struct DefaultObjectives {
-    /// With trained weights.
-    trained: Objective,
-    /// With random ones.
-    random: Objective,
-}
-
-impl ModelCard {
-    fn of(card: &'static Card) -> Self {
-        let default = |random| Objective::default_of(card, random);
-        let default_objectives = DefaultObjectives { trained: default(false), random: default(true) };
-        Self { card, objectives: Objective::of(card), default_objectives }
-    }
-}
+/// The types of the plain objects, in the declarations that wasm-bindgen writes.
+#[wasm_bindgen(typescript_custom_section)]
+const CONTRACT: &str = include_str!("../../pkg-config/src/shared/contract.ts");
 
 /// The cards of all networks.
 ///
 /// # Errors
 /// Never, short of a bug.
-#[wasm_bindgen]
+#[wasm_bindgen(unchecked_return_type = "ModelCard[]")]
 pub fn cards() -> Result<JsValue, JsValue> {
     to_js(&crate::models::CARDS.iter().map(ModelCard::of).collect::<Vec<_>>())
 }
@@ -71,9 +46,9 @@ pub fn cards() -> Result<JsValue, JsValue> {
 ///
 /// # Errors
 /// Never, short of a bug.
-#[wasm_bindgen]
+#[wasm_bindgen(unchecked_return_type = "ObjectiveCard[]")]
 pub fn objectives() -> Result<JsValue, JsValue> {
-    to_js(crate::objectives::OBJECTIVES)
+    to_js(&crate::objectives::ALL.iter().copied().map(ObjectiveCard::of).collect::<Vec<_>>())
 }
 
 /// The id of the network that a file of weights (safetensors, `.pth`, `.pt`) is of.

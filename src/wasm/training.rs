@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::engine::Engine;
 use super::photo::Photo;
 use super::{js_error, to_js};
+use crate::contract::TrainingOptions;
 use crate::inference::{Job, Options};
 use crate::objectives::Objective;
 use crate::photo;
@@ -24,19 +24,6 @@ pub struct Trainer {
     photo: Arc<photo::Photo>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-struct TrainingOptions {
-    objective: Option<String>,
-    steps: Option<usize>,
-    seconds: Option<f64>,
-    seed: Option<u64>,
-    learning_rate: Option<f64>,
-    batch: Option<usize>,
-    patch: Option<usize>,
-    shots: bool,
-}
-
 #[wasm_bindgen]
 impl Engine {
     /// Plans fine-tuning of the loaded network; nothing is computed yet. `photos` are noisy photos of one kind or, by the
@@ -44,7 +31,12 @@ impl Engine {
     ///
     /// # Errors
     /// `option`; `model` when no network is loaded.
-    pub fn train(&self, photos: Vec<Photo>, clean: Vec<Photo>, options: JsValue) -> Result<Trainer, JsValue> {
+    pub fn train(
+        &self,
+        photos: Vec<Photo>,
+        clean: Vec<Photo>,
+        #[wasm_bindgen(unchecked_param_type = "TrainingOptions")] options: JsValue,
+    ) -> Result<Trainer, JsValue> {
         let model = self.model()?;
         let options = read_options(options).map_err(js_error)?;
         let photo =
@@ -57,7 +49,7 @@ impl Engine {
         Ok(Trainer { inner, photo })
     }
 
-    /// Takes over what a trainer has learned, if that is better than the network from before. The trainer is used up. Gives
+    /// Takes over what a trainer has learned, if that is better than the loaded network. The trainer is used up. Gives
     /// `{kept, weights}`, the tuned weights as a safetensors file with notes that name `base`.
     ///
     /// # Errors
@@ -129,7 +121,7 @@ impl Trainer {
     ///
     /// # Errors
     /// Never, short of a bug.
-    #[wasm_bindgen(getter)]
+    #[wasm_bindgen(getter, unchecked_return_type = "LearningProgress")]
     pub fn progress(&self) -> Result<JsValue, JsValue> {
         to_js(self.inner.progress())
     }
@@ -138,6 +130,7 @@ impl Trainer {
     ///
     /// # Errors
     /// `device`, `internal`.
+    #[wasm_bindgen(unchecked_return_type = "LearningProgress | undefined")]
     pub async fn step(&mut self) -> Result<JsValue, JsValue> {
         match self.inner.step().await.map_err(js_error)? {
             Some(progress) => to_js(progress),

@@ -75,7 +75,7 @@ test("a network without weights learns the photo from scratch", async ({ app, pa
   const weights = await readFile(await download.path());
 
   await app.revertButton.click();
-  await expect(app.learned).toHaveText("Back to the network from before.");
+  await expect(app.learned).toHaveText("Back to the original network.");
   await expect(app.denoiseButton).toBeDisabled();
   await app.chooseWeights(file("mine.safetensors", weights));
   await expect(app.weights).toHaveText("mine.safetensors");
@@ -97,7 +97,7 @@ test("canceling leaves the result as it was; stopping keeps or says that nothing
   await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
   await expect(app.denoiseButton).toBeDisabled();
   await page.keyboard.press("Escape");
-  await expect(app.learned).toHaveText("The network from before is kept.");
+  await expect(app.learned).toHaveText("The original network is kept.");
   await expect(app.learnButton).toBeFocused();
   await app.denoise();
   expect(worstDifference((await app.download()).picture, before)).toBe(0);
@@ -107,7 +107,7 @@ test("canceling leaves the result as it was; stopping keeps or says that nothing
   await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
   await app.stopButton.click();
   await expect(app.learned).toHaveText(
-    /^(Better after \d+ steps?; kept|Not clearly better: the network from before is kept)\. \(/,
+    /^(Better after \d+ steps?; kept|Not clearly better: the original network is kept)\. \(/,
   );
   await expect(app.status).toContainText("Done in", { timeout: 60_000 });
   // What was chosen stays chosen.

@@ -448,7 +448,7 @@ export class App {
     this.#engine = owner.info();
     advanced.showEngine(this.#engine);
     const advice = own ? "" : format.advice(info.noise, card, cardOf(undefined));
-    const about = format.noise(info.noise, info.adapt, info.range) + advice;
+    const about = format.noise(info.noise, info.adaptation, info.range) + advice;
     const method = advanced.adapt === "auto" ? [] : [text.advanced.methods[advanced.adapt]];
     const title = [card.title, ...(own ? [own.name] : []), ...method].join(", ");
     await this.comparison.take({ owner, result, title, about });

@@ -1,4 +1,4 @@
-import type { ModelCard, NoiseEstimate } from "unnoise";
+import type { Adapt, ModelCard, NoiseEstimate } from "unnoise";
 import { language, text } from "./strings";
 
 /** From which deviation on, of 255, noise is called what. */
@@ -55,11 +55,11 @@ export function weightsName(photo: string, model: string): string {
 /** The noise of a photo, and how the network was run on it. */
 export function noise(
   { sigma, correlated }: NoiseEstimate,
-  adapt: string,
+  adaptation: Adapt,
   range: readonly [number, number],
 ): string {
   const blotchy = correlated ? text.noise.blotchy : "";
-  return `${strength(255 * sigma, sigma, range)}${blotchy}. ${text.noise.method(method(adapt))}`;
+  return `${strength(255 * sigma, sigma, range)}${blotchy}. ${text.noise.method(method(adaptation))}`;
 }
 
 /** A deviation in words, and of 255; or, where the numbers of the file are no shares of white, in these. */
@@ -70,21 +70,18 @@ function strength(levels: number, sigma: number, [black, white]: readonly [numbe
   return text.noise.found(word, shares ? levels.toFixed(1) : text.noise.inUnits(String(units)));
 }
 
-/** `pd2+again+x2` in words. */
-function method(adapt: string): string {
+/** How a network was run, in words. */
+function method({ pd, refinements, secondPass, detail, wiener, selfEnsemble }: Adapt): string {
   const words = text.noise;
-  const steps: Record<string, string> = {
-    r3: words.r3,
-    again: words.again,
-    detail: words.detail,
-    wiener: words.wiener,
-  };
-  const named = adapt.split("+").map((step) => {
-    const number = step.slice(-1);
-    if (/^pd\d$/.test(step)) return words.pd(number);
-    return /^x\d$/.test(step) ? words.mean(number) : (steps[step] ?? words.plain);
-  });
-  return named.join(", ");
+  const steps = [
+    ...(pd > 1 ? [words.pd(String(pd))] : []),
+    ...(refinements > 0 ? [words.r3] : []),
+    ...(secondPass ? [words.secondPass] : []),
+    ...(detail === null ? [] : [words.detail]),
+    ...(wiener === null ? [] : [words.wiener]),
+    ...(selfEnsemble > 1 ? [words.mean(String(selfEnsemble))] : []),
+  ];
+  return steps.length > 0 ? steps.join(", ") : words.plain;
 }
 
 /** Which network to take instead, where the noise is of a kind that the shipped weights of this one do not know. */

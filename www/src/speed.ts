@@ -47,7 +47,7 @@ function passes(adapt: string, megapixels: number): number {
   const mean = steps.map((step) => /^x(\d)$/.exec(step)?.[1]).find(Boolean);
   const auto = adapt === "auto" && megapixels <= SMALL ? 2 : 1;
   const more =
-    Number(steps.includes("again")) + Number(steps.includes("detail")) + (steps.includes("r3") ? 9 : 0);
+    Number(steps.includes("second-pass")) + Number(steps.includes("detail")) + (steps.includes("r3") ? 9 : 0);
   return auto * Number(mean ?? 1) * (1 + more);
 }
 

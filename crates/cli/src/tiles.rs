@@ -35,9 +35,9 @@ pub fn denoise(engine: &Loaded, job: &mut Job, threads: usize, tick: impl Fn()) 
             });
             tasks
         };
-        let hands: Vec<Sender<Task>> = (0..threads.min(total)).map(start).collect();
-        let mut next = hands.len();
-        for (index, tasks) in hands.iter().enumerate() {
+        let workers: Vec<Sender<Task>> = (0..threads.min(total)).map(start).collect();
+        let mut next = workers.len();
+        for (index, tasks) in workers.iter().enumerate() {
             tasks.send(job.task(index)?)?;
         }
         for _ in 0..total {
@@ -45,7 +45,7 @@ pub fn denoise(engine: &Loaded, job: &mut Job, threads: usize, tick: impl Fn()) 
             job.place(index, &block?)?;
             tick();
             if next < total {
-                hands[id].send(job.task(next)?)?;
+                workers[id].send(job.task(next)?)?;
                 next += 1;
             }
         }

@@ -51,6 +51,8 @@ enum Command {
     Quality(quality::Args),
     /// Measure the speed in Chromium, as ratios against onnxruntime-web and PyTorch
     Bench(bench::Args),
+    /// Write the TypeScript of what crosses between Rust and JavaScript, after a change of its Rust types
+    Contract,
     /// Count the instructions of the kernels anew, after a change that is meant to change them
     Count,
     /// Check formatting and lints, Rust and TypeScript
@@ -78,6 +80,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { browser } => test::run(browser),
         Command::Quality(args) => quality::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Contract => test::write_contract(),
         Command::Count => counted::check(true),
         Command::Lint => {
             package::build(package::Profile::Quick, &[])?;

@@ -177,6 +177,7 @@ fn is_current(stamp: &Path, recipe: &str) -> Result<bool> {
         "src",
         "crates/kernels",
         "crates/xtask",
+        "pkg-config/src/shared/contract.ts",
     ];
     for input in inputs {
         if newest(&root().join(input))? >= made {

@@ -112,8 +112,7 @@ fn binary(args: &Args) -> Result<PathBuf> {
         return path.canonicalize().with_context(|| format!("{} is not there", path.display()));
     }
     tools::say("building the command line");
-    tools::run(tools::cargo().args(["build", "--profile", "quick", "--package", "unnoise-cli"]))?;
-    Ok(tools::target().join("quick/unnoise"))
+    tools::command_line()
 }
 
 fn heading(every: usize) -> String {

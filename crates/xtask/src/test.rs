@@ -83,6 +83,15 @@ fn clippy(args: &[&str]) -> Result<()> {
     tools::run(tools::cargo().args(["clippy", "--quiet"]).args(args).args(["--", "--deny", "warnings"]))
 }
 
+/// Has the test that compares the generated TypeScript with the Rust types write it.
+pub fn write_contract() -> Result<()> {
+    tools::run(
+        tools::cargo()
+            .args(["test", "--workspace", "--profile", "quick", "--lib", "--", "contract"])
+            .env("UNNOISE_WRITE_CONTRACT", "1"),
+    )
+}
+
 /// The Rust tests, counted from cargo's summary lines.
 fn rust() -> Result<Count> {
     tools::say("testing natively");
@@ -200,6 +209,8 @@ fn native_results() -> Result<PathBuf> {
     tools::say("denoising the browser tests' photos natively");
     let out = tools::target().join("native-results");
     fs::create_dir_all(&out)?;
+    let program = tools::command_line()?;
+    let unnoise = || Command::new(&program);
     let fixtures = root().join("tests/browser/fixtures");
     for photo in photos(&fixtures)? {
         let name = photo.file_stem().context("a file has a name")?.to_string_lossy().into_owned();
@@ -219,13 +230,6 @@ fn native_results() -> Result<PathBuf> {
     let psnr = serde_json::json!({ "psnr": report["mean"]["psnr"] });
     fs::write(out.join("psnr.json"), psnr.to_string())?;
     Ok(out)
-}
-
-/// The native command line.
-fn unnoise() -> Command {
-    let mut command = tools::cargo();
-    command.args(["run", "--quiet", "--package", "unnoise-cli", "--profile", "quick", "--"]);
-    command
 }
 
 fn photos(folder: &Path) -> Result<Vec<PathBuf>> {

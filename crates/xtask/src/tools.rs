@@ -50,6 +50,13 @@ pub fn cargo() -> Command {
     command
 }
 
+/// The command line, built as the tests build it: by itself it would have other features of its dependencies, and all of
+/// burn would be compiled twice.
+pub fn command_line() -> Result<PathBuf> {
+    run(cargo().args(["test", "--workspace", "--profile", "quick", "--no-run", "--quiet"]))?;
+    Ok(target().join("quick").join(format!("unnoise{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// A program of the npm packages of `folder`, run in that folder; the first argument is its name.
 pub fn npx(folder: &str) -> Command {
     let mut command = Command::new("npx");

@@ -7,15 +7,15 @@ import { atPage, sourceOn, toSource, type Input } from "./input.js";
 import type { Death, Hooks, Link, WorkerScript } from "./link.js";
 import { findModel, modelFor } from "./models.js";
 import { CREATE, DECODE, DENOISE, FINE_TUNE, checkOptions } from "./options.js";
-import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, TrainingOptions } from "../shared/protocol.js";
+import type { AdaptMode, ModelCard, RunOptions, TrainingOptions } from "../shared/contract.js";
+import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm } from "../shared/protocol.js";
 import { tellSteps } from "./progress.js";
 import { DenoiseResult, checkShare } from "./result.js";
 import { DoneTiles, runTiles, type RunHooks } from "./run.js";
 import { Stack } from "./stack.js";
-import { Team, workerCount } from "./team.js";
+import { WorkerPool, workerCount } from "./pool.js";
 import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
 import type {
-  AdaptMode,
   CreateOptions,
   DecodedPhoto,
   DenoiseOptions,
@@ -23,13 +23,24 @@ import type {
   DeviceChoice,
   EngineInfo,
   ImageInput,
-  ModelCard,
   RunInfo,
   WasmSource,
 } from "../shared/types.js";
 import { Workers } from "./workers.js";
 
-const ADAPTS: readonly string[] = ["auto", "plain", "wiener", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
+/** All modes: one that the engine has and this list has not is an error of the compiler. */
+const ADAPT_MODES = Object.keys({
+  auto: true,
+  plain: true,
+  wiener: true,
+  x2: true,
+  x8: true,
+  pd2: true,
+  pd3: true,
+  pd4: true,
+  pd5: true,
+  r3: true,
+} satisfies Record<AdaptMode, true>);
 const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
 
 /** How many workers a run may lose before it is given up, and how many GPUs before the CPU is used. */
@@ -41,7 +52,7 @@ interface Session {
   readonly engine: OpenedEngine;
   readonly card: ModelCard;
   /** Further workers, for tiles. */
-  readonly team: Team;
+  readonly pool: WorkerPool;
 }
 
 /**
@@ -228,7 +239,7 @@ export class Denoiser {
   /** Ends the workers and frees all they held, results included. Calls under way are rejected with `disposed`. */
   dispose(): void {
     this.#life.abort(disposedError());
-    this.#opened?.team.close();
+    this.#opened?.pool.close();
     this.#opened = undefined;
     this.#weights = undefined;
     this.#created = undefined;
@@ -249,7 +260,7 @@ export class Denoiser {
   }
 
   /** Denoises a photo; with another worker where one is lost. */
-  async #denoise(source: Input, run: RunOptions, options: DenoiseOptions): Promise<DenoiseResult> {
+  async #denoise(source: Input, run: CheckedOptions, options: DenoiseOptions): Promise<DenoiseResult> {
     const hooks = {
       signal: options.signal,
       onProgress: tellSteps(guarded("onProgress", options.onProgress)),
@@ -277,7 +288,7 @@ export class Denoiser {
   async #attempt(
     session: Session,
     given: Input,
-    { detail, ...args }: RunOptions,
+    { detail, ...args }: CheckedOptions,
     hooks: RunHooks,
     kept: DoneTiles,
     lost: readonly string[],
@@ -289,7 +300,7 @@ export class Denoiser {
     const begun = await link.call("begin", { source, options: args }, signal);
     const start = performance.now();
     try {
-      const helpers = await this.#helpers(session, begun.tiles);
+      const helpers = await this.#helpers(session, begun.plan.tiles);
       await runTiles(link, begun, helpers, kept, hooks);
       const size = await link.call("finish", { job: begun.job }, signal);
       const run = ran(begun, helpers.length, performance.now() - start, size, card);
@@ -303,7 +314,7 @@ export class Denoiser {
       void this.#leave(link);
       throw thrown;
     } finally {
-      session.team.rest();
+      session.pool.rest();
     }
   }
 
@@ -339,9 +350,9 @@ export class Denoiser {
   /** Goes on with other weights, which the worker has already; its helpers have to start anew. */
   #hold(session: Session, held: HeldWeights): void {
     const { engine, card } = session;
-    session.team.close();
+    session.pool.close();
     this.#weights = held;
-    this.#opened = { ...session, team: this.#team(engine, card.id, held) };
+    this.#opened = { ...session, pool: this.#tilePool(engine, card.id, held) };
     this.#session = Promise.resolve(this.#opened);
   }
 
@@ -353,13 +364,13 @@ export class Denoiser {
   }
 
   /** Workers to share the tiles, if that makes sense. */
-  async #helpers({ engine, team }: Session, tiles: number): Promise<readonly Link[]> {
+  async #helpers({ engine, pool }: Session, tiles: number): Promise<readonly Link[]> {
     const count = Math.min(tiles, workerCount(engine.info.device, this.#workers));
-    return count < 2 ? [] : team.gather(count);
+    return count < 2 ? [] : pool.gather(count);
   }
 
-  #team(engine: OpenedEngine, model: string, { weights }: HeldWeights): Team {
-    return new Team({ engine, model, weights, script: this.#script });
+  #tilePool(engine: OpenedEngine, model: string, { weights }: HeldWeights): WorkerPool {
+    return new WorkerPool({ engine, model, weights, script: this.#script });
   }
 
   /** What was given, as it is posted. */
@@ -417,8 +428,8 @@ export class Denoiser {
       this.#card = card;
       this.#weights = held;
       this.#created ??= held;
-      const session = { link, engine, card, team: this.#team(engine, model, held) };
-      this.#opened?.team.close();
+      const session = { link, engine, card, pool: this.#tilePool(engine, model, held) };
+      this.#opened?.pool.close();
       this.#opened = session;
       void this.#pool.prepare();
       return session;
@@ -494,16 +505,12 @@ function checkEnlarges({ title, scale }: ModelCard): void {
   throw new UnnoiseError("option", `${title} enlarges: there is no detail of the photo to give back.`);
 }
 
-/** The options of a run, checked. */
-interface RunOptions {
-  readonly strength?: number;
+/** The options of a run, checked. `detail` is mixed in afterwards. */
+interface CheckedOptions extends RunOptions {
   readonly detail: number;
-  readonly tile?: number;
-  readonly seed?: number;
-  readonly adapt?: AdaptMode;
 }
 
-function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOptions): RunOptions {
+function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOptions): CheckedOptions {
   if (strength !== undefined) checkShare("strength", strength);
   checkShare("detail", detail);
   if (tile !== undefined && !(Number.isInteger(tile) && tile > 0)) {
@@ -512,21 +519,15 @@ function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOpt
   if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
     throw new UnnoiseError("option", `seed is ${seed}; it is a whole number from 0 to 2^32 - 1.`);
   }
-  if (adapt !== undefined && !ADAPTS.includes(adapt)) {
-    throw new UnnoiseError("option", `There is no mode "${adapt}"; there are: ${ADAPTS.join(", ")}.`);
+  if (adapt !== undefined && !ADAPT_MODES.includes(adapt)) {
+    throw new UnnoiseError("option", `There is no mode "${adapt}"; there are: ${ADAPT_MODES.join(", ")}.`);
   }
-  return {
-    ...(strength === undefined ? {} : { strength }),
-    detail,
-    ...(tile === undefined ? {} : { tile }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(adapt === undefined ? {} : { adapt }),
-  };
+  return { strength, detail, tile, seed, adapt };
 }
 
 /** How a run went. */
 function ran(
-  { tiles, tileWidth, tileHeight, overlap, adapt, noise, range, notes: before }: BegunJob,
+  { plan, adapt, range, notes: before }: BegunJob,
   helpers: number,
   milliseconds: number,
   { width, height, note }: { width: number; height: number; note: string | undefined },
@@ -536,6 +537,7 @@ function ran(
   const megapixels = (width * height) / (scale * scale) / 1e6;
   const secondsPerMegapixel = seconds / megapixels;
   const workers = Math.max(1, helpers);
+  const { tiles, tileWidth, tileHeight, overlap, noise, execution } = plan;
   const notes = note === undefined ? before : [...before, note];
   return {
     tiles,
@@ -543,6 +545,7 @@ function ran(
     tileHeight,
     overlap,
     adapt,
+    adaptation: execution.adapt,
     noise,
     range,
     notes,

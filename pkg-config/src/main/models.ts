@@ -1,7 +1,7 @@
 import { UnnoiseError } from "../shared/errors.js";
 import { cards, objectiveCards } from "../shipped.js";
-import type { ObjectiveCard } from "./tuning.js";
-import type { Device, ModelCard } from "../shared/types.js";
+import type { ModelCard, ObjectiveCard } from "../shared/contract.js";
+import type { Device } from "../shared/types.js";
 
 /** The models there are, as cards. */
 export function models(): readonly ModelCard[] {

@@ -1,5 +1,6 @@
 /** Runs the tiles of a job, by one worker or by several. */
 import type { Hooks, Link } from "./link.js";
+import type { Execution } from "../shared/contract.js";
 import type { BegunJob, Block, Placed } from "../shared/protocol.js";
 import type { Tile } from "../shared/types.js";
 
@@ -48,7 +49,7 @@ export class DoneTiles {
  */
 export async function runTiles(
   lead: Link,
-  { job, run, tiles: total }: BegunJob,
+  { job, plan: { execution, tiles: total } }: BegunJob,
   helpers: readonly Link[],
   kept: DoneTiles,
   hooks: RunHooks,
@@ -94,9 +95,12 @@ export async function runTiles(
     done += 1;
   }
   report();
-  for (let team = await ready(lead, job, run, helpers, signal); team.length > 0 && waiting.length > 0;) {
-    await Promise.all(team.map(work));
-    team = team.filter((helper) => !helper.ended);
+  for (
+    let pool = await ready(lead, job, execution, helpers, signal);
+    pool.length > 0 && waiting.length > 0;
+  ) {
+    await Promise.all(pool.map(work));
+    pool = pool.filter((helper) => !helper.ended);
   }
   for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
     const stepped = await lead.call("step", { job, tile, next: waiting.at(-1), pixels }, signal);
@@ -109,13 +113,15 @@ export async function runTiles(
 async function ready(
   lead: Link,
   job: number,
-  run: unknown,
+  execution: Execution,
   helpers: readonly Link[],
   signal: Hooks,
 ): Promise<readonly Link[]> {
   if (helpers.length === 0) return [];
   const { overview } = await lead.call("overview", { job }, signal);
-  const told = helpers.map((helper) => helper.call("help", { run, overview }, signal).catch(() => undefined));
+  const told = helpers.map((helper) =>
+    helper.call("help", { execution, overview }, signal).catch(() => undefined),
+  );
   await Promise.all(told);
   return helpers.filter((helper) => !helper.ended);
 }

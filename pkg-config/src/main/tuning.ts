@@ -1,7 +1,8 @@
 /** Fine-tuning as the caller sees it: options, reports, and the handle of a run. */
 import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
 import type { Link } from "./link.js";
-import type { TrainingOptions } from "../shared/protocol.js";
+import type { LearningProgress, TrainingOptions } from "../shared/contract.js";
+import type { Area } from "../shared/protocol.js";
 import type { EngineInfo, ImageInput, Tile } from "../shared/types.js";
 
 /** How long the worker learns between two reports, milliseconds: short enough to stop at once. */
@@ -10,67 +11,6 @@ const REPORT_EVERY = 80;
 const PREVIEW_EVERY = 2000;
 /** How much longer than a preview takes the learning goes on until the next one. */
 const PREVIEW_PATIENCE = 9;
-
-/** What a network can learn by: the card of an objective. */
-export interface ObjectiveCard {
-  /** Name to give as `objective`. */
-  readonly id: string;
-  readonly title: string;
-  /** One or two sentences: what is learned, and when to take it. */
-  readonly summary: string;
-  /** Noisy photos of one scene that it needs, at least. */
-  readonly shots: number;
-  /** Whether it needs the scene without noise. */
-  readonly clean: boolean;
-  /** Where it was published. */
-  readonly url: string;
-}
-
-/** A part of a photo, pixels. */
-export interface Area {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** How far a run of fine-tuning is. */
-export interface LearningProgress {
-  /** What is done at the moment: denoising the photo, to learn from the result, or learning. */
-  readonly phase: "looking" | "learning";
-  /** Stage of the run, from 0: teachers learn in stages of their own. */
-  readonly stage: number;
-  /** Stages in all. */
-  readonly stages: number;
-  /** How much of this stage is done, 0 to 1. */
-  readonly done: number;
-  /** Steps of the optimiser in this stage. */
-  readonly step: number;
-  /** Steps that this stage will have, unless time runs out before. */
-  readonly steps: number;
-  /** What is learned by. */
-  readonly objective: string;
-  /** What was found out about the photo's noise, in a sentence, once it is known and where it is learned from. */
-  readonly noise: string | null;
-  /** Mean of the loss over the last steps, once there is one. */
-  readonly loss: number | null;
-  /**
-   * Judgements so far, by parts of the photo that are not learned from: after which step, and the score. Less is better;
-   * the first is the network from before.
-   */
-  readonly scores: readonly (readonly [step: number, score: number])[];
-  /** The same judgements by pictures with simulated noise of the photo's kind: mean square errors. */
-  readonly simulated: readonly (readonly [step: number, error: number])[];
-  /** After which step the network was best; 0 is the network from before. */
-  readonly bestStep: number;
-  /**
-   * Part of its score by which the network from before must be beaten, where the score is the loss. An estimated risk is not
-   * compared by a margin, but with what it may be wrong by: then this is 0.
-   */
-  readonly margin: number;
-  /** Time since the beginning, seconds. */
-  readonly seconds: number;
-}
 
 /** A report of a run of fine-tuning. */
 export interface TuningProgress extends LearningProgress {
@@ -82,7 +22,7 @@ export interface TuningProgress extends LearningProgress {
 export interface FineTuneOptions {
   /** Id of a card of `objectives(model)`. Default: what suits the network. */
   readonly objective?: string | undefined;
-  /** Steps of the optimiser, at most. Default: what suits the weights, 100 for trained ones. */
+  /** Steps of the optimiser, at most. Default: the `steps` of the objective's card. */
   readonly steps?: number | undefined;
   /** Time, at most, seconds. */
   readonly budget?: number | undefined;
@@ -115,15 +55,15 @@ export interface FineTuneOptions {
 
 /** What came of fine-tuning, and what ran. */
 export interface FineTuned extends EngineInfo {
-  /** Whether the denoiser has a tuned network now; else nothing was better than the one from before, which stays. */
+  /** Whether the denoiser has a tuned network now; else none was better than the original one, which is kept. */
   readonly kept: boolean;
-  /** What was learned by. */
+  /** The training objective. */
   readonly objective: string;
-  /** After which step the network was best; 0 is the network from before. */
+  /** After which step the network was best; 0 is the network before training. */
   readonly bestStep: number;
   /** Steps that were done. */
   readonly steps: number;
-  /** What was found out about the photo's noise, in a sentence, where it was learned from. */
+  /** The photo's noise, in a sentence, for objectives that use it. */
   readonly noise: string | null;
   /** See `TuningProgress`. */
   readonly scores: LearningProgress["scores"];

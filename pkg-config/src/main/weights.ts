@@ -2,7 +2,8 @@ import { cached, keep, cache as kept } from "./cache.js";
 import { absolute, downloaded, folder, type ByteProgress } from "../shared/download.js";
 import { UnnoiseError, messageOf, throwIfAborted } from "../shared/errors.js";
 import { weightsUrls } from "../shipped.js";
-import type { ModelCard, WeightsInput } from "../shared/types.js";
+import type { ModelCard } from "../shared/contract.js";
+import type { WeightsInput } from "../shared/types.js";
 
 /** What a caller may want to hear and say while weights download. */
 export interface WeightsHooks {

@@ -1,7 +1,10 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
-import type { Area, LearningProgress } from "../main/tuning.js";
-import type { AdaptMode, DeviceChoice, EngineInfo, ImageType, NoiseEstimate, Step } from "./types.js";
+import type { Area, Block, Task } from "../../wasm/cpu/unnoise.js";
+import type { Execution, LearningProgress, RunOptions, RunPlan, TrainingOptions } from "./contract.js";
+import type { DeviceChoice, EngineInfo, ImageType, Step } from "./types.js";
+
+export type { Area, Block, Task };
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -47,18 +50,6 @@ export interface RandomWeights {
 /** What a network is loaded from: a file of weights, or nothing but a seed. */
 export type NetworkWeights = Uint8Array<ArrayBuffer> | RandomWeights;
 
-/** How to fine-tune. */
-export interface TrainingOptions {
-  readonly objective: string | undefined;
-  readonly steps: number | undefined;
-  readonly seconds: number | undefined;
-  readonly seed: number | undefined;
-  readonly learningRate: number | undefined;
-  readonly batch: number | undefined;
-  readonly patch: number | undefined;
-  readonly shots: boolean;
-}
-
 /** What a network is to learn from, and how. */
 export interface TrainArgs {
   readonly shots: readonly Source[];
@@ -75,33 +66,12 @@ export interface ResultView {
   readonly detail: number;
 }
 
-/** Planar samples, 0 to 1. */
-export interface Block {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Float32Array<ArrayBuffer>;
-}
-
-/** The work for one tile: what the network sees, and which part of it is wanted. */
-export interface Task extends Block {
-  readonly index: number;
-  /** Where the window begins in the photo: column, row. */
-  readonly at: readonly [number, number];
-  readonly core: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
-}
-
 /** A planned run of the network over a photo. */
 export interface BegunJob {
   readonly job: number;
-  readonly tiles: number;
-  readonly tileWidth: number;
-  readonly tileHeight: number;
-  readonly overlap: number;
+  readonly plan: RunPlan;
   /** See `RunInfo`. */
   readonly adapt: string;
-  readonly noise: NoiseEstimate;
-  /** What the networks of this run are told. */
-  readonly run: unknown;
   /** See `RunInfo`. */
   readonly range: readonly [number, number];
   /** See `RunInfo`. */
@@ -109,11 +79,7 @@ export interface BegunJob {
 }
 
 /** A rectangle of the result that has become final, with its pixels where they were asked for. */
-export interface Placed {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
+export interface Placed extends Area {
   readonly rgba: Uint8Array<ArrayBuffer> | undefined;
 }
 
@@ -154,10 +120,7 @@ export interface Calls {
   /** The collected pages as one TIFF. Collecting begins anew. */
   stackFile: { args: { stack: number }; value: { bytes: Uint8Array<ArrayBuffer> } };
   begin: {
-    args: {
-      source: Source;
-      options: { strength?: number; tile?: number; seed?: number; adapt?: AdaptMode };
-    };
+    args: { source: Source; options: RunOptions };
     value: BegunJob;
   };
   /** Denoises a tile; a GPU begins with the one after it. */
@@ -170,7 +133,7 @@ export interface Calls {
   /** The result has the number of the job. */
   finish: { args: { job: number }; value: { width: number; height: number; note: string | undefined } };
   /** Readies this worker for tiles of a job elsewhere. */
-  help: { args: { run: unknown; overview: Block | undefined }; value: object };
+  help: { args: { execution: Execution; overview: Block | undefined }; value: object };
   infer: { args: { task: Task }; value: Block };
   /** Plans fine-tuning; the run of it is a job as well. */
   train: { args: TrainArgs; value: { job: number; progress: LearningProgress } };

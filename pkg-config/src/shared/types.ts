@@ -1,4 +1,5 @@
 import type { StackPage } from "../main/stack.js";
+import type { Adapt, AdaptMode, NoiseEstimate } from "./contract.js";
 
 /** What computes: the GPU through WebGPU, or one CPU core through the `flex` or `ndarray` backend of burn. */
 export type Device = "webgpu" | "flex" | "ndarray";
@@ -36,90 +37,6 @@ export interface WasmSources {
 
 /** Where one of the two `.wasm` files comes from: its URL, its bytes, or the compiled module. */
 export type WasmSource = string | URL | ArrayBuffer | Uint8Array | WebAssembly.Module;
-
-/** A configuration that a network can start from, with random weights. */
-export interface Preset {
-  readonly name: string;
-  /** What it is for. */
-  readonly summary: string;
-  /** Number of weights. */
-  readonly parameters: number;
-  /** Multiply-accumulates per pixel. */
-  readonly macPerPixel: number;
-}
-
-/** What is known about a network: the model card. */
-export interface ModelCard {
-  /** Name to give as `model`. */
-  readonly id: string;
-  readonly title: string;
-  /** One or two sentences for a person who has to choose. */
-  readonly summary: string;
-  readonly paper: {
-    readonly title: string;
-    readonly authors: string;
-    readonly year: number;
-    readonly url: string;
-  };
-  /** Where the authors' code is. */
-  readonly repository: string;
-  /** Colour channels the network takes: 1 or 3. */
-  readonly channels: number;
-  /** Range of its input values. */
-  readonly range: readonly [number, number];
-  /** Sides of a tile are multiples of this, pixels. */
-  readonly sizeMultiple: number;
-  /** How far an output pixel sees, pixels to each side. */
-  readonly receptiveField: number;
-  /** Input pixels of a tile, at most, unless told otherwise. */
-  readonly tilePixels: number;
-  /** Output pixels per input pixel, per side. */
-  readonly scale: number;
-  /** What noise its weights know. */
-  readonly noise: string;
-  /** Whether they know noise that spreads over neighbouring pixels, as that of cameras does. */
-  readonly correlated: boolean;
-  /** What `adapt: "auto"` does with it; `null` where the photo's noise decides. */
-  readonly adapt: {
-    /** Factor of the pixel-shuffle downsampling; 1 is none. */
-    readonly pd: number;
-    /** Passes of random replacement. */
-    readonly refinements: number;
-    /** Whether the network is run once more, on the result so far. */
-    readonly again: boolean;
-    /** Difference from the plain result from which that is kept, 0 to 1; `null` for never. */
-    readonly detail: number | null;
-    /** Deviation of the noise, 0 to 1, more than which is not taken away; `null` for no limit. */
-    readonly wiener: number | null;
-    /** Turns and mirrorings of the photo that are averaged. */
-    readonly turns: number;
-  } | null;
-  /** Multiply-accumulates per pixel. */
-  readonly macPerPixel: number;
-  /** Number of weights. */
-  readonly parameters: number;
-  /** The objective it was published with. */
-  readonly objective: string;
-  /** The objectives that suit it, see `objectives`. */
-  readonly objectives: readonly string[];
-  /** The objectives that it is fine-tuned by when none is named: with trained weights, and with random ones. */
-  readonly defaultObjectives: { readonly trained: string; readonly random: string };
-  /** Configurations to start from, the published one among them. */
-  readonly presets: readonly Preset[];
-  /** The file that ships with the package, or `null` when the caller must bring one. */
-  readonly weights: {
-    /** Name of the file in the package's `weights` folder. */
-    readonly file: string;
-    /** Its size, bytes. */
-    readonly bytes: number;
-    /** Its SHA-256, hexadecimal. */
-    readonly sha256: string;
-    /** Licence of the weights. */
-    readonly licence: string;
-  } | null;
-  /** Whether this is the model taken when none is named. */
-  readonly default: boolean;
-}
 
 /** A step of a call. */
 export type Step =
@@ -204,37 +121,6 @@ export interface CreateOptions {
   readonly weightsUrl?: string | URL | undefined;
 }
 
-/**
- * How a network is run. `plain`: as it is. `wiener`: plain, but taking away no more than the noise of the photo explains,
- * which keeps texture that the network would blur. `x2`, `x8`: the mean of its results for the photo in so many turns and
- * mirrorings, for 0.1 to 0.2 dB and so many times the time. `pd2` to `pd5`: on images of every second to fifth pixel (pixel-shuffle
- * downsampling), between which the noise of cameras is independent. `r3`: as `pd2`, then random replacement, which
- * brings detail back and takes ten times as long as `plain`. `auto`: as the weights say of themselves (`wiener` for some
- * that ship), else as the network was published, but `unet` and `rednet` as the noise of the photo wants it.
- */
-export type AdaptMode = "auto" | "plain" | "wiener" | "x2" | "x8" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
-
-/** The noise of a photo, estimated from the photo alone. Standard deviations are on the scale 0 to 1. */
-export interface NoiseEstimate {
-  /** Over all channels and brightnesses. */
-  readonly sigma: number;
-  /** Each colour channel by itself. */
-  readonly channels: readonly {
-    /** Over all brightnesses. */
-    readonly sigma: number;
-    /** By brightness (`level`, 0 to 1), darkest first. */
-    readonly levels: readonly { readonly level: number; readonly sigma: number }[];
-  }[];
-  /** Whether it spreads over neighbouring pixels, as that of cameras does. */
-  readonly correlated: boolean;
-  /** Autocorrelation at 1, 2 and 3 pixels: 0 for white noise, up to 1 for blotches. */
-  readonly correlation: {
-    readonly luma: readonly [number, number, number];
-    /** `null` for gray photos. */
-    readonly chroma: readonly [number, number, number] | null;
-  };
-}
-
 /** Options of `denoise`. */
 export interface DenoiseOptions {
   /** From 0 (the photo as it was) to 1 (fully denoised). Default 1. */
@@ -300,13 +186,10 @@ export interface EngineInfo {
 
 /** What ran to make a result. */
 export interface RunInfo extends EngineInfo {
-  /**
-   * How the network was run: `plain`, or `pd2` to `pd5`, `r3` for random replacement, `again` where the network was run
-   * on its result, `detail` where the plain result was kept for what is too strong to be noise, `wiener` where no more was
-   * taken than noise explains, and `x2` or `x8` for
-   * turns, joined by `+`.
-   */
+  /** How the network was run, in short: `plain`, or the steps of `adaptation`, joined by `+`: `pd2+second-pass+detail+x2`. */
   readonly adapt: string;
+  /** How the network was run. */
+  readonly adaptation: Adapt;
   /** The noise of the photo. */
   readonly noise: NoiseEstimate;
   /** The numbers of the file that are black and white to the network; deviations of the noise are shares of their distance. */

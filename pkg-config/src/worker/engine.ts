@@ -1,10 +1,9 @@
 /** Loads one of the three builds of the wasm. */
-import { ARTIFACTS } from "../artifacts.js";
+import { ARTIFACTS, type Wasm } from "../artifacts.js";
 import { Download, bodySize, type ByteProgress } from "../shared/download.js";
 import { UnnoiseError, messageOf } from "../shared/errors.js";
 import type { Artifact, PostedWasm } from "../shared/protocol.js";
 import type { Device } from "../shared/types.js";
-import type { Wasm } from "./wasm.js";
 
 /** A module whose one function is `f32x4.relaxed_madd` of its arguments. */
 const RELAXED_SIMD = [

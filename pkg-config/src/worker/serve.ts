@@ -17,16 +17,17 @@ import type {
   Source,
 } from "../shared/protocol.js";
 import type {
-  Wasm,
-  WasmEngine,
-  WasmImageFile,
-  WasmJob,
-  WasmPhoto,
-  WasmStackWriter,
-  WasmTile,
-  WasmTileWorker,
-  WasmTrainer,
-} from "./wasm.js";
+  Engine,
+  FinalArea,
+  ImageFile,
+  Job,
+  Photo,
+  StackWriter,
+  TileWorker,
+  Trainer,
+} from "../../wasm/cpu/unnoise.js";
+import type { Wasm } from "../artifacts.js";
+import type { RunPlan } from "../shared/contract.js";
 
 type Handlers = {
   [K in CallName]: (args: Calls[K]["args"], id: number) => Promise<Calls[K]["value"]>;
@@ -34,31 +35,32 @@ type Handlers = {
 
 /** A photo and what became of it. */
 interface Kept {
-  readonly original: WasmPhoto;
-  readonly denoised: WasmPhoto;
+  readonly original: Photo;
+  readonly denoised: Photo;
 }
 
 /** A job under way. */
 interface Begun {
-  readonly job: WasmJob;
-  readonly original: WasmPhoto;
+  readonly job: Job;
+  readonly plan: RunPlan;
+  readonly original: Photo;
   /** Denoises its tiles, from the first on. */
-  worker: WasmTileWorker | undefined;
+  worker: TileWorker | undefined;
   /** The next tile, when the device works on it already. */
   ahead: { readonly tile: number; readonly block: Promise<Block> } | undefined;
 }
 
 /** A photo, and what a user should know of the file it came from. */
 interface Opened {
-  readonly photo: WasmPhoto;
+  readonly photo: Photo;
   readonly pages: number;
   readonly notes: readonly string[];
 }
 
 /** A stack, and what has been collected of its results. */
 interface OpenStack {
-  readonly file: WasmImageFile;
-  writer: WasmStackWriter | undefined;
+  readonly file: ImageFile;
+  writer: StackWriter | undefined;
 }
 
 const scope = globalThis as unknown as {
@@ -67,10 +69,10 @@ const scope = globalThis as unknown as {
 const canceledIds = new Set<number>();
 const jobs = new Map<number, Begun>();
 const kept = new Map<number, Kept>();
-const trainers = new Map<number, WasmTrainer>();
+const trainers = new Map<number, Trainer>();
 const stacks = new Map<number, OpenStack>();
-let running: { readonly wasm: Wasm; readonly engine: WasmEngine; readonly gpu: boolean } | undefined;
-let helping: WasmTileWorker | undefined;
+let running: { readonly wasm: Wasm; readonly engine: Engine; readonly gpu: boolean } | undefined;
+let helping: TileWorker | undefined;
 let queue: Promise<unknown> = Promise.resolve();
 /** Why the GPU was lost, if it was. */
 let gpuLost: string | undefined;
@@ -81,7 +83,7 @@ function post(message: Reply, transfer: Transferable[] = []): void {
   scope.postMessage(message, transfer);
 }
 
-function engine(): { wasm: Wasm; engine: WasmEngine } {
+function engine(): { wasm: Wasm; engine: Engine } {
   if (!running) throw new UnnoiseError("internal", "The engine is not open.");
   return running;
 }
@@ -161,10 +163,9 @@ const handlers: Handlers = {
     const { photo: original, notes } = await toPhoto(source);
     try {
       const job = engine().engine.begin(original, options);
-      jobs.set(id, { job, original, worker: undefined, ahead: undefined });
-      const { tiles, tileWidth, tileHeight, overlap, adapt, noise, run } = job;
-      const range = rangeOf(original);
-      return { job: id, tiles, tileWidth, tileHeight, overlap, adapt, noise, run, range, notes };
+      const plan = job.plan();
+      jobs.set(id, { job, plan, original, worker: undefined, ahead: undefined });
+      return { job: id, plan, adapt: job.adapt, range: rangeOf(original), notes };
     } catch (thrown) {
       original.free();
       throw thrown;
@@ -173,8 +174,8 @@ const handlers: Handlers = {
 
   async step({ job: id, tile, next, pixels }) {
     const run = begun(id);
-    const { job } = run;
-    run.worker ??= engine().engine.worker(job.run, job.overview());
+    const { job, plan } = run;
+    run.worker ??= engine().engine.worker(plan.execution, job.overview());
     const { worker, ahead } = run;
     const launch = (index: number) => worker.denoise(job.task(index));
     const coming = ahead?.tile === tile ? ahead.block : launch(tile);
@@ -212,10 +213,10 @@ const handlers: Handlers = {
     return Promise.resolve({ width: denoised.width, height: denoised.height, note });
   },
 
-  help({ run, overview }) {
+  help({ execution, overview }) {
     helping?.free();
     helping = undefined;
-    helping = engine().engine.worker(run, overview);
+    helping = engine().engine.worker(execution, overview);
     return Promise.resolve({});
   },
 
@@ -300,7 +301,7 @@ async function start(
 }
 
 /** An engine on the GPU; the many ways in which there is none end here. */
-async function openGpu(wasm: Wasm, adapter: GPUAdapter): Promise<WasmEngine> {
+async function openGpu(wasm: Wasm, adapter: GPUAdapter): Promise<Engine> {
   const { refused, lost } = lendAdapter(navigator.gpu, adapter);
   const fail = (why: string) => new UnnoiseError("device", `WebGPU does not start here (${why}).`);
   const trapped = new Promise<string>((resolve) => (onTrap = resolve));
@@ -336,13 +337,13 @@ function begun(id: number): Begun {
   return found;
 }
 
-function training(id: number): WasmTrainer {
+function training(id: number): Trainer {
   const found = trainers.get(id);
   if (!found) throw new UnnoiseError("canceled", "This fine-tuning was given up.");
   return found;
 }
 
-function placed({ x, y, width, height, rgba }: WasmTile, pixels: boolean): Placed {
+function placed({ x, y, width, height, rgba }: FinalArea, pixels: boolean): Placed {
   return { x, y, width, height, rgba: pixels ? own(rgba) : undefined };
 }
 
@@ -356,12 +357,12 @@ function opened(id: number): OpenStack {
   return found;
 }
 
-function rangeOf(photo: WasmPhoto): [number, number] {
+function rangeOf(photo: Photo): [number, number] {
   const [black = 0, white = 255] = photo.range;
   return [black, white];
 }
 
-async function openFile(blob: Blob): Promise<WasmImageFile> {
+async function openFile(blob: Blob): Promise<ImageFile> {
   const bytes = await blob.arrayBuffer().catch((cause: unknown) => {
     const message = `This file cannot be read (${messageOf(cause)}): was it moved or changed, or is it a folder?`;
     throw new UnnoiseError("decode", message, { cause });
@@ -375,7 +376,7 @@ async function toPhoto(source: Source): Promise<Opened> {
     const { file } = opened(source.stack);
     return { photo: file.picture(source.page), pages: file.pictures, notes: [] };
   }
-  let file: WasmImageFile;
+  let file: ImageFile;
   try {
     file = await openFile(source.blob);
   } catch (thrown) {
@@ -392,7 +393,7 @@ async function toPhoto(source: Source): Promise<Opened> {
 
 type Pixels = Extract<Source, { kind: "rgba" }>;
 
-function fromPixels({ width, height, data }: Pixels): WasmPhoto {
+function fromPixels({ width, height, data }: Pixels): Photo {
   return engine().wasm.Photo.fromRgba(width, height, data);
 }
 
@@ -413,8 +414,8 @@ async function drawn(blob: Blob): Promise<Pixels | undefined> {
 }
 
 /** All of the photos, or none. */
-async function toPhotos(sources: readonly Source[]): Promise<WasmPhoto[]> {
-  const photos: WasmPhoto[] = [];
+async function toPhotos(sources: readonly Source[]): Promise<Photo[]> {
+  const photos: Photo[] = [];
   try {
     for (const source of sources) photos.push((await toPhoto(source)).photo);
     return photos;
@@ -424,7 +425,7 @@ async function toPhotos(sources: readonly Source[]): Promise<WasmPhoto[]> {
   }
 }
 
-async function blended<T>(view: ResultView, use: (photo: WasmPhoto) => T): Promise<T> {
+async function blended<T>(view: ResultView, use: (photo: Photo) => T): Promise<T> {
   const pair = kept.get(view.result);
   if (!pair) throw new UnnoiseError("disposed", "This result was disposed of.");
   const { strength, detail } = view;

@@ -140,7 +140,7 @@ export const de: Strings = {
     plain: "ein Durchgang",
     pd: (pixels) => `auf jedem ${pixels}. Pixel (PD ${pixels})`,
     r3: "zufälliges Ersetzen (R3)",
-    again: "zweiter Durchgang",
+    secondPass: "zweiter Durchgang",
     detail: "Details erhalten",
     wiener: "auf das Rauschen begrenzt (Wiener)",
     mean: (passes) => `über ${passes} Durchgänge gemittelt`,

@@ -124,7 +124,7 @@ export const en = {
     plain: "one pass",
     pd: (pixels: string) => `every ${pixels} pixels apart (PD ${pixels})`,
     r3: "random replacement (R3)",
-    again: "second pass",
+    secondPass: "second pass",
     detail: "detail kept",
     wiener: "limited to the noise (Wiener)",
     mean: (passes: string) => `averaged over ${passes} passes`,
@@ -195,11 +195,11 @@ export const en = {
     found: (noise: string) => `Found: ${noise}. The network is trained to remove that.`,
     better: (steps: string) => `Better after ${steps}; kept.`,
     notBetterScratch: "Not better than random weights: nothing is kept.",
-    notBetter: "Not clearly better: the network from before is kept.",
-    reverted: "Back to the network from before.",
-    unchanged: "The network from before is kept.",
+    notBetter: "Not clearly better: the original network is kept.",
+    reverted: "Back to the original network.",
+    unchanged: "The original network is kept.",
     about: (title: string) =>
-      `Trains ${title} a little on this photo alone, on this machine, and shows the result beside the old one. If the estimated error does not fall, the network from before is kept.`,
+      `Trains ${title} a little on this photo alone, on this machine, and shows the result beside the old one. If the estimated error does not fall, the original network is kept.`,
     aboutScratch: (title: string) =>
       `Trains a small ${title}, with random weights, on this photo alone, on this machine.`,
     severalPages: (pages: number) =>

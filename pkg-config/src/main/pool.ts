@@ -11,7 +11,7 @@ const USUAL_GB = 4;
 const PATIENCE = 30_000;
 
 /** What a helper needs to start, all of it known from the first worker. */
-export interface TeamSource {
+export interface WorkerPoolSource {
   readonly engine: OpenedEngine;
   readonly model: string;
   readonly weights: NetworkWeights;
@@ -32,13 +32,13 @@ export function workerCount(device: Device, asked: number | undefined): number {
 }
 
 /** Workers that denoise tiles for the one that has the photo. They start when they are first wanted. */
-export class Team {
+export class WorkerPool {
   #links: Link[] = [];
   #closed = false;
   #bedtime: ReturnType<typeof setTimeout> | undefined;
-  readonly #source: TeamSource;
+  readonly #source: WorkerPoolSource;
 
-  constructor(source: TeamSource) {
+  constructor(source: WorkerPoolSource) {
     this.#source = source;
   }
 

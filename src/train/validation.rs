@@ -1,4 +1,4 @@
-//! Whether learning has helped, told without the truth, in two ways.
+//! Whether learning has helped, estimated without the clean photo, in two ways.
 //!
 //! The risk of a denoiser is estimated by Stein's method, made general for noise of any covariance and computed by Monte
 //! Carlo (Eldar, "Generalized SURE for Exponential Families", 2009; Ramani, Blu, Unser, "Monte-Carlo SURE", 2008): the
@@ -23,15 +23,15 @@ use crate::objectives::TrainingLoss;
 use crate::photo::Planar;
 use crate::sampling::{BatchSampler, Material, Spot, Square, patch, stack};
 
-/// Squares that are judged by, at most.
+/// Held-out squares, at most.
 const SQUARES: usize = 8;
-/// Batches of a lesson that are judged by, where there is no risk to estimate.
+/// Batches whose loss is averaged, where there is no risk to estimate.
 const BATCHES: usize = 4;
 /// Fields of noise that are added, each by itself.
 const FIELDS: usize = 2;
 /// How much of each: little, as the method asks for.
 const LITTLE: f32 = 0.25;
-/// Side of the blocks that squares are judged by, pixels.
+/// Side of the blocks that squares are divided into, pixels.
 const BLOCK: usize = 32;
 /// How many times the variance that was found the noise may have.
 const DOUBTS: [f32; 2] = [0.8, 1.2];
@@ -47,8 +47,8 @@ const SURE: f32 = 1.0;
 /// stronger than it is, the estimate promised 0.8 dB for what lost 0.3.
 const MOVED: f32 = 1.0;
 
-/// What networks are judged by; the same for every network of a run.
-pub enum Guard {
+/// What networks are validated by; the same for every network of a run.
+pub enum Validator {
     /// The estimated risk of denoising, and the error on simulated pairs.
     Risk(Box<Squares>),
     /// The loss of the objective itself on parts of the photo that are not learned from: for objectives whose target is
@@ -72,7 +72,7 @@ pub type Score = f32;
 
 /// What is found out about a network.
 #[derive(Clone, Debug)]
-pub struct Judgement {
+pub struct ValidationReport {
     /// The estimated risk, or the loss.
     pub score: Score,
     /// Mean square error on simulated pairs, where there are such.
@@ -103,12 +103,12 @@ impl Block {
     }
 }
 
-impl Judgement {
+impl ValidationReport {
     fn of_loss(score: Score) -> Self {
         Self { score, simulated: None, blocks: Vec::new(), result: None, doubts: DOUBTS }
     }
 
-    /// Whether a network is better than the one `before`, which it was judged beside, as sure as that can be told: by
+    /// Whether a network is better than the one `before`, which it was validated beside, as sure as that can be told: by
     /// blocks that agree, also if the photo's noise were weaker or stronger than it was found to be, and by simulated pairs.
     pub fn is_surely_better(&self, before: &Self) -> bool {
         if self.blocks.is_empty() {
@@ -130,14 +130,14 @@ impl Judgement {
     }
 }
 
-impl Guard {
+impl Validator {
     /// Squares of `side` that are held out (or any, of a small photo), and noise for them. Where there is no model of the
     /// noise, the objective's loss has to do. The model of a photo whose noise JPEG has `erased` is trusted less.
     pub fn risk(material: &Material, side: usize, seed: u64, erased: bool, device: &Device) -> Self {
         if material.sampler.is_none() {
-            return Guard::Loss;
+            return Validator::Loss;
         }
-        let mut draw = BatchSampler {
+        let mut batches = BatchSampler {
             material,
             rng: ChaCha8Rng::seed_from_u64(seed),
             device: device.clone(),
@@ -146,7 +146,7 @@ impl Guard {
             progress: 0.0,
             held_out: false,
         };
-        let spots = squares(&mut draw, side);
+        let spots = squares(&mut batches, side);
         let first = |spot: &Spot| {
             let scene = &material.scenes[spot.scene];
             let mut first = patch(scene.first.as_ref().unwrap_or(&scene.shots[0]), spot);
@@ -154,11 +154,11 @@ impl Guard {
             first
         };
         let clean: Vec<Planar> = spots.iter().map(first).collect();
-        let fields = (0..FIELDS).map(|_| clean.iter().map(|clean| draw.noise(clean)).collect::<Vec<_>>());
+        let fields = (0..FIELDS).map(|_| clean.iter().map(|clean| batches.noise(clean)).collect::<Vec<_>>());
         let noise = fields.collect::<Vec<_>>().iter().map(|field| stack(field, device)).collect();
-        let noisy: Vec<Planar> = clean.iter().map(|clean| draw.noisy(clean)).collect();
-        Guard::Risk(Box::new(Squares {
-            noisy: draw.cut(&spots, |scene| &scene.shots[0]),
+        let noisy: Vec<Planar> = clean.iter().map(|clean| batches.noisy(clean)).collect();
+        Validator::Risk(Box::new(Squares {
+            noisy: batches.cut(&spots, |scene| &scene.shots[0]),
             noise,
             simulated: [clean, noisy].map(|pictures| stack(&pictures, device)),
             doubts: match (material.defects.is_empty(), erased) {
@@ -169,62 +169,62 @@ impl Guard {
         }))
     }
 
-    /// Judges a network that is not learning (after `valid()`), run as `execution` says, beside the one from before, if any.
+    /// Validates a network that is not learning (after `valid()`), run as `execution` says, beside the one from before, if any.
     ///
     /// # Errors
     /// [`crate::Kind::Device`] when the device fails.
-    pub async fn judge(
+    pub async fn validate(
         &self,
         (network, execution): (&Network, &Execution),
-        before: Option<&Judgement>,
-        lesson: &mut dyn TrainingLoss,
-        draw: &mut BatchSampler<'_>,
-    ) -> Result<Judgement> {
+        before: Option<&ValidationReport>,
+        training_loss: &mut dyn TrainingLoss,
+        batches: &mut BatchSampler<'_>,
+    ) -> Result<ValidationReport> {
         match self {
-            Guard::Risk(squares) => {
+            Validator::Risk(squares) => {
                 let place = ([0, 0], execution.conditions.seed);
-                squares.judge(|x| execution.denoise(network, x, None, place), before).await
+                squares.validate(|x| execution.denoise(network, x, None, place), before).await
             }
-            Guard::Loss => {
+            Validator::Loss => {
                 let mut total = 0.0;
                 for _ in 0..BATCHES {
-                    total += read(lesson.loss(network, draw)).await?[0];
+                    total += read(training_loss.loss(network, batches)).await?[0];
                 }
-                Ok(Judgement::of_loss(total / BATCHES as f32))
+                Ok(ValidationReport::of_loss(total / BATCHES as f32))
             }
         }
     }
 
-    /// Share of the noise of simulated pairs, in mean squares, that a network leaves which was judged so; `None` without such
+    /// Share of the noise of simulated pairs, in mean squares, that a network leaves, by its report; `None` without such
     /// pairs.
     ///
     /// # Errors
-    /// As [`Guard::judge`].
-    pub async fn share_left(&self, judged: &Judgement) -> Result<Option<f32>> {
-        let (Guard::Risk(squares), Some(error)) = (self, judged.simulated) else { return Ok(None) };
+    /// As [`Validator::validate`].
+    pub async fn share_left(&self, report: &ValidationReport) -> Result<Option<f32>> {
+        let (Validator::Risk(squares), Some(error)) = (self, report.simulated) else { return Ok(None) };
         let [clean, noisy] = squares.simulated.clone();
         let noise = read((noisy - clean).square().mean()).await?[0];
         Ok((noise > 0.0).then_some(error / noise))
     }
 
-    /// Judges leaving the photo as it is, where that can be told.
+    /// Validates leaving the photo as it is, where that can be told.
     ///
     /// # Errors
-    /// As [`Guard::judge`].
-    pub async fn judge_nothing(&self) -> Result<Option<Judgement>> {
+    /// As [`Validator::validate`].
+    pub async fn validate_identity(&self) -> Result<Option<ValidationReport>> {
         match self {
-            Guard::Risk(squares) => Ok(Some(squares.judge(|x| x, None).await?)),
-            Guard::Loss => Ok(None),
+            Validator::Risk(squares) => Ok(Some(squares.validate(|x| x, None).await?)),
+            Validator::Loss => Ok(None),
         }
     }
 }
 
 impl Squares {
-    async fn judge(
+    async fn validate(
         &self,
         denoise: impl Fn(Tensor<4>) -> Tensor<4>,
-        before: Option<&Judgement>,
-    ) -> Result<Judgement> {
+        before: Option<&ValidationReport>,
+    ) -> Result<ValidationReport> {
         let result = denoise(self.noisy.clone());
         let [distance, follows] = risk(&self.noisy, &result, &self.noise, &denoise);
         let from = before.and_then(|before| before.result.clone()).unwrap_or_else(|| result.clone());
@@ -237,7 +237,7 @@ impl Squares {
         let [clean, noisy] = self.simulated.clone();
         let error = (denoise(noisy).clamp(0.0, 1.0) - clean).square().mean();
         let simulated = Some(read(error).await?[0]);
-        Ok(Judgement { score, simulated, blocks, result: Some(result), doubts: self.doubts })
+        Ok(ValidationReport { score, simulated, blocks, result: Some(result), doubts: self.doubts })
     }
 }
 
@@ -265,8 +265,8 @@ fn blocks(x: Tensor<4>) -> Tensor<4> {
 }
 
 /// What is held out; of a photo too small to hold out anything, what comes.
-fn squares(draw: &mut BatchSampler<'_>, side: usize) -> Vec<Spot> {
-    let scenes = draw.material.scenes.iter().enumerate();
+fn squares(batches: &mut BatchSampler<'_>, side: usize) -> Vec<Spot> {
+    let scenes = batches.material.scenes.iter().enumerate();
     let held = scenes.flat_map(|(scene, s)| s.held_out.iter().map(move |square| (scene, *square)));
     let mut spots: Vec<Spot> = held
         .filter(|(_, square)| square.side >= side)
@@ -276,7 +276,7 @@ fn squares(draw: &mut BatchSampler<'_>, side: usize) -> Vec<Spot> {
     let step = spots.len().div_ceil(SQUARES).max(1);
     spots = spots.into_iter().step_by(step).collect();
     while spots.len() < 2 {
-        let spot = draw.spot(side);
+        let spot = batches.spot(side);
         spots.push(Spot { turn: Symmetry::IDENTITY, ..spot });
     }
     spots
@@ -319,28 +319,28 @@ mod tests {
 
     #[test]
     fn only_what_is_surely_better_is_taken_for_it() {
-        let doubted = |[distance, follows, moved]: [f32; 3], simulated, doubts| Judgement {
+        let doubted = |[distance, follows, moved]: [f32; 3], simulated, doubts| ValidationReport {
             score: distance + follows,
             simulated: Some(simulated),
             blocks: vec![Block { distance, follows, moved }; 4],
             result: None,
             doubts,
         };
-        let judged = |block, simulated| doubted(block, simulated, DOUBTS);
-        let before = judged([1.0, 1.0, 0.0], 1.0);
-        assert!(judged([1.1, 0.7, 0.05], 0.9).is_surely_better(&before));
+        let report = |block, simulated| doubted(block, simulated, DOUBTS);
+        let before = report([1.0, 1.0, 0.0], 1.0);
+        assert!(report([1.1, 0.7, 0.05], 0.9).is_surely_better(&before));
         // Simulated pairs say otherwise.
-        assert!(!judged([1.1, 0.7, 0.05], 1.1).is_surely_better(&before));
+        assert!(!report([1.1, 0.7, 0.05], 1.1).is_surely_better(&before));
         // Were the noise a little weaker, it would be worse.
-        assert!(!judged([1.27, 0.7, 0.0], 0.9).is_surely_better(&before));
+        assert!(!report([1.27, 0.7, 0.0], 0.9).is_surely_better(&before));
         // It has moved further than it has got better.
-        assert!(!judged([1.1, 0.7, 0.2], 0.9).is_surely_better(&before));
+        assert!(!report([1.1, 0.7, 0.2], 0.9).is_surely_better(&before));
         // It follows the noise more, which JPEG has made look weak.
         let follows = [0.7, 1.2, 0.0];
-        assert!(judged(follows, 0.9).is_surely_better(&before));
+        assert!(report(follows, 0.9).is_surely_better(&before));
         assert!(!doubted(follows, 0.9, ERASED_DOUBTS).is_surely_better(&before));
         // Blocks do not agree.
-        let mut apart = judged([0.0, 1.0, 0.0], 0.9);
+        let mut apart = report([0.0, 1.0, 0.0], 0.9);
         apart.blocks[2..].iter_mut().for_each(|block| block.distance = 1.9);
         assert!(!apart.is_surely_better(&before));
     }
