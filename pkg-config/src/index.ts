@@ -1,5 +1,5 @@
 /**
- * Image denoising that runs in the browser.
+ * Image denoising that runs in the browser, and in Node.
  *
  * ```js
  * import { Denoiser } from "unnoise";
@@ -41,6 +41,7 @@ export type {
   NoiseEstimate,
   Preset,
   Progress,
+  RawPixels,
   RunInfo,
   Step,
   Tile,

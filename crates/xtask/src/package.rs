@@ -68,9 +68,11 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
     tools::ensure_npm("www")?;
     tools::say("compiling the TypeScript of the package");
     remove_folder(&pkg.join("dist"))?;
-    tools::run(tools::npx("www").args(["tsc", "-p", "../pkg-config"]))?;
+    for project in ["../pkg-config", "../pkg-config/src/node"] {
+        tools::run(tools::npx("www").args(["tsc", "-p", project]))?;
+    }
     shipped(&pkg)?;
-    for folder in ["dist", "wasm/cpu", "wasm/full"] {
+    for folder in ["dist", "dist/node", "wasm/cpu", "wasm/full"] {
         strip_comments(&pkg.join(folder))?;
     }
     sizes(profile)
@@ -91,8 +93,8 @@ fn share_glue(out: &Path, shared: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes the doc comments out of the JavaScript in a folder: editors read them in the declarations, and pages need not
-/// download them.
+/// Takes the comments out of the JavaScript in a folder: editors read them in the declarations, and pages need not download
+/// them.
 fn strip_comments(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -109,13 +111,14 @@ fn strip_comments(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// JavaScript without its doc comments.
+/// JavaScript without its doc comments and the comments that have lines of their own.
 fn without_comments(text: &str) -> String {
     let mut inside = false;
     let mut kept = String::with_capacity(text.len());
     for line in text.lines() {
+        let line_comment = line.trim_start().starts_with("//");
         inside |= line.trim_start().starts_with("/**");
-        if !inside {
+        if !inside && !line_comment {
             kept.push_str(line);
             kept.push('\n');
         }

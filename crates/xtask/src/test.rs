@@ -49,8 +49,9 @@ pub fn run(browser_only: bool) -> Result<()> {
     if !browser_only {
         count.check(lint());
     }
-    bundlers(&mut count)?;
-    count.add(browser()?);
+    let native = native_results()?;
+    bundlers(&native, &mut count)?;
+    count.add(browser(&native)?);
     println!("\n{} passed, {} failed", count.passed, count.failed);
     if count.failed > 0 {
         std::process::exit(1);
@@ -118,10 +119,9 @@ fn number_before(text: &str, word: &str) -> Result<u64> {
 }
 
 /// The Playwright tests, in a real Chromium, against the built page.
-fn browser() -> Result<Count> {
+fn browser(native: &Path) -> Result<Count> {
     let chromium = tools::ensure_chromium()?;
     tools::ensure_npm("tests/browser")?;
-    let native = native_results()?;
     tools::say("testing in the browser");
     let folder = root().join("tests/browser");
     let results = folder.join("test-results/results.json");
@@ -143,15 +143,16 @@ fn browser() -> Result<Count> {
 }
 
 /// Installs the packed package as a stranger would, builds a page around it with every bundler, for the browser tests
-/// to open, and has it looked over by the tools that know what goes wrong in packages.
-fn bundlers(count: &mut Count) -> Result<()> {
+/// to open, runs it in Node, and has it looked over by the tools that know what goes wrong in packages.
+fn bundlers(native: &Path, count: &mut Count) -> Result<()> {
     const FOLDER: &str = "tests/bundlers";
-    const SCRIPTS: [&str; 8] = [
+    const SCRIPTS: [&str; 9] = [
         "build:vite",
         "build:webpack",
         "build:rollup",
         "build:esbuild",
         "build:next",
+        "test:node",
         "check:types",
         "check:package",
         "check:exports",
@@ -170,7 +171,8 @@ fn bundlers(count: &mut Count) -> Result<()> {
         tools::say(script);
         let mut npm = Command::new("npm");
         npm.args(["run", "--silent", script]).current_dir(root().join(FOLDER));
-        count.check(tools::run(npm.env("NEXT_TELEMETRY_DISABLED", "1")));
+        npm.env("NEXT_TELEMETRY_DISABLED", "1").env("UNNOISE_NATIVE", native);
+        count.check(tools::run(&mut npm));
     }
     count.check(package::docs());
     Ok(())

@@ -7,6 +7,7 @@ import { atPage, sourceOn, toSource, type Input } from "./input.js";
 import type { Death, Hooks, Link, WorkerScript } from "./link.js";
 import { findModel, modelFor } from "./models.js";
 import { CREATE, DECODE, DENOISE, FINE_TUNE, checkOptions } from "./options.js";
+import { platform } from "../shared/platform.js";
 import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, TrainingOptions } from "../shared/protocol.js";
 import { tellSteps } from "./progress.js";
 import { DenoiseResult, checkShare } from "./result.js";
@@ -144,7 +145,7 @@ export class Denoiser {
     const { link } = await this.#live();
     const source = await sourceOn(link, given);
     const { rgba, ...photo } = await link.call("decode", { source }, options);
-    return { ...photo, image: new ImageData(new Uint8ClampedArray(rgba.buffer), photo.width) };
+    return { ...photo, image: platform.imageData(new Uint8ClampedArray(rgba.buffer), photo.width) };
   }
 
   /**

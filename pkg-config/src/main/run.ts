@@ -1,5 +1,6 @@
 /** Runs the tiles of a job, by one worker or by several. */
 import type { Hooks, Link } from "./link.js";
+import { platform } from "../shared/platform.js";
 import type { BegunJob, Block, Placed } from "../shared/protocol.js";
 import type { Tile } from "../shared/types.js";
 
@@ -122,5 +123,5 @@ async function ready(
 
 function toTile({ x, y, width }: Placed, rgba: Uint8Array<ArrayBuffer>): Tile {
   const pixels = new Uint8ClampedArray(rgba.buffer, rgba.byteOffset, rgba.byteLength);
-  return { x, y, image: new ImageData(pixels, width) };
+  return { x, y, image: platform.imageData(pixels, width) };
 }

@@ -1,6 +1,7 @@
 /** Fine-tuning as the caller sees it: options, reports, and the handle of a run. */
 import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
 import type { Link } from "./link.js";
+import { platform } from "../shared/platform.js";
 import type { TrainingOptions } from "../shared/protocol.js";
 import type { EngineInfo, ImageInput, Tile } from "../shared/types.js";
 
@@ -289,7 +290,7 @@ export class TuningRun {
     const area = typeof preview === "function" ? preview() : preview;
     if (!area) return undefined;
     const { rgba } = await link.call("preview", { job, area }, this);
-    const image = new ImageData(new Uint8ClampedArray(rgba.buffer), area.width * scale);
+    const image = platform.imageData(new Uint8ClampedArray(rgba.buffer), area.width * scale);
     return { x: area.x * scale, y: area.y * scale, image };
   }
 

@@ -9,14 +9,24 @@ export type DeviceChoice = "auto" | Device;
 /** Other names of devices: `gpu` is `webgpu`, `cpu` and `wasm` are `flex`. */
 export type DeviceAlias = "gpu" | "cpu" | "wasm";
 
-/** A photo. Files and their bytes are read by the package itself, which keeps 16 bit, alpha and colour profile. */
+/** Samples of 8 bits, row by row: RGBA with straight alpha as in `ImageData`, RGB or gray, told by their number. */
+export interface RawPixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray | Uint8Array;
+}
+
+/**
+ * A photo. Files and their bytes are read by the package itself, which keeps 16 bit, alpha and colour profile. In Node a
+ * string that is no URL is the path of a file.
+ */
 export type ImageInput =
   | Blob
   | URL
   | string
   | ArrayBuffer
   | Uint8Array
-  | ImageData
+  | RawPixels
   | ImageBitmap
   | HTMLImageElement
   | HTMLCanvasElement
