@@ -1,5 +1,6 @@
 /** `dist/shipped.js`, which the build writes from the cards in the Rust source. */
 import type { ObjectiveCard } from "./main/tuning.js";
+import type { Artifact } from "./shared/protocol.js";
 import type { ModelCard } from "./shared/types.js";
 
 /** All model cards. */
@@ -10,3 +11,6 @@ export declare const objectiveCards: readonly ObjectiveCard[];
 
 /** Where the weights of the package are, by file name. */
 export declare const weightsUrls: Readonly<Record<string, () => URL>>;
+
+/** Bytes of the builds of the wasm. */
+export declare const wasmSizes: Readonly<Record<Artifact, number>>;

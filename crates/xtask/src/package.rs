@@ -72,7 +72,7 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
         tools::run(tools::npx("www").args(["tsc", "-p", project]))?;
     }
     shipped(&pkg)?;
-    for folder in ["dist", "dist/node", "wasm/cpu", "wasm/full"] {
+    for folder in ["dist", "wasm/cpu", "wasm/full"] {
         strip_comments(&pkg.join(folder))?;
     }
     sizes(profile)
@@ -234,16 +234,19 @@ fn manifest(pkg: &Path) -> Result<()> {
 fn shipped(pkg: &Path) -> Result<()> {
     const SCRIPT: &str = "
         import init, { cards, objectives } from './wasm/cpu/unnoise.js';
-        import { readFileSync, writeFileSync } from 'node:fs';
+        import { readFileSync, statSync, writeFileSync } from 'node:fs';
         await init({ module_or_path: readFileSync('wasm/cpu/unnoise_bg.wasm') });
         const models = cards();
         const urls = models.filter(({ weights }) => weights).map(({ weights: { file } }) =>
             `  ${JSON.stringify(file)}: () => new URL('../weights/${file}', import.meta.url),\\n`);
+        const sizes = Object.fromEntries(['cpu', 'relaxed', 'full'].map((name) =>
+            [name, statSync(`wasm/${name}/unnoise_bg.wasm`).size]));
         writeFileSync('models.json', `${JSON.stringify(models, null, 2)}\\n`);
         writeFileSync('dist/shipped.js',
             `export const cards = ${JSON.stringify(models)};\\n` +
             `export const objectiveCards = ${JSON.stringify(objectives())};\\n` +
-            `export const weightsUrls = {\\n${urls.join('')}};\\n`);";
+            `export const weightsUrls = {\\n${urls.join('')}};\\n` +
+            `export const wasmSizes = ${JSON.stringify(sizes)};\\n`);";
     tools::run(Command::new("node").args(["--input-type=module", "--eval", SCRIPT]).current_dir(pkg))
 }
 

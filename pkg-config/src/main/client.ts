@@ -7,16 +7,24 @@ import { atPage, sourceOn, toSource, type Input } from "./input.js";
 import type { Death, Hooks, Link, WorkerScript } from "./link.js";
 import { findModel, modelFor } from "./models.js";
 import { CREATE, DECODE, DENOISE, FINE_TUNE, checkOptions } from "./options.js";
+import { Pace } from "./pace.js";
 import { platform } from "../shared/platform.js";
-import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm, TrainingOptions } from "../shared/protocol.js";
+import type {
+  BegunJob,
+  Calls,
+  OpenArgs,
+  OpenedEngine,
+  PostedWasm,
+  TrainingOptions,
+} from "../shared/protocol.js";
 import { tellSteps } from "./progress.js";
 import { DenoiseResult, checkShare } from "./result.js";
 import { DoneTiles, runTiles, type RunHooks } from "./run.js";
+import { wasmSizes } from "../shipped.js";
 import { Stack } from "./stack.js";
 import { Team, workerCount } from "./team.js";
 import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
 import type {
-  AdaptMode,
   CreateOptions,
   DecodedPhoto,
   DenoiseOptions,
@@ -164,6 +172,24 @@ export class Denoiser {
   }
 
   /**
+   * How long `denoise` will take for this photo with these options, seconds without decoding; `undefined` before this page
+   * has denoised anything on this device, with this network and mode.
+   *
+   * @throws `UnnoiseError` as `denoise`
+   */
+  async estimate(input: ImageInput, options: DenoiseOptions = {}): Promise<number | undefined> {
+    checkOptions("estimate", options, DENOISE);
+    const { args } = checkRunOptions(options);
+    const hooks = { signal: options.signal };
+    const given = atPage(await this.#given(input, options.signal), options.page);
+    const session = await this.#live();
+    const { link, engine, card } = session;
+    const begun = await link.call("begin", { source: await sourceOn(link, given), options: args }, hooks);
+    link.drop(begun.job);
+    return new Pace(engine, card, begun, this.#helperCount(session, begun.tiles)).seconds;
+  }
+
+  /**
    * Opens a file of several pictures, to denoise them one by one: see {@link Stack}. Files of one picture are stacks of one.
    *
    * @throws `UnnoiseError` as `decode`
@@ -278,7 +304,7 @@ export class Denoiser {
   async #attempt(
     session: Session,
     given: Input,
-    { detail, ...args }: RunOptions,
+    { detail, args }: RunOptions,
     hooks: RunHooks,
     kept: DoneTiles,
     lost: readonly string[],
@@ -291,7 +317,8 @@ export class Denoiser {
     const start = performance.now();
     try {
       const helpers = await this.#helpers(session, begun.tiles);
-      await runTiles(link, begun, helpers, kept, hooks);
+      const pace = new Pace(engine, card, begun, helpers.length);
+      await runTiles(link, begun, helpers, pace, kept, hooks);
       const size = await link.call("finish", { job: begun.job }, signal);
       const run = ran(begun, helpers.length, performance.now() - start, size, card);
       const notes = lost[0]
@@ -354,9 +381,14 @@ export class Denoiser {
   }
 
   /** Workers to share the tiles, if that makes sense. */
-  async #helpers({ engine, team }: Session, tiles: number): Promise<readonly Link[]> {
+  async #helpers(session: Session, tiles: number): Promise<readonly Link[]> {
+    const count = this.#helperCount(session, tiles);
+    return count > 0 ? session.team.gather(count) : [];
+  }
+
+  #helperCount({ engine }: Session, tiles: number): number {
     const count = Math.min(tiles, workerCount(engine.info.device, this.#workers));
-    return count < 2 ? [] : team.gather(count);
+    return count < 2 ? 0 : count;
   }
 
   #team(engine: OpenedEngine, model: string, { weights }: HeldWeights): Team {
@@ -437,7 +469,8 @@ export class Denoiser {
   #openArgs(): OpenArgs {
     const { artifact, module } = this.#compiled ?? {};
     const wasm = artifact && module ? { ...this.#wasm, [artifact]: module } : this.#wasm;
-    return { device: this.#device, gpuFailure: this.#gpuFailure, wasm, patience: this.#script.patience };
+    const { patience } = this.#script;
+    return { device: this.#device, gpuFailure: this.#gpuFailure, wasm, sizes: wasmSizes, patience };
   }
 
   #crashed(death: Death, link: Link): void {
@@ -495,13 +528,10 @@ function checkEnlarges({ title, scale }: ModelCard): void {
   throw new UnnoiseError("option", `${title} enlarges: there is no detail of the photo to give back.`);
 }
 
-/** The options of a run, checked. */
+/** The options of a run, checked: for afterwards, and for the engine. */
 interface RunOptions {
-  readonly strength?: number;
   readonly detail: number;
-  readonly tile?: number;
-  readonly seed?: number;
-  readonly adapt?: AdaptMode;
+  readonly args: Calls["begin"]["args"]["options"];
 }
 
 function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOptions): RunOptions {
@@ -516,13 +546,13 @@ function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOpt
   if (adapt !== undefined && !ADAPTS.includes(adapt)) {
     throw new UnnoiseError("option", `There is no mode "${adapt}"; there are: ${ADAPTS.join(", ")}.`);
   }
-  return {
+  const args = {
     ...(strength === undefined ? {} : { strength }),
-    detail,
     ...(tile === undefined ? {} : { tile }),
     ...(seed === undefined ? {} : { seed }),
     ...(adapt === undefined ? {} : { adapt }),
   };
+  return { detail, args };
 }
 
 /** How a run went. */

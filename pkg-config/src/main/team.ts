@@ -2,6 +2,7 @@ import { canceled } from "../shared/errors.js";
 import { Link, type WorkerScript } from "./link.js";
 import { platform } from "../shared/platform.js";
 import type { NetworkWeights, OpenedEngine } from "../shared/protocol.js";
+import { wasmSizes } from "../shipped.js";
 import type { Device } from "../shared/types.js";
 
 /** Memory that one worker may take with the largest tiles, GB. */
@@ -82,7 +83,13 @@ export class Team {
     const link = new Link(script);
     try {
       const wasm = { [engine.artifact]: engine.module };
-      await link.call("open", { device, gpuFailure: undefined, wasm, patience: script.patience });
+      await link.call("open", {
+        device,
+        gpuFailure: undefined,
+        wasm,
+        sizes: wasmSizes,
+        patience: script.patience,
+      });
       await link.call("load", { model, weights });
       return link;
     } catch {

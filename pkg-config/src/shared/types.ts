@@ -138,7 +138,7 @@ export type Step =
       readonly phase: "weights" | "engine";
       /** Bytes so far. */
       readonly loaded: number;
-      /** Bytes in all, where the server says so. */
+      /** Bytes in all: of the package's own files always, of others where the server says so. */
       readonly total: number | undefined;
     }
   | {
@@ -148,6 +148,13 @@ export type Step =
       readonly done: number;
       /** Tiles in all. */
       readonly total: number;
+      /** Tiles finished, and how much of those under way is by the clock; told between tiles, too. */
+      readonly estimated: number;
+      /**
+       * Seconds to go, about: from the second second on, once a tile is done or this page has seen such a run. A run is of a
+       * kind with others of its network, device, `adapt` and number of workers.
+       */
+      readonly remaining: number | undefined;
     }
   | {
       /** The GPU or the worker was lost, and another one goes on from the last finished tile; said once in a run. */
@@ -264,7 +271,7 @@ export interface DenoiseOptions {
   readonly adapt?: AdaptMode | undefined;
   /** Stops the run within one tile. */
   readonly signal?: AbortSignal | undefined;
-  /** Called after every tile. */
+  /** Called after every tile, and several times in between. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called with every tile as it becomes final, to paint it. */
   readonly onTile?: ((tile: Tile) => void) | undefined;

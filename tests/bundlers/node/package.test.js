@@ -57,6 +57,31 @@ for (const name of ["alpha", "deep", "gray", "odd", "kodak23_noisy"]) {
   });
 }
 
+test("a bar moves within a tile, and what a run will take is known after the first of its kind", async () => {
+  const path = join(native, "kodak23_noisy.in.png");
+  const starting = [];
+  const fresh = await Denoiser.create({ onProgress: (progress) => starting.push(progress) });
+  for (const { loaded, total } of starting) assert(total >= loaded);
+  assert.equal(await fresh.estimate(path, { adapt: "plain" }), undefined);
+  for (const adapt of ["plain", "plain"]) {
+    const told = [];
+    const { info } = await fresh.denoise(path, { adapt, onProgress: (progress) => told.push(progress) });
+    assert.equal(info.tiles, 1);
+    const fractions = told.map(({ fraction }) => fraction);
+    assert.deepEqual(
+      fractions,
+      fractions.toSorted((a, b) => a - b),
+    );
+    assert(new Set(fractions).size >= 10, `${fractions.length} steps`);
+    assert.equal(fractions.at(-1), 1);
+    assert(fractions.slice(0, -1).every((fraction) => fraction < 1));
+  }
+  const expected = await fresh.estimate(path, { adapt: "plain" });
+  const { info } = await fresh.denoise(path, { adapt: "plain" });
+  assert(expected > info.seconds / 4 && expected < info.seconds * 4, `${expected} for ${info.seconds}`);
+  fresh.dispose();
+});
+
 test("path, address, bytes and pixels are the same photo", async () => {
   const path = join(native, "odd.in.png");
   const want = await (await denoiser.denoise(path)).imageData();
@@ -156,7 +181,7 @@ test("without its weights, a package says which file is missing", async () => {
 test("the examples for Node work as they are printed", async () => {
   const site = await mkdtemp(join(folder, "example-"));
   await symlink(join(here, "../node_modules"), join(site, "node_modules"));
-  await copyFile(join(here, "../../browser/fixtures/inputs/photo.jpg"), join(site, "photo.jpg"));
+  await copyFile(join(here, "../../browser/fixtures/inputs/turned.jpg"), join(site, "photo.jpg"));
   const pages = ["README.md", "RECIPES.md"].map((page) => join(here, "../node_modules/unnoise", page));
   const text = (await Promise.all(pages.map((page) => readFile(page, "utf8")))).join("\n");
   const examples = [...text.matchAll(/^```js node\n(.*?)^```$/gms)].map(([, code]) => code);
