@@ -12,7 +12,7 @@
  * @packageDocumentation
  */
 export { cache, type CachedFile } from "./main/cache.js";
-export { Denoiser } from "./main/client.js";
+export { Denoiser, preload } from "./main/client.js";
 export { UnnoiseError, type ErrorCode } from "./shared/errors.js";
 export { models, objectives } from "./main/models.js";
 export { DenoiseResult } from "./main/result.js";

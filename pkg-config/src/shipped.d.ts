@@ -9,7 +9,7 @@ export declare const cards: readonly ModelCard[];
 /** All cards of objectives. */
 export declare const objectiveCards: readonly ObjectiveCard[];
 
-/** Where the weights of the package are, by file name. */
+/** Where the weights of the package are, by file name; others are in `unnoise-weights`. */
 export declare const weightsUrls: Readonly<Record<string, () => URL>>;
 
 /** Bytes of the builds of the wasm. */

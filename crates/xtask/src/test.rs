@@ -159,14 +159,8 @@ fn bundlers(native: &Path, count: &mut Count) -> Result<()> {
     ];
     tools::ensure_npm(FOLDER)?;
     tools::say("packing, installing and bundling the package");
-    let tarball = root().join(FOLDER).join("unnoise.tgz");
-    fs::rename(package::pack(&root().join(FOLDER))?, &tarball)?;
-    let installed = root().join(FOLDER).join("node_modules/unnoise");
-    let _ = fs::remove_dir_all(&installed);
-    fs::create_dir_all(&installed)?;
-    tools::run(
-        Command::new("tar").args(["--strip-components=1", "-xzf"]).arg(tarball).arg("-C").arg(&installed),
-    )?;
+    install("pkg", "unnoise")?;
+    install("pkg-weights", "unnoise-weights")?;
     for script in SCRIPTS {
         tools::say(script);
         let mut npm = Command::new("npm");
@@ -176,6 +170,19 @@ fn bundlers(native: &Path, count: &mut Count) -> Result<()> {
     }
     count.check(package::docs());
     Ok(())
+}
+
+/// Packs a package, and puts it where `npm install` would.
+fn install(package: &str, name: &str) -> Result<()> {
+    let folder = root().join("tests/bundlers");
+    let tarball = folder.join(format!("{name}.tgz"));
+    fs::rename(package::pack(&root().join(package), &folder)?, &tarball)?;
+    let installed = folder.join("node_modules").join(name);
+    let _ = fs::remove_dir_all(&installed);
+    fs::create_dir_all(&installed)?;
+    tools::run(
+        Command::new("tar").args(["--strip-components=1", "-xzf"]).arg(tarball).arg("-C").arg(&installed),
+    )
 }
 
 /// Field cases whose results are compared with the browser's: a file of each format, depth and structure.
@@ -207,14 +214,14 @@ fn native_results() -> Result<PathBuf> {
         let name = photo.file_stem().context("a file has a name")?.to_string_lossy().into_owned();
         fs::copy(&photo, out.join(format!("{name}.in.png")))?;
         let result = out.join(format!("{name}.out.png"));
-        tools::run(unnoise().arg("denoise").arg(&photo).arg("-o").arg(result))?;
+        tools::run(unnoise().arg("denoise").arg(&photo).arg("--overwrite").arg("-o").arg(result))?;
     }
     let field = out.join("field");
     fs::create_dir_all(&field)?;
     for name in FIELD {
         let photo = root().join("tests/fixtures/field").join(name);
         let result = field.join(format!("{name}.tif"));
-        tools::run(unnoise().arg("denoise").arg(photo).arg("-o").arg(result))?;
+        tools::run(unnoise().arg("denoise").arg(photo).arg("--overwrite").arg("-o").arg(result))?;
     }
     let json = tools::output(unnoise().args(["evaluate", "--json", "--pairs"]).arg(&fixtures))?;
     let report: serde_json::Value = serde_json::from_str(&json)?;

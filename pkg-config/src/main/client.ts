@@ -484,6 +484,16 @@ export class Denoiser {
   }
 }
 
+/**
+ * Fetches all that `Denoiser.create` with these options needs, and starts it once, so that it is there, and in the caches of
+ * the browser, when it is wanted: worker, engine and weights.
+ *
+ * @throws `UnnoiseError` as `Denoiser.create`
+ */
+export async function preload(options: CreateOptions = {}): Promise<void> {
+  (await Denoiser.create(options)).dispose();
+}
+
 function disposedError(): UnnoiseError {
   return new UnnoiseError("disposed", "This denoiser was disposed of.");
 }

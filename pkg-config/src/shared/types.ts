@@ -116,9 +116,9 @@ export interface ModelCard {
   readonly defaultObjectives: { readonly trained: string; readonly random: string };
   /** Configurations to start from, the published one among them. */
   readonly presets: readonly Preset[];
-  /** The file that ships with the package, or `null` when the caller must bring one. */
+  /** The file that ships with the package or with `unnoise-weights`, or `null` when the caller must bring one. */
   readonly weights: {
-    /** Name of the file in the package's `weights` folder. */
+    /** Its name. */
     readonly file: string;
     /** Its size, bytes. */
     readonly bytes: number;
@@ -217,7 +217,10 @@ export interface CreateOptions {
   readonly wasmUrl?: string | URL | WasmSources | undefined;
   /** URL of the worker's script (`dist/worker.js`), when not beside the package. */
   readonly workerUrl?: string | URL | undefined;
-  /** URL of the folder with the package's weights, when not beside the package. */
+  /**
+   * URL of the network's file of weights (`.safetensors`), or of the folder with such files, when not beside the package: those of
+   * all networks but `unet` and `unet-large` are in the package `unnoise-weights`.
+   */
   readonly weightsUrl?: string | URL | undefined;
 }
 

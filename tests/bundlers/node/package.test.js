@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { Denoiser, UnnoiseError } from "unnoise";
+import { Denoiser, UnnoiseError, models, preload } from "unnoise";
+import { weights } from "unnoise-weights";
+import rednet from "unnoise-weights/rednet";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 /** The native command line's results, made by `cargo xtask test`. */
@@ -129,6 +131,33 @@ test("what is wrong has a code", async () => {
   const gone = await Denoiser.create();
   gone.dispose();
   await rejected(gone.denoise(join(native, "odd.in.png")), "disposed", /disposed/);
+});
+
+test("the default networks are in the package, the others in one of their own", async () => {
+  const trained = models().filter((card) => card.weights !== null);
+  const inside = trained.filter(({ id }) => !(id in weights)).map(({ id }) => id);
+  assert.deepEqual(inside.sort(), ["unet", "unet-large"]);
+  for (const { id, weights: file } of trained) {
+    const address = weights[id] ?? new URL(`../node_modules/unnoise/weights/${file.file}`, import.meta.url);
+    assert.equal((await readFile(new URL(address))).length, file.bytes, id);
+  }
+  await rejected(Denoiser.create({ model: "rednet" }), "weights", /"unnoise-weights\/rednet" and give weightsUrl/);
+  await preload({ model: "rednet", weightsUrl: new URL(".", rednet) });
+  const other = await Denoiser.create({ model: "rednet", weightsUrl: rednet });
+  const { info } = await other.denoise(join(native, "odd.in.png"));
+  assert.equal(info.model, "rednet");
+  other.dispose();
+  await rejected(Denoiser.create({ model: "unet", weightsUrl: rednet }), "weights", /bytes instead of/);
+});
+
+test("the list of files names what a page may load", async () => {
+  const root = new URL("../node_modules/unnoise/", import.meta.url);
+  const files = JSON.parse(await readFile(new URL("files.json", root), "utf8"));
+  for (const { path, bytes } of files) assert.equal((await readFile(new URL(path, root))).length, bytes, path);
+  const paths = files.map(({ path }) => path);
+  for (const path of ["dist/index.js", "dist/worker.js", "wasm/full/unnoise_bg.wasm", "weights/unet.safetensors"])
+    assert(paths.includes(path), path);
+  assert(!paths.some((path) => path.includes("node") || path.endsWith(".d.ts")));
 });
 
 test("an abort stops a run, and the next one works", async () => {
