@@ -146,12 +146,13 @@ fn browser(native: &Path) -> Result<Count> {
 /// to open, runs it in Node, and has it looked over by the tools that know what goes wrong in packages.
 fn bundlers(native: &Path, count: &mut Count) -> Result<()> {
     const FOLDER: &str = "tests/bundlers";
-    const SCRIPTS: [&str; 9] = [
+    const SCRIPTS: [&str; 10] = [
         "build:vite",
         "build:webpack",
         "build:rollup",
         "build:esbuild",
         "build:next",
+        "build:frameworks",
         "test:node",
         "check:types",
         "check:package",

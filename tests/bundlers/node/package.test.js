@@ -1,7 +1,7 @@
 /** The packed package in Node: the same results as natively, by files and by pixels, and failures by their codes. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { copyFile, cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -141,7 +141,11 @@ test("the default networks are in the package, the others in one of their own", 
     const address = weights[id] ?? new URL(`../node_modules/unnoise/weights/${file.file}`, import.meta.url);
     assert.equal((await readFile(new URL(address))).length, file.bytes, id);
   }
-  await rejected(Denoiser.create({ model: "rednet" }), "weights", /"unnoise-weights\/rednet" and give weightsUrl/);
+  await rejected(
+    Denoiser.create({ model: "rednet" }),
+    "weights",
+    /"unnoise-weights\/rednet" and give weightsUrl/,
+  );
   await preload({ model: "rednet", weightsUrl: new URL(".", rednet) });
   const other = await Denoiser.create({ model: "rednet", weightsUrl: rednet });
   const { info } = await other.denoise(join(native, "odd.in.png"));
@@ -153,9 +157,15 @@ test("the default networks are in the package, the others in one of their own", 
 test("the list of files names what a page may load", async () => {
   const root = new URL("../node_modules/unnoise/", import.meta.url);
   const files = JSON.parse(await readFile(new URL("files.json", root), "utf8"));
-  for (const { path, bytes } of files) assert.equal((await readFile(new URL(path, root))).length, bytes, path);
+  for (const { path, bytes } of files)
+    assert.equal((await readFile(new URL(path, root))).length, bytes, path);
   const paths = files.map(({ path }) => path);
-  for (const path of ["dist/index.js", "dist/worker.js", "wasm/full/unnoise_bg.wasm", "weights/unet.safetensors"])
+  for (const path of [
+    "dist/index.js",
+    "dist/worker.js",
+    "wasm/full/unnoise_bg.wasm",
+    "weights/unet.safetensors",
+  ])
     assert(paths.includes(path), path);
   assert(!paths.some((path) => path.includes("node") || path.endsWith(".d.ts")));
 });
@@ -207,19 +217,28 @@ test("without its weights, a package says which file is missing", async () => {
   });
 });
 
-test("the examples for Node work as they are printed", async () => {
+test("the examples for Node work as they are printed, also where a photo of several is none", async () => {
   const site = await mkdtemp(join(folder, "example-"));
   await symlink(join(here, "../node_modules"), join(site, "node_modules"));
-  await copyFile(join(here, "../../browser/fixtures/inputs/turned.jpg"), join(site, "photo.jpg"));
-  const pages = ["README.md", "RECIPES.md"].map((page) => join(here, "../node_modules/unnoise", page));
-  const text = (await Promise.all(pages.map((page) => readFile(page, "utf8")))).join("\n");
-  const examples = [...text.matchAll(/^```js node\n(.*?)^```$/gms)].map(([, code]) => code);
-  assert(examples.length > 0);
-  for (const code of examples) {
+  const photo = join(here, "../../browser/fixtures/inputs/turned.jpg");
+  await copyFile(photo, join(site, "photo.jpg"));
+  await mkdir(join(site, "photos"));
+  await copyFile(photo, join(site, "photos/b.jpg"));
+  await writeFile(join(site, "photos/a.jpg"), "no photo");
+  const run = async (page, index) => {
+    const text = await readFile(join(here, "../node_modules/unnoise", page), "utf8");
+    const code = [...text.matchAll(/^```js node\n(.*?)^```$/gms)].map(([, code]) => code)[index];
     await writeFile(join(site, "main.js"), code);
-    await promisify(execFile)(process.execPath, [join(site, "main.js")], { cwd: site, timeout: 60_000 });
-    const clean = await pixels(join(site, "clean.jpg"));
-    assert(clean.width > 0);
-    await rm(join(site, "clean.jpg"));
-  }
+    const done = promisify(execFile)(process.execPath, [join(site, "main.js")], {
+      cwd: site,
+      timeout: 60_000,
+    });
+    return done.catch((failed) => failed);
+  };
+  assert.equal((await run("README.md", 0)).code, undefined);
+  assert((await pixels(join(site, "clean.jpg"))).width > 0);
+  const batch = await run("RECIPES.md", 0);
+  assert.equal(batch.code, 1);
+  assert.match(batch.stderr, /^a\.jpg: decode: /m);
+  assert.deepEqual(await readdir(join(site, "clean")), ["b.jpg.png"]);
 });
