@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use burn::tensor::Device;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
-use unnoise::device::{Backend, Device};
+use unnoise::device::Backend;
 use unnoise::inference::{Job, Options};
 use unnoise::models::{Conditions, Mode, Model};
 use unnoise::photo::{Format, ImageFile, Photo, Samples};

@@ -17,6 +17,7 @@ export default tseslint.config(
           "www/tsconfig.json",
           "www/worker.tsconfig.json",
           "pkg-config/tsconfig.json",
+          "pkg-config/src/node/tsconfig.json",
           "tests/browser/tsconfig.json",
         ],
         tsconfigRootDir: root,

@@ -44,8 +44,8 @@ export default defineConfig({
       },
     },
   },
-  optimizeDeps: { exclude: ["unnoise"] },
-  server: { fs: { allow: [".", path("../pkg")] } },
+  optimizeDeps: { exclude: ["unnoise", "unnoise-weights"] },
+  server: { fs: { allow: [".", path("../pkg"), path("../pkg-weights")] } },
   // A worker obeys the policy of its own response, not the page's.
   preview: { headers: { "Content-Security-Policy": POLICY } },
 });

@@ -25,7 +25,10 @@ function brotli(file) {
 }
 
 function glue() {
-  const own = readdirSync(join(pkg, "dist"), { recursive: true }).filter((name) => name.endsWith(".js"));
+  // Pages download nothing of what is for Node.
+  const own = readdirSync(join(pkg, "dist"), { recursive: true }).filter(
+    (name) => name.endsWith(".js") && !name.startsWith("node"),
+  );
   const files = [...own.map((name) => `dist/${name}`), "wasm/cpu/unnoise.js", "wasm/full/unnoise.js"];
   const bytes = Buffer.concat(files.map((file) => readFileSync(join(pkg, file))));
   return { raw: bytes.length, packed: gzipSync(bytes, { level: 9 }).length };

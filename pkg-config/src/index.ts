@@ -1,5 +1,5 @@
 /**
- * Image denoising that runs in the browser.
+ * Image denoising that runs in the browser, and in Node.
  *
  * ```js
  * import { Denoiser } from "unnoise";
@@ -12,7 +12,7 @@
  * @packageDocumentation
  */
 export { cache, type CachedFile } from "./main/cache.js";
-export { Denoiser } from "./main/client.js";
+export { Denoiser, preload } from "./main/client.js";
 export { UnnoiseError, type ErrorCode } from "./shared/errors.js";
 export { models, objectives } from "./main/models.js";
 export { DenoiseResult } from "./main/result.js";
@@ -48,6 +48,7 @@ export type {
   ImageInput,
   ImageType,
   Progress,
+  RawPixels,
   RunInfo,
   Step,
   Tile,

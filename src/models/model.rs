@@ -68,7 +68,7 @@ impl Model {
     }
 
     /// The network `id` with the weights that are in the library: those of `unet`. The weights of the other networks are
-    /// files of the npm package, for [`Model::from_bytes`].
+    /// files of the npm packages, for [`Model::from_bytes`].
     ///
     /// # Errors
     /// [`Kind::Model`] for an unknown `id` and for a network whose weights are not in the library.
@@ -79,7 +79,7 @@ impl Model {
             None => Error::new(Kind::Model, format!("there are no weights of `{id}`")),
             Some(weights) => {
                 let message = format!(
-                    "the weights of `{id}` are not in this program, but in the npm package `unnoise`: weights/{}",
+                    "the weights of `{id}` are not in this program, but in the npm package `unnoise` or `unnoise-weights`: {}",
                     weights.file
                 );
                 Error::new(Kind::Model, message)

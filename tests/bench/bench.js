@@ -25,7 +25,7 @@ async function timed(run) {
 /** A function that denoises a square picture by the package, and what it says of itself. */
 async function ours({ model, device, workers, size }) {
   const { Denoiser } = await import("/pkg/dist/index.js");
-  const denoiser = await Denoiser.create({ model, device, workers });
+  const denoiser = await Denoiser.create({ model, weightsUrl: "/weights/", device, workers });
   const photo = picture(size, size);
   return {
     run: async () => (await denoiser.denoise(photo, { adapt: "plain" })).info.seconds * 1000,
@@ -76,7 +76,7 @@ export async function compare({ runs, ...what }) {
 /** Cold start: milliseconds until the engine is ready, and until the first small picture is denoised. */
 export async function coldStart({ model, device }) {
   const start = performance.now();
-  const denoiser = await (await import("/pkg/dist/index.js")).Denoiser.create({ model, device, workers: 1 });
+  const denoiser = await (await import("/pkg/dist/index.js")).Denoiser.create({ model, weightsUrl: "/weights/", device, workers: 1 });
   const ready = performance.now() - start;
   await denoiser.denoise(picture(64, 64), { adapt: "plain" });
   const first = performance.now() - start;
@@ -87,7 +87,7 @@ export async function coldStart({ model, device }) {
 /** Milliseconds of a photo of so many megapixels, `automatic` as the page runs it or plain. */
 export async function photo({ model, device, workers, megapixels, adapt }) {
   const { Denoiser } = await import("/pkg/dist/index.js");
-  const denoiser = await Denoiser.create({ model, device, workers });
+  const denoiser = await Denoiser.create({ model, weightsUrl: "/weights/", device, workers });
   const width = Math.round(Math.sqrt(megapixels * 1.5e6));
   const input = picture(width, Math.round(width / 1.5));
   const { taken, result } = await timed(() => denoiser.denoise(input, { adapt }));
@@ -100,7 +100,7 @@ export async function tuning({ model, device, objective, steps }) {
   const { Denoiser } = await import("/pkg/dist/index.js");
   const times = [];
   for (const count of steps) {
-    const denoiser = await Denoiser.create({ model, device, workers: 1 });
+    const denoiser = await Denoiser.create({ model, weightsUrl: "/weights/", device, workers: 1 });
     const options = { objective, steps: count, patch: 64, batch: 4 };
     times.push((await timed(() => denoiser.fineTune(picture(192, 192), options))).taken);
     denoiser.dispose();

@@ -1,7 +1,7 @@
 /**
  * run.mjs OPTIONS: the benchmark. Opens `bench.html` in a headless Chromium and measures every case of the options, ours
  * and the peer in turn; writes `report.json` and `report.md` into the folder `out`. OPTIONS is JSON:
- * { pkg, onnx, out, chromium, native, networks: [{ id, target }], size, runs, gpu, photos: [megapixels] }.
+ * { pkg, weights, onnx, out, chromium, native, networks: [{ id, target }], size, runs, gpu, photos: [megapixels] }.
  */
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -13,7 +13,12 @@ import { chromium } from "playwright-core";
 const options = JSON.parse(process.argv[2]);
 const here = dirname(fileURLToPath(import.meta.url));
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
-const FOLDERS = { pkg: options.pkg, onnx: options.onnx, ort: join(here, "node_modules/onnxruntime-web/dist") };
+const FOLDERS = {
+  pkg: options.pkg,
+  weights: options.weights,
+  onnx: options.onnx,
+  ort: join(here, "node_modules/onnxruntime-web/dist"),
+};
 const FLAGS = ["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update"];
 const GPU_FLAGS = ["--enable-unsafe-webgpu", "--enable-features=Vulkan"];
 

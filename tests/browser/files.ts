@@ -53,7 +53,7 @@ interface Tensor {
 
 /** The shipped weights with something wrong in them, which `spoil` does to the tensors. */
 export function spoiltWeights(spoil: (tensors: Map<string, Tensor>) => void): TestFile {
-  const bytes = read("../../pkg/weights/noise2noise.safetensors");
+  const bytes = read("../../pkg-config/weights/noise2noise.safetensors");
   const start = 8 + Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString("utf8", 8, start)) as Record<
     string,

@@ -302,7 +302,7 @@ test("the model auto is the small default without a GPU, or that of own weights"
       found.push(denoiser.info().device, denoiser.info().model);
       denoiser.dispose();
     }
-    const weights = "/pkg/weights/hq-ssl.safetensors";
+    const weights = "/pkg-weights/hq-ssl.safetensors";
     const own = await Denoiser.create({ model: "auto", device: "flex", weights });
     found.push(own.info().model);
     own.dispose();

@@ -37,7 +37,7 @@ function readCase({ model, name, path }: { model: string; name: string; path: st
   );
   // A case of weights that we ship names them instead of repeating them.
   const { weights } = JSON.parse(json) as { weights?: unknown };
-  if (typeof weights === "string") files.weights = `${root}/pkg/weights/${weights}`;
+  if (typeof weights === "string") files.weights = `${root}/pkg-config/weights/${weights}`;
   return { model, name, json, files };
 }
 

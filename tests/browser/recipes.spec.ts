@@ -85,3 +85,37 @@ test("React's example works in Next.js", async ({ page }) => {
     await expect(page.locator("#clean")).toHaveJSProperty("naturalWidth", 64, { timeout: 15_000 });
   }).toPass({ timeout: 90_000 });
 });
+
+for (const framework of ["react", "vue", "svelte"]) {
+  test(`the example for ${framework} survives a failure, a cancel and another photo`, async ({ page }) => {
+    const wrong: string[] = [];
+    page.on("pageerror", (error) => wrong.push(String(error)));
+    await page.goto(`${ROOT}/tests/bundlers/frameworks/dist/${framework}.html`);
+    await page.route("**/unet.safetensors", (route) => route.fulfill({ status: 503 }));
+    await page.locator("#photo").setInputFiles(photo(64, 48));
+    await expect(page.getByRole("alert")).toContainText("HTTP 503", { timeout: 60_000 });
+    await page.unroute("**/unet.safetensors");
+    await page.getByRole("button", { name: "Try again" }).click();
+    const clean = page.locator("#clean");
+    await expect(clean).toHaveJSProperty("naturalWidth", 64, { timeout: 60_000 });
+    await expect(page.getByRole("alert")).toBeHidden();
+    const first = await clean.getAttribute("src");
+    await page.locator("#photo").setInputFiles(photo(1200, 900));
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await expect(page.getByRole("progressbar")).toBeHidden();
+    await page.locator("#photo").setInputFiles(photo(80, 60));
+    await expect(clean).toHaveJSProperty("naturalWidth", 80, { timeout: 60_000 });
+    // Addresses of pictures that are no longer shown are given back.
+    expect(
+      await page.evaluate(
+        (url) =>
+          fetch(url).then(
+            () => "kept",
+            () => "revoked",
+          ),
+        first ?? "",
+      ),
+    ).toBe("revoked");
+    expect(wrong).toEqual([]);
+  });
+}

@@ -1,4 +1,5 @@
 import { Denoiser, type CreateOptions, type DeviceChoice, type Progress } from "unnoise";
+import { weights as furtherWeights } from "unnoise-weights";
 
 /** What the page lets one choose. */
 export type Choice = Pick<CreateOptions, "model" | "weights" | "preset"> & {
@@ -75,7 +76,13 @@ export class Engines {
 
   #begin(choice: Choice): Promise<Denoiser> {
     this.#start = new AbortController();
-    return Denoiser.create({ ...choice, onProgress: this.#onProgress, signal: this.#start.signal });
+    const weightsUrl = furtherWeights[choice.model ?? ""];
+    return Denoiser.create({
+      ...choice,
+      weightsUrl,
+      onProgress: this.#onProgress,
+      signal: this.#start.signal,
+    });
   }
 
   async #create(): Promise<Denoiser> {

@@ -1,25 +1,36 @@
 //! `unnoise fine-tune PHOTO -o WEIGHTS`.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use unnoise::noise::NoiseModel;
 use unnoise::objectives::Objective;
 use unnoise::photo::{ImageFile, Photo};
 use unnoise::train::{Options, Trainer, Tuned};
 use unnoise::weights::Precision;
 
-use crate::{Engine, Loaded, Result, read, tell, write};
+use crate::report::{self, print_line, tell};
+use crate::{Engine, Loaded, NOTHING_KEPT, Result, read, write};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// The noisy photo, or several pictures with noise of one kind, or a stack of such
     #[arg(required = true)]
     photos: Vec<PathBuf>,
-    /// Where the tuned weights go (.safetensors)
-    #[arg(short, long)]
+    /// Where the tuned weights go (.safetensors); nothing is written where no network was better than the one from before
+    #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Write the weights from before where nothing was better, also random ones
+    #[arg(long)]
+    always: bool,
+    /// Replace weights that are there
+    #[arg(long)]
+    overwrite: bool,
+    /// Print a line of JSON
+    #[arg(long)]
+    json: bool,
     /// The photos, or the pages of a stack, are shots of one scene, as always with `noise2noise`
     #[arg(long)]
     shots: bool,
@@ -100,8 +111,7 @@ impl Training {
         if let Some(noise) = noise {
             trainer.use_noise(noise)?;
         }
-        let style = ProgressStyle::with_template("{bar:40} {percent}% {msg}")?;
-        let bar = ProgressBar::new(1000).with_style(style);
+        let bar = report::bar(1000, "{bar:40} {percent}% {msg}")?;
         while let Some(progress) = pollster::block_on(trainer.step())? {
             bar.set_position((1000.0 * progress.done) as u64);
             let loss = progress.loss.map_or(String::new(), |loss| format!(", loss {loss:.5}"));
@@ -110,6 +120,23 @@ impl Training {
         bar.finish_and_clear();
         Ok(trainer.finish())
     }
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct Report<'a> {
+    /// Whether the weights are tuned: nothing else is written unasked.
+    kept: bool,
+    /// The file of weights, where one was written.
+    output: Option<String>,
+    model: &'static str,
+    device: String,
+    objective: String,
+    steps: usize,
+    best_step: usize,
+    /// In a sentence, where it was learned from.
+    noise: Option<&'a str>,
+    seconds: f64,
 }
 
 fn read_noise(path: &Path) -> Result<NoiseModel> {
@@ -125,8 +152,10 @@ fn open(path: &Path) -> Result<Vec<Photo>> {
     Ok((0..file.pictures()).map(|i| file.picture(i)).collect::<unnoise::Result<_>>().map_err(context)?)
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.output.exists() && !args.overwrite {
+        return Err(format!("{}: it is there already; --overwrite replaces it", args.output.display()).into());
+    }
     let mut photos = Vec::new();
     for path in &args.photos {
         photos.extend(open(path)?);
@@ -146,21 +175,41 @@ pub fn run(args: &Args) -> Result<()> {
     if let (Some(path), Some(noise)) = (&args.save_noise, &tuned.noise) {
         write(path, noise.to_json()?)?;
     }
-    if let Some(noise) = &tuned.noise {
-        println!("found: {}", noise.in_words());
+    let written = tuned.kept || args.always;
+    if written {
+        let precision = if args.half { Precision::F16 } else { Precision::F32 };
+        write(&args.output, pollster::block_on(tuned.to_safetensors(&engine.base, precision))?)?;
     }
-    let precision = if args.half { Precision::F16 } else { Precision::F32 };
-    let weights = pollster::block_on(tuned.to_safetensors(&engine.base, precision))?;
-    write(&args.output, weights)?;
-    let what = match tuned.kept {
-        true => format!("tuned weights, best after {} steps", tuned.progress.best_step),
-        false => "the original weights: training did not improve them for certain".to_string(),
+    let noise = tuned.noise.as_ref().map(NoiseModel::in_words);
+    let progress = &tuned.progress;
+    let report = Report {
+        kept: tuned.kept,
+        output: written.then(|| args.output.display().to_string()),
+        model: engine.model.card().id,
+        device: args.engine.device.to_string(),
+        objective: progress.objective.to_string(),
+        steps: progress.step,
+        best_step: progress.best_step,
+        noise: noise.as_deref(),
+        seconds: progress.seconds,
     };
-    println!(
-        "{}: {what} ({}, {:.0} s)",
-        args.output.display(),
-        tuned.progress.objective,
-        tuned.progress.seconds
-    );
-    Ok(())
+    if args.json {
+        print_line(&report)?
+    } else {
+        print(&report)
+    }
+    Ok(if tuned.kept { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_KEPT) })
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of the command")]
+fn print(report: &Report<'_>) {
+    if let Some(noise) = report.noise {
+        println!("found: {noise}");
+    }
+    let what = match report.kept {
+        true => format!("tuned weights, best after {} steps", report.best_step),
+        false => "training did not improve the weights from before for certain".to_string(),
+    };
+    let file = report.output.as_deref().unwrap_or("nothing written");
+    println!("{file}: {what} ({}, {:.0} s)", report.objective, report.seconds);
 }

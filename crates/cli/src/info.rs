@@ -1,13 +1,16 @@
-//! `unnoise info PHOTO`: what the noise of a photo is like.
+//! `unnoise info FILE`: what a file is; of a photo, what its noise is like and how it would be denoised.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 use unnoise::inference::Options;
+use unnoise::models::Model;
 use unnoise::noise::{Defects, NoiseModel};
-use unnoise::photo::{Photo, decode};
+use unnoise::photo::{ImageFile, Photo};
+use unnoise::weights::StateDict;
 
-use crate::{Engine, Result, print_json, read, write};
+use crate::report::{print_json, tell};
+use crate::{Engine, Loaded, Result, read, write};
 
 /// Brightnesses that the noise is told at.
 const LEVELS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
@@ -16,7 +19,8 @@ const DISTANCES: usize = 4;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The noisy photo
+    /// A photo, a stack (of which the first picture is looked at), or weights
+    #[arg(value_name = "FILE")]
     photo: PathBuf,
     #[command(flatten)]
     engine: Engine,
@@ -33,6 +37,14 @@ pub struct Args {
 struct Report {
     width: usize,
     height: usize,
+    /// 1 is gray.
+    colors: usize,
+    alpha: bool,
+    bit_depth: u8,
+    pictures: usize,
+    /// The network that was asked for, or the default, and how it would be run.
+    network: &'static str,
+    mode: String,
     /// In a sentence.
     noise: String,
     /// Deviation on the 8-bit scale: brightness on it, then each channel.
@@ -47,19 +59,51 @@ struct Report {
     model: NoiseModel,
 }
 
+/// What is told of weights.
+#[derive(Serialize)]
+struct Weights {
+    network: &'static str,
+    arrays: usize,
+    parameters: usize,
+}
+
 pub fn run(args: &Args) -> Result<()> {
-    let photo = decode(&read(&args.photo)?).map_err(|e| e.context(args.photo.display()))?;
-    let model = find(&photo, args)?;
+    let bytes = read(&args.photo)?;
+    let context = |e: unnoise::Error| e.context(args.photo.display());
+    let file = match ImageFile::open(bytes.clone()) {
+        Ok(file) => file,
+        Err(error) => {
+            let state = StateDict::read(&bytes).map_err(|_| context(error))?;
+            return weights(args, &state);
+        }
+    };
+    file.notes().iter().for_each(|note| tell(&args.photo.display(), note));
+    let photo = file.picture(0).map_err(context)?;
+    let engine = args.engine.load()?;
+    let (model, mode) = find(&photo, args, &engine)?;
     if let Some(path) = &args.save_noise {
         write(path, model.to_json()?)?;
     }
-    let report = Report::of(&photo, model);
+    let report = Report::of(&photo, file.pictures(), engine.model.card().id, mode, model);
     if args.json { print_json(&report) } else { print(&report) }
 }
 
-/// The model, with the network's result for what there is beside noise.
-fn find(photo: &Photo, args: &Args) -> Result<NoiseModel> {
-    let engine = args.engine.load()?;
+/// Tells of which network the weights are.
+#[expect(clippy::print_stdout, reason = "the answer of the command")]
+fn weights(args: &Args, state: &StateDict) -> Result<()> {
+    let device = pollster::block_on(args.engine.device.open())?;
+    let model = Model::from_state(state, &device).map_err(|e| e.context(args.photo.display()))?;
+    let parameters = state.arrays.values().map(|array| array.data.len()).sum();
+    let told = Weights { network: model.card().id, arrays: state.arrays.len(), parameters };
+    if args.json {
+        return print_json(&told);
+    }
+    println!("weights of `{}`: {} numbers in {} arrays", told.network, told.parameters, told.arrays);
+    Ok(())
+}
+
+/// The model, with the network's result for what there is beside noise; and how the network was run.
+fn find(photo: &Photo, args: &Args, engine: &Loaded) -> Result<(NoiseModel, String)> {
     let card = engine.model.card();
     if card.scale != 1 {
         return Err(format!("`{}` enlarges; take a network that removes noise", card.id).into());
@@ -67,19 +111,26 @@ fn find(photo: &Photo, args: &Args) -> Result<NoiseModel> {
     let noisy = photo.planar();
     let defects = Defects::of(&[&noisy]);
     let calm = defects.removed(&noisy);
-    let first = engine.denoise(Photo::from_planar(&calm)?, Options::default(), "")?.photo;
-    let model = NoiseModel::of(&[(&calm, &first.planar())], defects);
-    model.ok_or_else(|| format!("{}: too small to tell its noise", args.photo.display()).into())
+    let first = engine.denoise(Photo::from_planar(&calm)?, Options::default(), "")?;
+    let model = NoiseModel::of(&[(&calm, &first.photo.planar())], defects);
+    let model = model.ok_or_else(|| format!("{}: too small to tell its noise", args.photo.display()))?;
+    Ok((model, first.adapt.to_string()))
 }
 
 impl Report {
-    fn of(photo: &Photo, model: NoiseModel) -> Self {
+    fn of(photo: &Photo, pictures: usize, network: &'static str, mode: String, model: NoiseModel) -> Self {
         let sigmas =
             |level: f32| (0..model.channels).map(|c| 255.0 * model.sigma_at(c, level)).collect::<Vec<f32>>();
         let pairs: &[(usize, usize)] = if model.channels == 3 { &[(0, 1), (0, 2), (1, 2)] } else { &[] };
         Self {
             width: photo.width(),
             height: photo.height(),
+            colors: photo.colors(),
+            alpha: photo.has_alpha(),
+            bit_depth: photo.bit_depth(),
+            pictures,
+            network,
+            mode,
             noise: model.in_words(),
             levels: LEVELS.iter().map(|level| (255.0 * level, sigmas(*level))).collect(),
             to_the_right: (1..=DISTANCES).map(|i| model.correlation(i, 0)).collect(),
@@ -96,6 +147,10 @@ fn print(report: &Report) -> Result<()> {
         values.iter().map(|v| format!("{v:7.digits$}")).collect::<Vec<_>>().join(" ")
     };
     println!("{}x{} pixels: {}", report.width, report.height, report.noise);
+    let colours = if report.colors == 1 { "gray" } else { "RGB" };
+    let alpha = if report.alpha { " with alpha" } else { "" };
+    println!("{colours}{alpha}, {} bit, pictures in the file: {}", report.bit_depth, report.pictures);
+    println!("would be denoised by `{}`, run as `{}`", report.network, report.mode);
     println!("brightness (of 255)  deviation of each channel (of 255)");
     for (level, sigmas) in &report.levels {
         println!("{level:19.0}  {}", list(sigmas, 1));

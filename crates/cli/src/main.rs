@@ -4,6 +4,8 @@ mod denoise;
 mod evaluate;
 mod fine_tune;
 mod info;
+mod report;
+mod shell;
 mod tiles;
 
 use std::num::NonZeroUsize;
@@ -11,39 +13,54 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use burn::tensor::Device;
-use clap::{Args, Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use unnoise::device::Backend;
 use unnoise::inference::{Job, Options};
 use unnoise::models::{self, Adapt, Card, Mode, Model};
+use unnoise::noise::NoiseEstimate;
 use unnoise::objectives::OBJECTIVES;
 use unnoise::photo::Photo;
 use unnoise::weights::StateDict;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+/// The end of the help, and of the manual.
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 something failed (of several photos, the others are done); 2 the arguments \
+    are wrong; 3 `fine-tune` found nothing better than the weights from before.\n\n\
+    Answers go to stdout, progress, notes and errors to stderr.";
+
+/// What a script is told when fine-tuning ends with nothing that was kept.
+const NOTHING_KEPT: u8 = 3;
+
 /// Denoise photos with the networks of the literature.
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(name = "unnoise", version, about, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
+    /// Say nothing but answers and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Denoise one photo (PNG, JPEG, WebP, TIFF, BMP or GIF), or all pages of a TIFF
+    /// Denoise photos (PNG, JPEG, WebP, TIFF, BMP or GIF), all pages of a TIFF, or folders
     Denoise(denoise::Args),
     /// Fine-tune a network on one noisy photo, or several, and write its weights
     FineTune(fine_tune::Args),
     /// Measure a network: PSNR and SSIM over a folder of photos
     Evaluate(evaluate::Args),
-    /// Describe the noise of a photo
+    /// Say what a file is: a photo, its noise and how it would be denoised, or weights and of which network
     Info(info::Args),
     /// List the networks, as JSON
     Models,
     /// List the training objectives, as JSON
     Objectives,
+    /// Print the completions of a shell
+    Completions(shell::Completions),
+    /// Print the manual, or write the pages of all commands into a folder
+    Man(shell::Man),
 }
 
 /// Which network runs, and where.
@@ -116,6 +133,8 @@ struct Denoised {
     photo: Photo,
     /// How the network was run.
     adapt: Adapt,
+    /// The noise of the photo.
+    noise: NoiseEstimate,
     /// What a user should know.
     note: Option<String>,
 }
@@ -125,8 +144,7 @@ impl Loaded {
     fn denoise(&self, photo: Photo, options: Options, which: &str) -> Result<Denoised> {
         let options = Options { tile_pixels: self.tile_pixels, adapt: self.adapt, ..options };
         let mut job = Job::new(self.model.clone(), photo.into(), options)?;
-        let style = ProgressStyle::with_template("{bar:40} {msg}{pos}/{len} tiles, {eta} left")?;
-        let bar = ProgressBar::new(job.plan().tiles.len() as u64).with_style(style);
+        let bar = report::bar(job.plan().tiles.len() as u64, "{bar:40} {msg}{pos}/{len} tiles, {eta} left")?;
         bar.set_message(which.to_string());
         bar.tick();
         if self.threads > 1 && job.plan().tiles.len() > 1 {
@@ -136,8 +154,8 @@ impl Loaded {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let (adapt, note) = (job.adapt(), job.note());
-        Ok(Denoised { photo: job.finish()?, adapt, note })
+        let (adapt, noise, note) = (job.adapt(), job.noise().clone(), job.note());
+        Ok(Denoised { photo: job.finish()?, adapt, noise, note })
     }
 }
 
@@ -155,11 +173,6 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Says something that is no failure.
-fn tell(name: &impl std::fmt::Display, note: &str) {
-    eprintln!("unnoise: {name}: {note}");
-}
-
 fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()).into())
 }
@@ -169,25 +182,26 @@ fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::parse();
+    if cli.quiet {
+        report::be_quiet();
+    }
+    let result = match cli.command {
         Command::Denoise(args) => denoise::run(&args),
         Command::FineTune(args) => fine_tune::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
-        Command::Info(args) => info::run(&args),
-        Command::Models => print_json(&models::CARDS.as_slice()),
-        Command::Objectives => print_json(OBJECTIVES),
+        Command::Evaluate(args) => evaluate::run(&args).map(done),
+        Command::Info(args) => info::run(&args).map(done),
+        Command::Models => report::print_json(&models::CARDS.as_slice()).map(done),
+        Command::Objectives => report::print_json(OBJECTIVES).map(done),
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("unnoise: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        report::fail(&error);
+        ExitCode::FAILURE
+    })
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_json(value: &(impl serde::Serialize + ?Sized)) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }

@@ -80,7 +80,7 @@ fn bad_photos_are_refused_with_their_reason() {
     refused(&["denoise", &good, "-o", "out.xyz"], None, "endings");
     refused(&["denoise", &good, "-o", &out, "--model", "nonsense"], Some(&out), "noise2noise");
     // Weights that are not in the program are named.
-    let elsewhere = "weights/rednet.safetensors; give some with --weights FILE";
+    let elsewhere = "`unnoise-weights`: rednet.safetensors; give some with --weights FILE";
     refused(&["denoise", &good, "-o", &out, "--model", "rednet"], Some(&out), elsewhere);
     refused(&["denoise", &good, "-o", &out, "--model", "sasl-bnn"], Some(&out), "no weights of `sasl-bnn`");
     let result = unnoise(&["denoise", &good, "-o", &out, "--adapt", "pd9"]);
@@ -193,7 +193,7 @@ fn a_network_learns_a_photo_and_its_weights_are_used() {
     let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
     let (tuned, again, clean) = (path("tuned.safetensors"), path("again.safetensors"), path("clean.png"));
     let learn = |to: &str| {
-        let budget = ["--steps", "4", "--batch", "1", "--patch", "32", "--learning-rate", "1e-3"];
+        let budget = ["--steps", "12", "--batch", "1", "--patch", "32", "--learning-rate", "5e-3"];
         let random = ["--model", "unet", "--random", "small"];
         let result = unnoise(&[["fine-tune", &noisy, "-o", to].as_slice(), &budget, &random].concat());
         assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
@@ -228,7 +228,7 @@ fn the_noise_of_a_photo_is_told_saved_and_used() {
     assert_eq!(report["levels"].as_array().unwrap().len(), 5);
     let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(&model).unwrap()).unwrap();
     assert_eq!(report["model"], saved);
-    let learn = ["--steps", "1", "--batch", "1", "--patch", "32", "--noise"];
+    let learn = ["--overwrite", "--steps", "1", "--batch", "1", "--patch", "32", "--noise"];
     let learn = [&["fine-tune", &noisy, &noisy, "-o", &tuned, "--weights", TINY], learn.as_slice()].concat();
     let result = unnoise(&[learn.as_slice(), &[&model]].concat());
     assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
@@ -355,4 +355,133 @@ fn what_is_not_read_or_does_not_fit_is_said() {
     assert_eq!(said("64-float32-gray-0-4095.tif", "b.tif"), "");
     let jpeg = dir.join("c.jpg").to_str().unwrap().to_string();
     refused(&["denoise", &field("125-70000-wide-to-jpeg.png"), "-o", &jpeg], Some(&jpeg), "65535");
+}
+
+fn json_lines(output: &Output) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn several_photos_and_folders_go_into_a_folder() {
+    let dir = folder("several");
+    let png = photo().encode(Format::Png, 0).unwrap();
+    let inside = dir.join("inside");
+    std::fs::create_dir(&inside).unwrap();
+    let (one, _) = (write(&dir, "one.png", &png), write(&inside, "two.PNG", &png));
+    write(&inside, "three.jpg", &photo().encode(Format::Jpeg, 90).unwrap());
+    write(&inside, "notes.txt", b"no photo");
+    let out = dir.join("made/out").to_str().unwrap().to_string();
+    let arguments = [
+        "denoise",
+        &one,
+        inside.to_str().unwrap(),
+        "-o",
+        &out,
+        "--weights",
+        TINY,
+        "--suffix",
+        "-c",
+        "--json",
+    ];
+    let result = unnoise(&arguments);
+    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+    let lines = json_lines(&result);
+    let outputs: Vec<&str> = lines.iter().filter_map(|line| line["output"].as_str()).collect();
+    let wanted = ["one-c.png", "three-c.jpg", "two-c.PNG"].map(|name| format!("{out}/{name}"));
+    assert_eq!(outputs, wanted);
+    assert!(wanted.iter().all(|path| decode(&std::fs::read(path).unwrap()).unwrap().width() == 40));
+    for line in &lines {
+        assert_eq!((&line["device"], &line["model"]), (&"flex".into(), &"noise2noise".into()));
+        assert!(line["mode"].is_string() && line["seconds"].is_f64() && line["noise"]["sigma"].is_f64());
+    }
+
+    // Done once more, it replaces nothing unasked, and says so of each.
+    let result = unnoise(&arguments);
+    assert_eq!(result.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&result.stderr).matches("--overwrite replaces it").count(), 3);
+    assert!(json_lines(&result).iter().all(|line| line["error"].is_string()));
+    assert!(unnoise(&[&arguments[..], &["--overwrite"]].concat()).status.success());
+    let twice = [one.as_str(), one.as_str()];
+    refused(&[&["denoise"], &twice[..], &["-o", &out]].concat(), None, "would both become");
+}
+
+#[test]
+fn one_bad_photo_among_several_fails_alone() {
+    let dir = folder("one_bad");
+    let good = write(&dir, "good.png", &photo().encode(Format::Png, 0).unwrap());
+    let bad = write(&dir, "bad.png", b"just some words");
+    let result = unnoise(&["denoise", &bad, &good, "--weights", TINY, "--json", "--quiet"]);
+    assert_eq!(result.status.code(), Some(1));
+    let lines = json_lines(&result);
+    assert_eq!((&lines[0]["code"], lines.len()), (&"decode".into(), 2), "{lines:?}");
+    // Without a place of its own, a result goes beside its photo.
+    assert!(dir.join("good-denoised.png").exists() && !dir.join("bad-denoised.png").exists());
+    let none = unnoise(&["denoise", &good, "--nonsense"]);
+    assert_eq!(none.status.code(), Some(2));
+}
+
+#[test]
+fn quiet_says_nothing_but_errors() {
+    let dir = folder("quiet");
+    let out = dir.join("a.png").to_str().unwrap().to_string();
+    let input = field("60-animated.webp");
+    let said = |arguments: &[&str]| {
+        let result = unnoise(&[&["denoise", &input, "-o", &out, "--weights", TINY], arguments].concat());
+        (result.stdout.len() + result.stderr.len(), result.status.success())
+    };
+    assert!(matches!(said(&[]), (1.., true)));
+    assert_eq!(said(&["--overwrite", "--quiet"]), (0, true));
+    assert!(matches!(said(&["--quiet"]), (1.., false)));
+}
+
+#[test]
+fn learning_that_was_no_use_has_its_own_exit_code_and_writes_nothing() {
+    let dir = folder("no_use");
+    let samples = (0..64 * 64 * 3).map(|i: u32| (128 + i * 7919 % 97 - 48) as u8).collect();
+    let photo = Photo::new(64, 64, 3, false, Samples::U8(samples)).unwrap();
+    let noisy = write(&dir, "noisy.png", &photo.encode(Format::Png, 0).unwrap());
+    let out = dir.join("tuned.safetensors").to_str().unwrap().to_string();
+    let learn = ["fine-tune", &noisy, "-o", &out, "--weights", TINY, "--json"];
+    // Steps as long as these destroy any network.
+    let arguments =
+        [&learn[..], &["--steps", "2", "--learning-rate", "0.5", "--batch", "1", "--patch", "32"]].concat();
+    let result = unnoise(&arguments);
+    assert_eq!(result.status.code(), Some(3), "{}", String::from_utf8_lossy(&result.stderr));
+    let told = &json_lines(&result)[0];
+    assert_eq!((&told["kept"], &told["output"], &told["best_step"]), (&false.into(), &().into(), &0.into()));
+    assert!(!Path::new(&out).exists());
+    let asked = unnoise(&[&arguments[..], &["--always"]].concat());
+    assert_eq!(asked.status.code(), Some(3));
+    let original = StateDict::read(&std::fs::read(TINY).unwrap()).unwrap();
+    assert_eq!(StateDict::read(&std::fs::read(&out).unwrap()).unwrap().arrays, original.arrays);
+    refused(&arguments, None, "--overwrite replaces it");
+}
+
+#[test]
+fn files_of_weights_are_described_too() {
+    let result = unnoise(&["info", TINY, "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
+    assert_eq!(told["network"], "noise2noise");
+    assert!(told["parameters"].as_u64().unwrap() > 1000);
+    let dir = folder("described");
+    let neither = write(&dir, "a.png", b"neither one nor the other");
+    refused(&["info", &neither], None, "not an image");
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let result = unnoise(&["completions", shell]);
+        assert!(
+            result.status.success() && String::from_utf8_lossy(&result.stdout).contains("fine-tune"),
+            "{shell}"
+        );
+    }
+    let page = unnoise(&["man"]);
+    let text = String::from_utf8_lossy(&page.stdout).into_owned();
+    assert!(text.contains(".TH unnoise") && text.contains("found nothing better"), "{text}");
+    let dir = folder("man");
+    assert!(unnoise(&["man", dir.to_str().unwrap()]).status.success());
+    assert!(dir.join("unnoise-fine-tune.1").exists());
 }

@@ -64,6 +64,7 @@ pub fn run(args: &Args) -> Result<()> {
     let native = export(&out, args.size, &networks)?;
     let options = json!({
         "pkg": root().join("pkg"),
+        "weights": root().join("pkg-config/weights"),
         "onnx": out.join("onnx"),
         "out": out,
         "chromium": chromium,

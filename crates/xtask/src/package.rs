@@ -35,7 +35,14 @@ const STAMPS: &str = ".recipes";
 /// The wasm artifacts: name and cargo feature.
 const ARTIFACTS: [(&str, &str); 3] = [("cpu", "web-cpu"), ("relaxed", "web-relaxed"), ("full", "web-full")];
 
-/// Builds the package into `pkg/`; `extra` are further cargo features of the crate.
+/// Networks whose weights are in the package: those that are taken when none is named. All others are in a package of their own,
+/// so that nobody has 23 MB that most pages never ask for.
+const INSIDE: [&str; 2] = ["unet", "unet-large"];
+
+/// Folder of the package with the weights of the other networks.
+const WEIGHTS_PACKAGE: &str = "pkg-weights";
+
+/// Builds the package into `pkg/`, and that of the further weights beside it; `extra` are further cargo features of the crate.
 pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
     tools::ensure_wasm_target()?;
     let pkg = root().join("pkg");
@@ -57,10 +64,14 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
         }
         fs::write(stamp, recipe)?;
     }
-    manifest(&pkg)?;
-    copy_folder(&root().join("pkg-config/weights"), &pkg.join("weights"))?;
+    let more = root().join(WEIGHTS_PACKAGE);
+    manifest("package.json", &pkg)?;
+    weights(&pkg.join("weights"), &more)?;
+    manifest("weights-package.json", &more)?;
+    fs::copy(root().join("pkg-config/WEIGHTS.md"), more.join("README.md"))?;
     for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
         fs::copy(root().join(file), pkg.join(file))?;
+        fs::copy(root().join(file), more.join(file))?;
     }
     for file in ["README.md", "RECIPES.md"] {
         fs::copy(root().join("pkg-config").join(file), pkg.join(file))?;
@@ -68,12 +79,48 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
     tools::ensure_npm("www")?;
     tools::say("compiling the TypeScript of the package");
     remove_folder(&pkg.join("dist"))?;
-    tools::run(tools::npx("www").args(["tsc", "-p", "../pkg-config"]))?;
+    for project in ["../pkg-config", "../pkg-config/src/node"] {
+        tools::run(tools::npx("www").args(["tsc", "-p", project]))?;
+    }
     shipped(&pkg)?;
     for folder in ["dist", "wasm/cpu", "wasm/full"] {
         strip_comments(&pkg.join(folder))?;
     }
+    list(&pkg)?;
     sizes(profile)
+}
+
+/// `files.json`: what a page that serves the folder of the package as it is may load of it, with the bytes of each file, for
+/// service workers.
+fn list(pkg: &Path) -> Result<()> {
+    let mut files = Vec::new();
+    for folder in ["dist", "wasm", "weights"] {
+        loaded(&pkg.join(folder), &mut files)?;
+    }
+    files.sort();
+    let entry = |path: &PathBuf| -> Result<serde_json::Value> {
+        let name = path.strip_prefix(pkg)?.components().map(|part| part.as_os_str().to_string_lossy());
+        let name = name.collect::<Vec<_>>().join("/");
+        Ok(serde_json::json!({ "path": name, "bytes": fs::metadata(path)?.len() }))
+    };
+    let entries = files.iter().map(entry).collect::<Result<Vec<_>>>()?;
+    Ok(fs::write(pkg.join("files.json"), serde_json::to_string_pretty(&entries)? + "\n")?)
+}
+
+/// The files in a folder that pages load: no declarations, nothing that is for Node, no cards.
+fn loaded(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() && !path.ends_with("dist/node") {
+            loaded(&path, found)?;
+        } else if path
+            .extension()
+            .is_some_and(|e| ["js", "wasm", "safetensors"].iter().any(|known| e == *known))
+        {
+            found.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Two builds that differ in their arithmetic only have one glue: the second is checked and dropped.
@@ -91,8 +138,8 @@ fn share_glue(out: &Path, shared: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes the doc comments out of the JavaScript in a folder: editors read them in the declarations, and pages need not
-/// download them.
+/// Takes the comments out of the JavaScript in a folder: editors read them in the declarations, and pages need not download
+/// them.
 fn strip_comments(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -109,13 +156,14 @@ fn strip_comments(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// JavaScript without its doc comments.
+/// JavaScript without its doc comments and the comments that have lines of their own.
 fn without_comments(text: &str) -> String {
     let mut inside = false;
     let mut kept = String::with_capacity(text.len());
     for line in text.lines() {
+        let line_comment = line.trim_start().starts_with("//");
         inside |= line.trim_start().starts_with("/**");
-        if !inside {
+        if !inside && !line_comment {
             kept.push_str(line);
             kept.push('\n');
         }
@@ -129,11 +177,11 @@ fn sizes(profile: Profile) -> Result<()> {
     tools::run(Command::new("node").args(["crates/xtask/sizes.mjs", profile.name()]).current_dir(root()))
 }
 
-/// Packs `pkg/` as npm would publish it, into `folder`, and returns the file.
-pub fn pack(folder: &Path) -> Result<PathBuf> {
+/// Packs a package as npm would publish it, into `folder`, and returns the file.
+pub fn pack(package: &Path, folder: &Path) -> Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let mut npm = Command::new("npm");
-    npm.args(["pack", "--silent", "--pack-destination"]).arg(folder).current_dir(root().join("pkg"));
+    npm.args(["pack", "--silent", "--pack-destination"]).arg(folder).current_dir(package);
     let name = tools::output(&mut npm)?;
     Ok(folder.join(name.trim()))
 }
@@ -219,42 +267,81 @@ fn bindgen(wasm: &Path, out: &Path, profile: Profile) -> Result<()> {
     Ok(fs::write(&glue, code.join("\n") + "\n")?)
 }
 
-/// `package.json`, with the version of the crate.
-fn manifest(pkg: &Path) -> Result<()> {
-    let text = fs::read_to_string(root().join("pkg-config/package.json"))?;
+/// `package.json`, from a file of `pkg-config/`, with the version of the crate.
+fn manifest(source: &str, pkg: &Path) -> Result<()> {
+    let text = fs::read_to_string(root().join("pkg-config").join(source))?;
     let mut json: serde_json::Value = serde_json::from_str(&text)?;
     json["version"] = env!("CARGO_PKG_VERSION").into();
     Ok(fs::write(pkg.join("package.json"), serde_json::to_string_pretty(&json)? + "\n")?)
 }
 
+/// Shares the weights out, each with its card and licence; the credits of what they learned from go with both.
+fn weights(inside: &Path, more: &Path) -> Result<()> {
+    let source = root().join("pkg-config/weights");
+    for folder in [inside, more] {
+        remove_folder(folder)?;
+        fs::create_dir_all(folder)?;
+    }
+    for entry in fs::read_dir(source)? {
+        let path = entry?.path();
+        let name = path.file_name().context("a file has a name")?;
+        match path.file_stem().and_then(|stem| stem.to_str()).context("a name is text")? {
+            "CREDITS" => {
+                fs::copy(&path, inside.join(name))?;
+                fs::copy(&path, more.join(name))?;
+            }
+            "README" => {
+                fs::copy(&path, inside.join(name))?;
+                fs::copy(&path, more.join("WEIGHTS.md"))?;
+            }
+            network if INSIDE.contains(&network) => {
+                fs::copy(&path, inside.join(name))?;
+            }
+            _ => {
+                fs::copy(&path, more.join(name))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The cards of models and objectives, as the wasm itself tells them, in `models.json` (models only) and in
-/// `dist/shipped.js`. The latter spells out the URL of every file of weights: that is how bundlers see that it is needed.
+/// `dist/shipped.js`. The latter spells out the URL of every file of weights: that is how bundlers see that it is needed. The
+/// package of further weights has a module for each, so that bundlers take no other, and one for all.
 fn shipped(pkg: &Path) -> Result<()> {
     const SCRIPT: &str = "
         import init, { cards, objectives } from './wasm/cpu/unnoise.js';
-        import { readFileSync, writeFileSync } from 'node:fs';
+        import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
         await init({ module_or_path: readFileSync('wasm/cpu/unnoise_bg.wasm') });
         const models = cards();
-        const urls = models.filter(({ weights }) => weights).map(({ weights: { file } }) =>
-            `  ${JSON.stringify(file)}: () => new URL('../weights/${file}', import.meta.url),\\n`);
+        const trained = models.filter(({ weights }) => weights);
+        const urls = trained.filter(({ weights: { file } }) => existsSync(`weights/${file}`))
+            .map(({ weights: { file } }) =>
+                `  ${JSON.stringify(file)}: () => new URL('../weights/${file}', import.meta.url),\\n`);
+        const more = trained.filter(({ weights: { file } }) => !existsSync(`weights/${file}`));
+        const url = ({ weights: { file } }) => `new URL('./${file}', import.meta.url).href`;
+        const type = '/** Address of the weights. */\\ndeclare const url: string;\\nexport default url;\\n';
+        for (const card of more) {
+            writeFileSync(`../pkg-weights/${card.id}.js`, `export default ${url(card)};\\n`);
+            writeFileSync(`../pkg-weights/${card.id}.d.ts`, type);
+        }
+        writeFileSync('../pkg-weights/index.js', `export const weights = {\\n${
+            more.map((card) => `  ${JSON.stringify(card.id)}: ${url(card)},\\n`).join('')}};\\n`);
+        writeFileSync('../pkg-weights/index.d.ts',
+            '/** Addresses of the weights, by network. */\\n' +
+            'export declare const weights: Readonly<Record<string, string>>;\\n');
+        const sizes = Object.fromEntries(['cpu', 'relaxed', 'full'].map((name) =>
+            [name, statSync(`wasm/${name}/unnoise_bg.wasm`).size]));
         writeFileSync('models.json', `${JSON.stringify(models, null, 2)}\\n`);
         writeFileSync('dist/shipped.js',
             `export const cards = ${JSON.stringify(models)};\\n` +
             `export const objectiveCards = ${JSON.stringify(objectives())};\\n` +
-            `export const weightsUrls = {\\n${urls.join('')}};\\n`);";
+            `export const weightsUrls = {\\n${urls.join('')}};\\n` +
+            `export const wasmSizes = ${JSON.stringify(sizes)};\\n`);";
     tools::run(Command::new("node").args(["--input-type=module", "--eval", SCRIPT]).current_dir(pkg))
 }
 
 /// Removes a folder, where there is one: what was compiled from a file that is gone must not be published.
 fn remove_folder(path: &Path) -> Result<()> {
     if path.is_dir() { Ok(fs::remove_dir_all(path)?) } else { Ok(()) }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))?;
-    }
-    Ok(())
 }

@@ -49,8 +49,9 @@ pub fn run(browser_only: bool) -> Result<()> {
     if !browser_only {
         count.check(lint());
     }
-    bundlers(&mut count)?;
-    count.add(browser()?);
+    let native = native_results()?;
+    bundlers(&native, &mut count)?;
+    count.add(browser(&native)?);
     println!("\n{} passed, {} failed", count.passed, count.failed);
     if count.failed > 0 {
         std::process::exit(1);
@@ -127,10 +128,9 @@ fn number_before(text: &str, word: &str) -> Result<u64> {
 }
 
 /// The Playwright tests, in a real Chromium, against the built page.
-fn browser() -> Result<Count> {
+fn browser(native: &Path) -> Result<Count> {
     let chromium = tools::ensure_chromium()?;
     tools::ensure_npm("tests/browser")?;
-    let native = native_results()?;
     tools::say("testing in the browser");
     let folder = root().join("tests/browser");
     let results = folder.join("test-results/results.json");
@@ -152,37 +152,47 @@ fn browser() -> Result<Count> {
 }
 
 /// Installs the packed package as a stranger would, builds a page around it with every bundler, for the browser tests
-/// to open, and has it looked over by the tools that know what goes wrong in packages.
-fn bundlers(count: &mut Count) -> Result<()> {
+/// to open, runs it in Node, and has it looked over by the tools that know what goes wrong in packages.
+fn bundlers(native: &Path, count: &mut Count) -> Result<()> {
     const FOLDER: &str = "tests/bundlers";
-    const SCRIPTS: [&str; 8] = [
+    const SCRIPTS: [&str; 10] = [
         "build:vite",
         "build:webpack",
         "build:rollup",
         "build:esbuild",
         "build:next",
+        "build:frameworks",
+        "test:node",
         "check:types",
         "check:package",
         "check:exports",
     ];
     tools::ensure_npm(FOLDER)?;
     tools::say("packing, installing and bundling the package");
-    let tarball = root().join(FOLDER).join("unnoise.tgz");
-    fs::rename(package::pack(&root().join(FOLDER))?, &tarball)?;
-    let installed = root().join(FOLDER).join("node_modules/unnoise");
-    let _ = fs::remove_dir_all(&installed);
-    fs::create_dir_all(&installed)?;
-    tools::run(
-        Command::new("tar").args(["--strip-components=1", "-xzf"]).arg(tarball).arg("-C").arg(&installed),
-    )?;
+    install("pkg", "unnoise")?;
+    install("pkg-weights", "unnoise-weights")?;
     for script in SCRIPTS {
         tools::say(script);
         let mut npm = Command::new("npm");
         npm.args(["run", "--silent", script]).current_dir(root().join(FOLDER));
-        count.check(tools::run(npm.env("NEXT_TELEMETRY_DISABLED", "1")));
+        npm.env("NEXT_TELEMETRY_DISABLED", "1").env("UNNOISE_NATIVE", native);
+        count.check(tools::run(&mut npm));
     }
     count.check(package::docs());
     Ok(())
+}
+
+/// Packs a package, and puts it where `npm install` would.
+fn install(package: &str, name: &str) -> Result<()> {
+    let folder = root().join("tests/bundlers");
+    let tarball = folder.join(format!("{name}.tgz"));
+    fs::rename(package::pack(&root().join(package), &folder)?, &tarball)?;
+    let installed = folder.join("node_modules").join(name);
+    let _ = fs::remove_dir_all(&installed);
+    fs::create_dir_all(&installed)?;
+    tools::run(
+        Command::new("tar").args(["--strip-components=1", "-xzf"]).arg(tarball).arg("-C").arg(&installed),
+    )
 }
 
 /// Field cases whose results are compared with the browser's: a file of each format, depth and structure.
@@ -216,14 +226,14 @@ fn native_results() -> Result<PathBuf> {
         let name = photo.file_stem().context("a file has a name")?.to_string_lossy().into_owned();
         fs::copy(&photo, out.join(format!("{name}.in.png")))?;
         let result = out.join(format!("{name}.out.png"));
-        tools::run(unnoise().arg("denoise").arg(&photo).arg("-o").arg(result))?;
+        tools::run(unnoise().arg("denoise").arg(&photo).arg("--overwrite").arg("-o").arg(result))?;
     }
     let field = out.join("field");
     fs::create_dir_all(&field)?;
     for name in FIELD {
         let photo = root().join("tests/fixtures/field").join(name);
         let result = field.join(format!("{name}.tif"));
-        tools::run(unnoise().arg("denoise").arg(photo).arg("-o").arg(result))?;
+        tools::run(unnoise().arg("denoise").arg(photo).arg("--overwrite").arg("-o").arg(result))?;
     }
     let json = tools::output(unnoise().args(["evaluate", "--json", "--pairs"]).arg(&fixtures))?;
     let report: serde_json::Value = serde_json::from_str(&json)?;

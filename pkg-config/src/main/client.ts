@@ -7,11 +7,14 @@ import { atPage, sourceOn, toSource, type Input } from "./input.js";
 import type { Death, Hooks, Link, WorkerScript } from "./link.js";
 import { findModel, modelFor } from "./models.js";
 import { CREATE, DECODE, DENOISE, FINE_TUNE, checkOptions } from "./options.js";
+import { Pace } from "./pace.js";
+import { platform } from "../shared/platform.js";
 import type { AdaptMode, ModelCard, RunOptions, TrainingOptions } from "../shared/contract.js";
 import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm } from "../shared/protocol.js";
 import { tellSteps } from "./progress.js";
 import { DenoiseResult, checkShare } from "./result.js";
 import { DoneTiles, runTiles, type RunHooks } from "./run.js";
+import { wasmSizes } from "../shipped.js";
 import { Stack } from "./stack.js";
 import { WorkerPool, workerCount } from "./pool.js";
 import { FineTuning, TuningRun, trainingOptions, type FineTuneOptions, type FineTuned } from "./tuning.js";
@@ -155,7 +158,7 @@ export class Denoiser {
     const { link } = await this.#live();
     const source = await sourceOn(link, given);
     const { rgba, ...photo } = await link.call("decode", { source }, options);
-    return { ...photo, image: new ImageData(new Uint8ClampedArray(rgba.buffer), photo.width) };
+    return { ...photo, image: platform.imageData(new Uint8ClampedArray(rgba.buffer), photo.width) };
   }
 
   /**
@@ -171,6 +174,24 @@ export class Denoiser {
     const mine = this.#inTurn(async () => this.#denoise(atPage(await source, options.page), args, options));
     await source;
     return untilAborted(mine, options.signal);
+  }
+
+  /**
+   * How long `denoise` will take for this photo with these options, seconds without decoding; `undefined` before this page
+   * has denoised anything on this device, with this network and mode.
+   *
+   * @throws `UnnoiseError` as `denoise`
+   */
+  async estimate(input: ImageInput, options: DenoiseOptions = {}): Promise<number | undefined> {
+    checkOptions("estimate", options, DENOISE);
+    const { args } = checkRunOptions(options);
+    const hooks = { signal: options.signal };
+    const given = atPage(await this.#given(input, options.signal), options.page);
+    const session = await this.#live();
+    const { link, engine, card } = session;
+    const begun = await link.call("begin", { source: await sourceOn(link, given), options: args }, hooks);
+    link.drop(begun.job);
+    return new Pace(engine, card, begun, this.#helperCount(session, begun.plan.tiles)).seconds;
   }
 
   /**
@@ -288,7 +309,7 @@ export class Denoiser {
   async #attempt(
     session: Session,
     given: Input,
-    { detail, ...args }: CheckedOptions,
+    { detail, args }: CheckedOptions,
     hooks: RunHooks,
     kept: DoneTiles,
     lost: readonly string[],
@@ -301,7 +322,8 @@ export class Denoiser {
     const start = performance.now();
     try {
       const helpers = await this.#helpers(session, begun.plan.tiles);
-      await runTiles(link, begun, helpers, kept, hooks);
+      const pace = new Pace(engine, card, begun, helpers.length);
+      await runTiles(link, begun, helpers, pace, kept, hooks);
       const size = await link.call("finish", { job: begun.job }, signal);
       const run = ran(begun, helpers.length, performance.now() - start, size, card);
       const notes = lost[0]
@@ -364,9 +386,14 @@ export class Denoiser {
   }
 
   /** Workers to share the tiles, if that makes sense. */
-  async #helpers({ engine, pool }: Session, tiles: number): Promise<readonly Link[]> {
+  async #helpers(session: Session, tiles: number): Promise<readonly Link[]> {
+    const count = this.#helperCount(session, tiles);
+    return count > 0 ? session.pool.gather(count) : [];
+  }
+
+  #helperCount({ engine }: Session, tiles: number): number {
     const count = Math.min(tiles, workerCount(engine.info.device, this.#workers));
-    return count < 2 ? [] : pool.gather(count);
+    return count < 2 ? 0 : count;
   }
 
   #tilePool(engine: OpenedEngine, model: string, { weights }: HeldWeights): WorkerPool {
@@ -447,7 +474,8 @@ export class Denoiser {
   #openArgs(): OpenArgs {
     const { artifact, module } = this.#compiled ?? {};
     const wasm = artifact && module ? { ...this.#wasm, [artifact]: module } : this.#wasm;
-    return { device: this.#device, gpuFailure: this.#gpuFailure, wasm, patience: this.#script.patience };
+    const { patience } = this.#script;
+    return { device: this.#device, gpuFailure: this.#gpuFailure, wasm, sizes: wasmSizes, patience };
   }
 
   #crashed(death: Death, link: Link): void {
@@ -459,6 +487,16 @@ export class Denoiser {
     if (this.#gpuFailures < LIVES) return;
     this.#gpuFailure = "WebGPU failed on this machine more than once, so the CPU is used.";
   }
+}
+
+/**
+ * Fetches all that `Denoiser.create` with these options needs, and starts it once, so that it is there, and in the caches of
+ * the browser, when it is wanted: worker, engine and weights.
+ *
+ * @throws `UnnoiseError` as `Denoiser.create`
+ */
+export async function preload(options: CreateOptions = {}): Promise<void> {
+  (await Denoiser.create(options)).dispose();
 }
 
 function disposedError(): UnnoiseError {
@@ -505,9 +543,10 @@ function checkEnlarges({ title, scale }: ModelCard): void {
   throw new UnnoiseError("option", `${title} enlarges: there is no detail of the photo to give back.`);
 }
 
-/** The options of a run, checked. `detail` is mixed in afterwards. */
-interface CheckedOptions extends RunOptions {
+/** The options of a run, checked: for afterwards, and for the engine. */
+interface CheckedOptions {
   readonly detail: number;
+  readonly args: RunOptions;
 }
 
 function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOptions): CheckedOptions {
@@ -522,7 +561,13 @@ function checkRunOptions({ strength, detail = 0, tile, seed, adapt }: DenoiseOpt
   if (adapt !== undefined && !ADAPT_MODES.includes(adapt)) {
     throw new UnnoiseError("option", `There is no mode "${adapt}"; there are: ${ADAPT_MODES.join(", ")}.`);
   }
-  return { strength, detail, tile, seed, adapt };
+  const args = {
+    ...(strength === undefined ? {} : { strength }),
+    ...(tile === undefined ? {} : { tile }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(adapt === undefined ? {} : { adapt }),
+  };
+  return { detail, args };
 }
 
 /** How a run went. */

@@ -4,9 +4,9 @@ import type { Link } from "./link.js";
 import { named } from "./options.js";
 import type { Source } from "../shared/protocol.js";
 import { StackPage } from "./stack.js";
-import type { ImageInput } from "../shared/types.js";
+import type { ImageInput, RawPixels } from "../shared/types.js";
 
-type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | ImageData | StackPage>;
+type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | RawPixels | StackPage>;
 
 /** What was given, as far as that hangs on no worker: pages of stacks are found in each. */
 export type Input = Exclude<Source, { kind: "page" }> | StackPage;
@@ -29,9 +29,8 @@ export async function toSource(input: ImageInput, options: DownloadOptions): Pro
   if (input instanceof ArrayBuffer) return { kind: "file", blob: new Blob([input]) };
   if (input instanceof Uint8Array) return { kind: "file", blob: new Blob([new Uint8Array(input)]) };
   if (typeof input === "string" || input instanceof URL) return fetchSource(input, options);
-  if (input instanceof ImageData) return fromImageData(input);
   if (input instanceof StackPage) return input;
-  return fromDrawable(input);
+  return isPixels(input) ? fromPixels(input) : fromDrawable(input);
 }
 
 /**
@@ -52,13 +51,29 @@ async function fetchSource(url: string | URL, options: DownloadOptions): Promise
   return { kind: "file", blob: new Blob([bytes]) };
 }
 
-function fromImageData({ width, height, data }: ImageData): Input {
+function isPixels(input: unknown): input is RawPixels {
+  return typeof input === "object" && input !== null && "data" in input && ArrayBuffer.isView(input.data);
+}
+
+function fromPixels({ width, height, data }: RawPixels): Input {
   // Browsers also make float ImageData, which the types do not know yet.
-  const samples: unknown = data;
-  if (!(samples instanceof Uint8ClampedArray)) {
-    throw new UnnoiseError("unsupported", "Only 8-bit ImageData is read.");
+  const given: unknown = data;
+  if (!(given instanceof Uint8ClampedArray || given instanceof Uint8Array)) {
+    throw new UnnoiseError("unsupported", "Only pixels of 8 bits are read.");
   }
-  return { kind: "rgba", width, height, data: new Uint8Array(samples) };
+  const pixels = width * height;
+  const channels = given.length / pixels;
+  if (!(pixels > 0) || ![1, 3, 4].includes(channels)) {
+    const message = `${given.length} samples are not ${width} x ${height} pixels of RGBA, RGB or gray.`;
+    throw new UnnoiseError("unsupported", message);
+  }
+  if (channels === 4) return { kind: "rgba", width, height, data: new Uint8Array(given) };
+  const rgba = new Uint8Array(4 * pixels).fill(255);
+  for (let i = 0; i < 3 * pixels; i += 1) {
+    const [pixel, channel] = [Math.floor(i / 3), i % 3];
+    rgba[4 * pixel + channel] = given[channels === 3 ? i : pixel] ?? 0;
+  }
+  return { kind: "rgba", width, height, data: rgba };
 }
 
 async function fromDrawable(input: Drawable): Promise<Input> {
@@ -71,7 +86,7 @@ async function fromDrawable(input: Drawable): Promise<Input> {
   if (!context) throw new UnnoiseError("too-large", `No ${width}x${height} canvas can be made.`);
   try {
     context.drawImage(input, 0, 0, width, height);
-    return fromImageData(context.getImageData(0, 0, width, height));
+    return fromPixels(context.getImageData(0, 0, width, height));
   } catch (cause) {
     const message = `The image's pixels cannot be read (${messageOf(cause)}).`;
     throw new UnnoiseError("unsupported", message, { cause });

@@ -1,12 +1,12 @@
 import { canceled } from "../shared/errors.js";
 import { Link, type WorkerScript } from "./link.js";
+import { platform } from "../shared/platform.js";
 import type { NetworkWeights, OpenedEngine } from "../shared/protocol.js";
+import { wasmSizes } from "../shipped.js";
 import type { Device } from "../shared/types.js";
 
 /** Memory that one worker may take with the largest tiles, GB. */
 const GB_PER_WORKER = 2;
-/** What a browser that does not tell is taken to have, GB. */
-const USUAL_GB = 4;
 /** How long helpers wait for the next photo, milliseconds. Memory that a wasm instance once took it keeps. */
 const PATIENCE = 30_000;
 
@@ -25,10 +25,8 @@ export interface WorkerPoolSource {
 export function workerCount(device: Device, asked: number | undefined): number {
   if (device === "webgpu") return 1;
   if (asked !== undefined) return asked;
-  const { hardwareConcurrency: cores, deviceMemory = USUAL_GB } = navigator as Navigator & {
-    deviceMemory?: number;
-  };
-  return Math.max(1, Math.min(cores, Math.floor(deviceMemory / GB_PER_WORKER)));
+  const { cores, gigabytes } = platform.machine();
+  return Math.max(1, Math.min(cores, Math.floor(gigabytes / GB_PER_WORKER)));
 }
 
 /** Workers that denoise tiles for the one that has the photo. They start when they are first wanted. */
@@ -57,9 +55,13 @@ export class WorkerPool {
 
   /** Ends the helpers after a while, unless they are gathered again. */
   rest(): void {
-    this.#bedtime = setTimeout(() => {
+    if (this.#links.length === 0) return;
+    const bedtime = setTimeout(() => {
       this.#end();
     }, PATIENCE);
+    this.#bedtime = bedtime;
+    // Node's, which would keep the process alive.
+    (bedtime as { unref?: () => void }).unref?.();
   }
 
   /** Ends the helpers for good. */
@@ -81,7 +83,13 @@ export class WorkerPool {
     const link = new Link(script);
     try {
       const wasm = { [engine.artifact]: engine.module };
-      await link.call("open", { device, gpuFailure: undefined, wasm, patience: script.patience });
+      await link.call("open", {
+        device,
+        gpuFailure: undefined,
+        wasm,
+        sizes: wasmSizes,
+        patience: script.patience,
+      });
       await link.call("load", { model, weights });
       return link;
     } catch {

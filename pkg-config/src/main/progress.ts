@@ -15,7 +15,7 @@ export function tellSteps(
   let fraction = 0;
   const share = (step: Step) => {
     if (step.phase === "restart") return fraction;
-    if (step.phase === "tiles") return step.done / step.total;
+    if (step.phase === "tiles") return step.estimated / step.total;
     const total = step.total ?? step.loaded + USUAL;
     loaded[step.phase] = total > 0 ? Math.min(1, step.loaded / total) : 1;
     return (loaded.engine + loaded.weights) / 2;

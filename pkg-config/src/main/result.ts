@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { UnnoiseError } from "../shared/errors.js";
 import type { Link } from "./link.js";
+import { platform } from "../shared/platform.js";
 import type { ResultView } from "../shared/protocol.js";
 import type { FloatPixels, ImageType, RunInfo } from "../shared/types.js";
 
@@ -101,20 +102,24 @@ export class DenoiseResult {
    * @throws `UnnoiseError` `option` for another type, `encode` when the format cannot hold the photo
    */
   async blob(type: ImageType = "image/png", quality?: number): Promise<Blob> {
+    return new Blob([await this.bytes(type, quality)], { type });
+  }
+
+  /** The bytes of {@link DenoiseResult.blob}: what Node's `writeFile` takes. */
+  async bytes(type: ImageType = "image/png", quality?: number): Promise<Uint8Array<ArrayBuffer>> {
     if (!TYPES.includes(type)) {
       throw new UnnoiseError("option", `${type} is not written; ${TYPES.join(", ")} are.`);
     }
     if (quality !== undefined && !(quality >= 0 && quality <= 1)) {
       throw new UnnoiseError("option", `quality is ${quality}; it goes from 0 to 1.`);
     }
-    const bytes = await this.#kept.link.call("encode", { ...this.#view(), type, quality });
-    return new Blob([bytes], { type });
+    return this.#kept.link.call("encode", { ...this.#view(), type, quality });
   }
 
   /** The result in 8-bit RGBA with straight alpha. */
   async imageData(): Promise<ImageData> {
     const rgba = await this.#kept.link.call("rgba", this.#view());
-    return new ImageData(new Uint8ClampedArray(rgba.buffer), this.width);
+    return platform.imageData(new Uint8ClampedArray(rgba.buffer), this.width);
   }
 
   /** The result as interleaved floats. */

@@ -1,6 +1,8 @@
 /** Runs the tiles of a job, by one worker or by several. */
 import type { Hooks, Link } from "./link.js";
+import type { Pace } from "./pace.js";
 import type { Execution } from "../shared/contract.js";
+import { platform } from "../shared/platform.js";
 import type { BegunJob, Block, Placed } from "../shared/protocol.js";
 import type { Tile } from "../shared/types.js";
 
@@ -51,6 +53,7 @@ export async function runTiles(
   lead: Link,
   { job, plan: { execution, tiles: total } }: BegunJob,
   helpers: readonly Link[],
+  pace: Pace,
   kept: DoneTiles,
   hooks: RunHooks,
 ): Promise<void> {
@@ -59,19 +62,34 @@ export async function runTiles(
   const known = new Set(kept.tiles);
   const waiting = Array.from({ length: total }, (_, i) => total - 1 - i).filter((tile) => !known.has(tile));
   let done = 0;
+  /** What the caller threw at a report between two tiles. */
+  let failure: unknown;
 
-  const report = () => hooks.onProgress?.({ phase: "tiles", done, total });
-  const finished = (placed: Placed) => {
+  const report = () => {
+    const estimated = done + pace.underWay;
+    hooks.onProgress?.({ phase: "tiles", done, total, estimated, remaining: pace.remaining(estimated) });
+  };
+  const tick = () => {
+    try {
+      if (failure === undefined) report();
+    } catch (thrown) {
+      failure = thrown;
+    }
+  };
+  const finished = (placed: Placed, tile: number) => {
     done += 1;
+    pace.end(tile);
+    if (failure !== undefined) throw failure as Error;
     if (placed.rgba) hooks.onTile?.(toTile(placed, placed.rgba));
     report();
   };
   const denoise = async (helper: Link, tile: number) => {
+    pace.begin(tile);
     const task = await lead.call("task", { job, tile }, signal);
     const block = await helper.call("infer", { task }, signal, [task.data.buffer]);
     const args = { job, tile, block, pixels };
     if (total > 1) kept.keep(tile, block);
-    finished(await lead.call("place", args, signal, [block.data.buffer]));
+    finished(await lead.call("place", args, signal, [block.data.buffer]), tile);
   };
   const work = async (helper: Link) => {
     for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
@@ -95,17 +113,23 @@ export async function runTiles(
     done += 1;
   }
   report();
-  for (
-    let pool = await ready(lead, job, execution, helpers, signal);
-    pool.length > 0 && waiting.length > 0;
-  ) {
-    await Promise.all(pool.map(work));
-    pool = pool.filter((helper) => !helper.ended);
-  }
-  for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
-    const stepped = await lead.call("step", { job, tile, next: waiting.at(-1), pixels }, signal);
-    if (total > 1) kept.keep(tile, stepped.block);
-    finished(stepped);
+  const stop = hooks.onProgress ? pace.tick(tick) : undefined;
+  try {
+    for (
+      let pool = await ready(lead, job, execution, helpers, signal);
+      pool.length > 0 && waiting.length > 0;
+    ) {
+      await Promise.all(pool.map(work));
+      pool = pool.filter((helper) => !helper.ended);
+    }
+    for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
+      pace.begin(tile);
+      const stepped = await lead.call("step", { job, tile, next: waiting.at(-1), pixels }, signal);
+      if (total > 1) kept.keep(tile, stepped.block);
+      finished(stepped, tile);
+    }
+  } finally {
+    stop?.();
   }
 }
 
@@ -128,5 +152,5 @@ async function ready(
 
 function toTile({ x, y, width }: Placed, rgba: Uint8Array<ArrayBuffer>): Tile {
   const pixels = new Uint8ClampedArray(rgba.buffer, rgba.byteOffset, rgba.byteLength);
-  return { x, y, image: new ImageData(pixels, width) };
+  return { x, y, image: platform.imageData(pixels, width) };
 }

@@ -3,6 +3,7 @@ import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
 import type { Link } from "./link.js";
 import type { LearningProgress, TrainingOptions } from "../shared/contract.js";
 import type { Area } from "../shared/protocol.js";
+import { platform } from "../shared/platform.js";
 import type { EngineInfo, ImageInput, Tile } from "../shared/types.js";
 
 /** How long the worker learns between two reports, milliseconds: short enough to stop at once. */
@@ -229,7 +230,7 @@ export class TuningRun {
     const area = typeof preview === "function" ? preview() : preview;
     if (!area) return undefined;
     const { rgba } = await link.call("preview", { job, area }, this);
-    const image = new ImageData(new Uint8ClampedArray(rgba.buffer), area.width * scale);
+    const image = platform.imageData(new Uint8ClampedArray(rgba.buffer), area.width * scale);
     return { x: area.x * scale, y: area.y * scale, image };
   }
 

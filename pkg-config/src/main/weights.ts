@@ -24,12 +24,12 @@ interface Expected {
 /**
  * The bytes of the weights that ship for `card`, checked against it.
  *
- * @param folderUrl folder of the files, when not beside the package
+ * @param weightsUrl the file, or the folder of the files, when not beside the package
  * @throws `UnnoiseError` `weights`, `network` or `canceled`
  */
 export async function loadShipped(
   card: ModelCard,
-  folderUrl: string | URL | undefined,
+  weightsUrl: string | URL | undefined,
   hooks: WeightsHooks,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!card.weights) {
@@ -37,9 +37,19 @@ export async function loadShipped(
     throw new UnnoiseError("weights", message);
   }
   const { file } = card.weights;
-  const url = folderUrl ? new URL(file, folder(folderUrl)) : weightsUrls[file]?.();
-  if (!url) throw new UnnoiseError("internal", `The package has no file ${file}.`);
+  const url = weightsUrl === undefined ? weightsUrls[file]?.() : fileAt(weightsUrl, file);
+  if (!url) {
+    const how = `import url from "unnoise-weights/${card.id}" and give weightsUrl: url`;
+    const message = `The weights of ${card.title} are in the package unnoise-weights: ${how}.`;
+    throw new UnnoiseError("weights", message);
+  }
   return fetchChecked(url, card.weights, hooks);
+}
+
+/** The file that a caller names, or the one of this name in the folder that it names. */
+function fileAt(url: string | URL, file: string): URL {
+  const given = absolute(url);
+  return given.pathname.endsWith(".safetensors") ? given : new URL(file, folder(url));
 }
 
 /**

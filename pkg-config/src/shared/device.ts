@@ -57,11 +57,17 @@ export async function chooseDevice(choice: DeviceChoice, gpuFailure: string | un
 
 async function probeGpu(): Promise<Probe> {
   const without = (problem: string): Probe => ({ name: undefined, software: false, problem });
-  // `gpu` is typed as always there, which it is not.
-  const gpu = (navigator as { gpu?: GPU }).gpu;
+  // They are typed as always there, which they are not.
+  const { navigator, isSecureContext } = globalThis as {
+    navigator?: { gpu?: GPU };
+    isSecureContext?: boolean;
+  };
+  const gpu = navigator?.gpu;
   if (!gpu) {
     return without(
-      isSecureContext ? "This browser has no WebGPU." : "WebGPU needs a secure page (https, or localhost).",
+      isSecureContext === false
+        ? "WebGPU needs a secure page (https, or localhost)."
+        : "There is no WebGPU here.",
     );
   }
   const adapter = await findAdapter(gpu);

@@ -1,4 +1,5 @@
 import { UnnoiseError, canceled, messageOf } from "./errors.js";
+import { platform } from "./platform.js";
 
 /** How long a download may go without progress unless told otherwise, milliseconds. */
 export const PATIENCE = 30_000;
@@ -13,11 +14,10 @@ export interface DownloadOptions {
 /** Called with the bytes so far, and in all where the server says so. */
 export type ByteProgress = (loaded: number, total: number | undefined) => void;
 
-/** Absolute form of a URL that a caller gave, relative to the page. */
+/** Absolute form of a URL that a caller gave, relative to the page; in Node also of a path. */
 export function absolute(url: string | URL): URL {
-  const base = typeof document === "undefined" ? location.href : document.baseURI;
   try {
-    return new URL(url, base);
+    return platform.absolute(url);
   } catch (cause) {
     throw new UnnoiseError("option", `"${String(url)}" is not a URL.`, { cause });
   }
@@ -55,7 +55,7 @@ export class Download {
    * @throws `UnnoiseError` `network` when there is no answer or one that is not 2xx, `canceled` on abort
    */
   async response(): Promise<Response> {
-    const response = await fetch(this.url, { signal: this.#abort.signal }).catch((cause: unknown) => {
+    const response = await platform.fetch(this.url, this.#abort.signal).catch((cause: unknown) => {
       throw this.failure(cause);
     });
     this.progress();
@@ -88,7 +88,7 @@ export class Download {
       const message = `${this.url} stalled: nothing came for ${this.#patience / 1000} seconds.`;
       return new UnnoiseError("network", message, { cause });
     }
-    const elsewhere = new URL(this.url, location.href).origin !== location.origin;
+    const elsewhere = platform.isElsewhere(this.url);
     const hint = elsewhere ? "; a server of another origin has to allow it by CORS headers" : "";
     const message = `${this.url} cannot be fetched (${messageOf(cause)}${hint}).`;
     return new UnnoiseError("network", message, { cause });

@@ -30,6 +30,8 @@ export interface OpenArgs {
   /** Why WebGPU is not to be tried again, after it failed. */
   readonly gpuFailure: string | undefined;
   readonly wasm: Partial<Record<Artifact, PostedWasm>>;
+  /** Bytes of the builds that are beside the package: servers that compress do not say. */
+  readonly sizes: Readonly<Record<Artifact, number>>;
   /** Milliseconds without progress after which a download is given up. */
   readonly patience: number | undefined;
 }

@@ -10,14 +10,24 @@ export type DeviceChoice = "auto" | Device;
 /** Other names of devices: `gpu` is `webgpu`, `cpu` and `wasm` are `flex`. */
 export type DeviceAlias = "gpu" | "cpu" | "wasm";
 
-/** A photo. Files and their bytes are read by the package itself, which keeps 16 bit, alpha and colour profile. */
+/** Samples of 8 bits, row by row: RGBA with straight alpha as in `ImageData`, RGB or gray, told by their number. */
+export interface RawPixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray | Uint8Array;
+}
+
+/**
+ * A photo. Files and their bytes are read by the package itself, which keeps 16 bit, alpha and colour profile. In Node a
+ * string that is no URL is the path of a file.
+ */
 export type ImageInput =
   | Blob
   | URL
   | string
   | ArrayBuffer
   | Uint8Array
-  | ImageData
+  | RawPixels
   | ImageBitmap
   | HTMLImageElement
   | HTMLCanvasElement
@@ -45,7 +55,7 @@ export type Step =
       readonly phase: "weights" | "engine";
       /** Bytes so far. */
       readonly loaded: number;
-      /** Bytes in all, where the server says so. */
+      /** Bytes in all: of the package's own files always, of others where the server says so. */
       readonly total: number | undefined;
     }
   | {
@@ -55,6 +65,13 @@ export type Step =
       readonly done: number;
       /** Tiles in all. */
       readonly total: number;
+      /** Tiles finished, and how much of those under way is by the clock; told between tiles, too. */
+      readonly estimated: number;
+      /**
+       * Seconds to go, about: from the second second on, once a tile is done or this page has seen such a run. A run is of a
+       * kind with others of its network, device, `adapt` and number of workers.
+       */
+      readonly remaining: number | undefined;
     }
   | {
       /** The GPU or the worker was lost, and another one goes on from the last finished tile; said once in a run. */
@@ -117,7 +134,10 @@ export interface CreateOptions {
   readonly wasmUrl?: string | URL | WasmSources | undefined;
   /** URL of the worker's script (`dist/worker.js`), when not beside the package. */
   readonly workerUrl?: string | URL | undefined;
-  /** URL of the folder with the package's weights, when not beside the package. */
+  /**
+   * URL of the network's file of weights (`.safetensors`), or of the folder with such files, when not beside the package: those of
+   * all networks but `unet` and `unet-large` are in the package `unnoise-weights`.
+   */
   readonly weightsUrl?: string | URL | undefined;
 }
 
@@ -140,7 +160,7 @@ export interface DenoiseOptions {
   readonly adapt?: AdaptMode | undefined;
   /** Stops the run within one tile. */
   readonly signal?: AbortSignal | undefined;
-  /** Called after every tile. */
+  /** Called after every tile, and several times in between. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called with every tile as it becomes final, to paint it. */
   readonly onTile?: ((tile: Tile) => void) | undefined;

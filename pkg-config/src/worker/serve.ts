@@ -287,13 +287,15 @@ const handlers: Handlers = {
  */
 async function start(
   info: DeviceDecision,
-  { wasm: sources, patience }: Omit<OpenArgs, "device" | "gpuFailure">,
+  { wasm: sources, sizes, patience }: Omit<OpenArgs, "device" | "gpuFailure">,
   id: number,
   gpu: GPUAdapter | undefined,
 ): Promise<OpenedEngine> {
   const artifact = artifactFor(info.device, sources);
-  const { wasm, module } = await loadWasm(artifact, sources[artifact], patience, (loaded, total) => {
-    post({ kind: "progress", id, progress: { phase: "engine", loaded, total } });
+  const source = sources[artifact];
+  const size = source === undefined ? sizes[artifact] : undefined;
+  const { wasm, module } = await loadWasm(artifact, source, patience, (loaded, told) => {
+    post({ kind: "progress", id, progress: { phase: "engine", loaded, total: told ?? size } });
   });
   const engine = await (gpu ? openGpu(wasm, gpu) : wasm.Engine.create(info.device));
   running = { wasm, engine, gpu: gpu !== undefined };
