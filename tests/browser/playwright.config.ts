@@ -30,7 +30,8 @@ function server(folder: string, port: number) {
 
 /** Pages that the strict policy is not for: what Vite's development server and Next.js write into them breaks it. */
 const bundlers = [
-  ["vite vite --host localhost --strictPort --port 4323", 4323],
+  // Bundled anew: what Vite keeps may be of an older package.
+  ["vite vite --force --host localhost --strictPort --port 4323", 4323],
   ["vite preview next --outDir . --host localhost --strictPort --port 4324", 4324],
 ].map(([command, port]) => ({
   command: `npx --no-install ${command}`,

@@ -6,26 +6,8 @@ import { expect, test } from "@playwright/test";
 const root = "http://localhost:4322";
 const pkg = join(import.meta.dirname, "../../pkg");
 
-interface Job {
-  tiles: number;
-  run: object;
-  overview(): object;
-  task(index: number): object;
-  place(index: number, block: object): void;
-  finish(): { float32(): Float32Array; width: number };
-}
-
-interface EngineWasm {
-  default(options: { module_or_path: string }): Promise<{ memory: WebAssembly.Memory }>;
-  Photo: { fromRgba(width: number, height: number, rgba: Uint8Array): object };
-  Engine: {
-    create(device: string): Promise<{
-      random(model: string, preset: string, seed: bigint): void;
-      begin(photo: object, options: object): Job;
-      worker(run: object, overview: object): { denoise(task: object): Promise<object> };
-    }>;
-  };
-}
+// Its types are those of what is tested, so that a change of the bindings is a type error here.
+type Wasm = typeof import("../../pkg/wasm/cpu/unnoise.js");
 
 const cards = JSON.parse(readFileSync(join(pkg, "models.json"), "utf8")) as {
   id: string;
@@ -38,7 +20,7 @@ for (const { id, scale } of cards) {
     await page.goto(`${root}/tests/browser/fixtures/plain.html`);
     const result = await page.evaluate(
       async ([url, id]) => {
-        const wasm = (await import(url)) as EngineWasm;
+        const wasm = (await import(url)) as Wasm;
         const { memory } = await wasm.default({
           module_or_path: url.replace(".js", "_bg.wasm"),
         });
@@ -49,8 +31,9 @@ for (const { id, scale } of cards) {
         );
         const start = performance.now();
         const job = engine.begin(wasm.Photo.fromRgba(256, 256, rgba), { adapt: "plain" });
-        const worker = engine.worker(job.run, job.overview());
-        for (let tile = 0; tile < job.tiles; tile++) job.place(tile, await worker.denoise(job.task(tile)));
+        const { execution, tiles } = job.plan();
+        const worker = engine.worker(execution, job.overview());
+        for (let tile = 0; tile < tiles; tile++) job.place(tile, await worker.denoise(job.task(tile)));
         const seconds = (performance.now() - start) / 1000;
         const photo = job.finish();
         const finite = photo.float32().every((value) => Number.isFinite(value));
