@@ -69,7 +69,7 @@ pub(super) use configured_by;
 /// A network. Its file implements this, and a line in `networks.rs` lists it: enum, recognition, presets and cards follow.
 ///
 /// Methods that have a default are for what few networks have.
-pub trait Architecture: Module + Sized {
+pub trait Architecture: Module + Sized + 'static {
     /// Widths, depths and options.
     type Config;
 
@@ -91,14 +91,23 @@ pub trait Architecture: Module + Sized {
     /// Id of the card that these weights are of, if they are of this network.
     fn recognise(state: &StateDict) -> Option<&'static str>;
 
+    /// The official key of the parameter at `path` in this module, where the path is all that it takes to know it.
+    fn official_key(path: &str) -> String {
+        path.to_string()
+    }
+
     /// The official keys of its parameters.
-    fn keys(&self) -> Keys;
+    fn keys(&self) -> Keys {
+        Box::new(Self::official_key)
+    }
 
     /// Image channels in and out. Photos with more than a network of one channel takes are denoised plane by plane.
     fn channels(&self) -> [usize; 2];
 
-    /// What these very weights demand of their input; the card says what the published network does.
-    fn demands(&self) -> Demands;
+    /// What these very weights demand of their input: by default what the card says that the published network does.
+    fn demands(&self) -> Demands {
+        Self::CARDS[0].demands()
+    }
 
     /// The network, on values in the range of its card.
     ///

@@ -9,14 +9,13 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size, configured_by};
+use super::architecture::{Architecture, Size, configured_by};
 use super::card::{Bundled, Card, Optimiser, Paper, TILE_PIXELS, Training, presets};
 use super::hq_ssl::BlindUNet;
 use super::mode::Adapt;
 use crate::error::Result;
 use crate::layers::{FiveLevel, FiveLevelConfig};
 use crate::nn::{Convolve, conv1x1};
-use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
 
 /// What the network is and what it demands.
@@ -110,7 +109,7 @@ impl UNetConfig {
     /// # Errors
     /// [`crate::Kind::Weights`] when one of the arrays that tell it is missing or has another rank.
     pub fn infer(state: &StateDict) -> Result<Self> {
-        let body = FiveLevelConfig::infer(state, |path| UNet::key(&format!("body.{path}")))?;
+        let body = FiveLevelConfig::infer(state, |path| UNet::official_key(&format!("body.{path}")))?;
         let [outputs, ..] = state.dims::<4>("output_conv.weight")?;
         Ok(Self { channels: body.channels, outputs, features: body.encoder })
     }
@@ -134,16 +133,13 @@ impl Architecture for UNet {
         (is_it(state) && !other).then_some(CARD.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(Self::key)
+    /// The official key of a parameter at `path` in this module: the body's are those of HQ-SSL.
+    fn official_key(path: &str) -> String {
+        BlindUNet::key(path)
     }
 
     fn channels(&self) -> [usize; 2] {
         [self.channels, self.outputs]
-    }
-
-    fn demands(&self) -> Demands {
-        CARD.demands()
     }
 
     /// Denoises a batch.
@@ -153,13 +149,6 @@ impl Architecture for UNet {
     /// - output: the same
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.output_conv.run(self.body.forward(x))
-    }
-}
-
-impl UNet {
-    /// The official key of a parameter at `path` in this module: the body's are those of HQ-SSL.
-    pub fn key(path: &str) -> String {
-        BlindUNet::key(path)
     }
 }
 

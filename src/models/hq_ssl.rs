@@ -14,7 +14,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::activation::softplus;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Conditions, Keys, Size, configured_by};
+use super::architecture::{Architecture, Conditions, Size, configured_by};
 use super::card::{Bundled, Card, Paper, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -285,8 +285,12 @@ impl Architecture for HqSsl {
         HqSslConfig::infer(&Self::clean(state)).ok().filter(|_| !is_sasl).map(|_| CARD.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(Self::key)
+    fn official_key(path: &str) -> String {
+        match path.split_once('.') {
+            Some(("denoiser_model", rest)) => format!("{NETWORK}{}", BlindUNet::key(rest)),
+            Some(("sigma_estimation_model", rest)) => format!("{ESTIMATOR}{}", BlindUNet::key(rest)),
+            _ => LEARNED.to_string(),
+        }
     }
 
     fn channels(&self) -> [usize; 2] {
@@ -406,15 +410,6 @@ impl HqSsl {
             Noise::Poisson => 2.0 * sigma * sigma,
         };
         Tensor::full([1, 1, 1, 1], strength, device)
-    }
-
-    /// The official key of a parameter at `path` in this module.
-    pub fn key(path: &str) -> String {
-        match path.split_once('.') {
-            Some(("denoiser_model", rest)) => format!("{NETWORK}{}", BlindUNet::key(rest)),
-            Some(("sigma_estimation_model", rest)) => format!("{ESTIMATOR}{}", BlindUNet::key(rest)),
-            _ => LEARNED.to_string(),
-        }
     }
 }
 

@@ -17,7 +17,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::architecture::{Architecture, Conditions, Keys, Size, configured_by};
+use super::architecture::{Architecture, Conditions, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -249,8 +249,16 @@ impl Architecture for SwinIr {
         SwinIrConfig::infer(state).ok().map(|_| CARD.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(Self::key)
+    fn official_key(path: &str) -> String {
+        let mut key = path
+            .replace("patch_embed.", "patch_embed.norm.")
+            .replace(".blocks.", ".residual_group.blocks.")
+            .replace(".fc", ".mlp.fc");
+        // Positions in the official Sequential: convolutions stand at 0, 2, 4, with their activations between them.
+        for position in [2, 1, 0] {
+            key = key.replace(&format!(".convs.{position}."), &format!(".{}.", 2 * position));
+        }
+        key.replace(".single.", ".")
     }
 
     fn channels(&self) -> [usize; 2] {
@@ -328,19 +336,6 @@ impl SwinIr {
         let device = x.device();
         let mut keep = |shape| Some(bernoulli(shape, KEPT_TOKENS, &mut rng, &device));
         mean((0..passes.max(1)).map(|_| self.forward_seeing(x.clone(), &mut keep)))
-    }
-
-    /// The official key of a parameter at `path` in this module.
-    pub fn key(path: &str) -> String {
-        let mut key = path
-            .replace("patch_embed.", "patch_embed.norm.")
-            .replace(".blocks.", ".residual_group.blocks.")
-            .replace(".fc", ".mlp.fc");
-        // Positions in the official Sequential: convolutions stand at 0, 2, 4, with their activations between them.
-        for position in [2, 1, 0] {
-            key = key.replace(&format!(".convs.{position}."), &format!(".{}.", 2 * position));
-        }
-        key.replace(".single.", ".")
     }
 }
 
@@ -615,13 +610,13 @@ mod tests {
 
     #[test]
     fn a_checkpoint_tells_its_configuration_through_any_wrapper() {
-        let state = pollster::block_on(weights::export(&small(), SwinIr::key)).unwrap();
+        let state = pollster::block_on(weights::export(&small(), SwinIr::official_key)).unwrap();
         let arrays = state.arrays.iter().map(|(key, array)| (format!("params.{key}"), array.clone()));
         let wrapped = StateDict { arrays: arrays.collect(), ..StateDict::default() };
         let bare = StateDict::read(&wrapped.to_safetensors(weights::Precision::F32).unwrap()).unwrap();
         assert_eq!(SwinIr::recognise(&bare), Some("masked-denoising"));
         let again = SwinIr::load(&bare, &Device::flex()).unwrap();
-        assert_eq!(pollster::block_on(weights::export(&again, SwinIr::key)).unwrap(), state);
+        assert_eq!(pollster::block_on(weights::export(&again, SwinIr::official_key)).unwrap(), state);
         let error = SwinIrConfig::infer(&StateDict::default()).unwrap_err();
         assert!(error.to_string().contains("`conv_first.weight` is missing"), "{error}");
     }

@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size, configured_by};
+use super::architecture::{Architecture, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::Result;
@@ -114,7 +114,7 @@ impl UNetConfig {
     /// # Errors
     /// [`crate::Kind::Weights`] when one of the arrays that tell it is missing or has another rank.
     pub fn infer(state: &StateDict) -> Result<Self> {
-        let body = FiveLevelConfig::infer(state, |path| UNet::key(&format!("body.{path}")))?;
+        let body = FiveLevelConfig::infer(state, |path| UNet::official_key(&format!("body.{path}")))?;
         let [wide, ..] = state.dims::<4>("nin_a.weight")?;
         let [outputs, last, ..] = state.dims::<4>("nin_c.weight")?;
         Ok(Self { channels: body.channels, outputs, features: body.encoder, last, blind: wide != last })
@@ -138,8 +138,17 @@ impl Architecture for UNet {
         UNetConfig::infer(state).ok().map(|_| CARD.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(Self::key)
+    fn official_key(path: &str) -> String {
+        let level = |i: &str| 5 - i.parse::<usize>().unwrap_or_default();
+        let letter = |i: &str| ["a", "b", "c"][i.parse::<usize>().unwrap_or_default().min(2)];
+        let parts: Vec<&str> = path.split('.').collect();
+        match parts[..] {
+            ["body", "encoder", i, name] => format!("enc_conv{i}.{name}"),
+            ["body", "up", i, name] => format!("up{}.deconv.{name}", level(i)),
+            ["body", "decoder", i, second, name] => format!("dec_conv{}{}.{name}", level(i), letter(second)),
+            ["nin", i, name] => format!("nin_{}.{name}", letter(i)),
+            _ => path.to_string(),
+        }
     }
 
     fn channels(&self) -> [usize; 2] {
@@ -164,22 +173,6 @@ impl Architecture for UNet {
         };
         let [a, b, c] = &self.nin;
         c.run(self.body.active(b, self.body.active_concat(a, features)))
-    }
-}
-
-impl UNet {
-    /// The official key of a parameter at `path` in this module.
-    pub fn key(path: &str) -> String {
-        let level = |i: &str| 5 - i.parse::<usize>().unwrap_or_default();
-        let letter = |i: &str| ["a", "b", "c"][i.parse::<usize>().unwrap_or_default().min(2)];
-        let parts: Vec<&str> = path.split('.').collect();
-        match parts[..] {
-            ["body", "encoder", i, name] => format!("enc_conv{i}.{name}"),
-            ["body", "up", i, name] => format!("up{}.deconv.{name}", level(i)),
-            ["body", "decoder", i, second, name] => format!("dec_conv{}{}.{name}", level(i), letter(second)),
-            ["nin", i, name] => format!("nin_{}.{name}", letter(i)),
-            _ => path.to_string(),
-        }
     }
 }
 

@@ -10,12 +10,11 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size, configured_by};
+use super::architecture::{Architecture, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::nn::{Convolve, LEAKY_SLOPE, Then, conv3x3, deconv3x3_x2, max_pool_2x2};
-use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
 
 /// What the network is and what it demands.
@@ -175,17 +174,22 @@ impl Architecture for UNet {
         UNetConfig::infer(state).ok().map(|_| CARD.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(Self::key)
+    fn official_key(path: &str) -> String {
+        let (block, rest) = path.split_once('.').unwrap_or((path, ""));
+        let (layer, name) = rest.rsplit_once('.').map_or(("", rest), |(l, n)| (l, n));
+        // Positions in the official Sequential: convolutions stand at 0, 2, 4, with their activations between them.
+        let position = match (block, layer) {
+            ("block1" | "block6", index) => 2 * index.parse::<usize>().unwrap_or_default(),
+            ("block3", "up") | ("block4" | "block5", "convs.1") => 2,
+            ("block4" | "block5", "up") => 4,
+            _ => 0,
+        };
+        format!("_{block}.{position}.{name}")
     }
 
     fn channels(&self) -> [usize; 2] {
         let [_, channels, ..] = self.block1[0].weight.lazy_shape().dims::<4>();
         [channels, channels]
-    }
-
-    fn demands(&self) -> Demands {
-        CARD.demands()
     }
 
     /// Denoises a batch.
@@ -210,21 +214,5 @@ impl Architecture for UNet {
         let x = first.concat_then(vec![up, x], Then::relu());
         let x = second.then(x, Then::relu());
         last.then(x, Then::leaky_relu(LEAKY_SLOPE))
-    }
-}
-
-impl UNet {
-    /// The official key of a parameter at `path` in this module.
-    pub fn key(path: &str) -> String {
-        let (block, rest) = path.split_once('.').unwrap_or((path, ""));
-        let (layer, name) = rest.rsplit_once('.').map_or(("", rest), |(l, n)| (l, n));
-        // Positions in the official Sequential: convolutions stand at 0, 2, 4, with their activations between them.
-        let position = match (block, layer) {
-            ("block1" | "block6", index) => 2 * index.parse::<usize>().unwrap_or_default(),
-            ("block3", "up") | ("block4" | "block5", "convs.1") => 2,
-            ("block4" | "block5", "up") => 4,
-            _ => 0,
-        };
-        format!("_{block}.{position}.{name}")
     }
 }

@@ -9,13 +9,12 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size, configured_by};
+use super::architecture::{Architecture, Size, configured_by};
 use super::card::{Bundled, Card, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::Result;
 use crate::layers::{FiveLevel, FiveLevelConfig};
 use crate::nn::{Convolve, conv3x3};
-use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
 
 /// What the network is and what it demands.
@@ -91,7 +90,7 @@ impl UNetConfig {
     /// # Errors
     /// [`crate::Kind::Weights`] when one of the arrays that tell it is missing or has another rank.
     pub fn infer(state: &StateDict) -> Result<Self> {
-        let body = FiveLevelConfig::infer(state, |path| UNet::key(&format!("body.{path}")))?;
+        let body = FiveLevelConfig::infer(state, |path| UNet::official_key(&format!("body.{path}")))?;
         let FiveLevelConfig { channels, encoder, decoder, last, .. } = body;
         Ok(Self { channels, encoder, decoder, last })
     }
@@ -114,31 +113,7 @@ impl Architecture for UNet {
         UNetConfig::infer(state).ok().map(|_| CARD.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(Self::key)
-    }
-
-    fn channels(&self) -> [usize; 2] {
-        [self.channels; 2]
-    }
-
-    fn demands(&self) -> Demands {
-        CARD.demands()
-    }
-
-    /// Denoises a batch.
-    ///
-    /// # Shapes
-    /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
-    /// - output: the same
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.last.run(self.body.forward(x))
-    }
-}
-
-impl UNet {
-    /// The official key of a parameter at `path` in this module.
-    pub fn key(path: &str) -> String {
+    fn official_key(path: &str) -> String {
         let parts: Vec<&str> = path.split('.').collect();
         match parts[..] {
             ["body", "encoder", i, name] => format!("enc_conv{i}.{name}"),
@@ -151,6 +126,19 @@ impl UNet {
             ["last", name] => format!("dec_conv1.{name}"),
             _ => path.to_string(),
         }
+    }
+
+    fn channels(&self) -> [usize; 2] {
+        [self.channels; 2]
+    }
+
+    /// Denoises a batch.
+    ///
+    /// # Shapes
+    /// - `x`: `[N, C, H, W]`, `H` and `W` multiples of 32
+    /// - output: the same
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.last.run(self.body.forward(x))
     }
 }
 

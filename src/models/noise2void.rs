@@ -18,7 +18,7 @@ use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Conditions, Keys, Size, configured_by};
+use super::architecture::{Architecture, Conditions, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -302,8 +302,16 @@ impl Architecture for UNet {
         UNetConfig::infer(state).ok().map(|_| CARD.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(Self::key)
+    fn official_key(path: &str) -> String {
+        // Pooling and upsampling hold every second place in the official lists.
+        let place = |i: &str| 2 * i.parse::<usize>().unwrap_or_default();
+        let (part, rest) = path.split_once('.').unwrap_or((path, ""));
+        match (part, rest.split_once('.')) {
+            ("encoder", Some((i, rest))) => format!("encoder.encoder_blocks.{}.{rest}", place(i)),
+            ("decoder", Some((i, rest))) => format!("decoder.decoder_blocks.{}.{rest}", place(i) + 1),
+            ("bottleneck", _) => format!("decoder.{path}"),
+            _ => path.to_string(),
+        }
     }
 
     fn channels(&self) -> [usize; 2] {
@@ -421,19 +429,6 @@ impl UNet {
         let merged: Tensor<5> = Tensor::cat(vec![grouped(a), grouped(b)], 2);
         let [n, groups, c, h, w] = merged.dims();
         vec![merged.reshape([n, groups * c, h, w])]
-    }
-
-    /// The official key of a parameter at `path` in this module.
-    pub fn key(path: &str) -> String {
-        // Pooling and upsampling hold every second place in the official lists.
-        let place = |i: &str| 2 * i.parse::<usize>().unwrap_or_default();
-        let (part, rest) = path.split_once('.').unwrap_or((path, ""));
-        match (part, rest.split_once('.')) {
-            ("encoder", Some((i, rest))) => format!("encoder.encoder_blocks.{}.{rest}", place(i)),
-            ("decoder", Some((i, rest))) => format!("decoder.decoder_blocks.{}.{rest}", place(i) + 1),
-            ("bottleneck", _) => format!("decoder.{path}"),
-            _ => path.to_string(),
-        }
     }
 }
 

@@ -155,16 +155,12 @@ impl Architecture for UNet {
         (noted && distilled_unet::is_it(state)).then_some(UNET.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(|path| distilled_unet::UNet::key(inner(path)))
+    fn official_key(path: &str) -> String {
+        distilled_unet::UNet::official_key(inner(path))
     }
 
     fn channels(&self) -> [usize; 2] {
         self.network.channels()
-    }
-
-    fn demands(&self) -> Demands {
-        UNET.demands()
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -209,8 +205,8 @@ impl Architecture for Bnn {
         state.metadata.get(BLIND_SQUARE_NOTE).and(infer_bnn(state).ok()).map(|_| BNN.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(|path| BlindUNet::key(inner(path)))
+    fn official_key(path: &str) -> String {
+        BlindUNet::key(inner(path))
     }
 
     fn channels(&self) -> [usize; 2] {

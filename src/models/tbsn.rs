@@ -17,7 +17,7 @@ use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor, TensorData, s};
 use serde::{Deserialize, Serialize};
 
-use super::architecture::{Architecture, Keys, Size, configured_by};
+use super::architecture::{Architecture, Size, configured_by};
 use super::card::{Bundled, Card, Optimiser, Paper, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -28,7 +28,6 @@ use crate::nn::kernels::attention::{
 use crate::nn::shuffle::{patch_shuffle, patch_unshuffle, pd_down, pd_up};
 use crate::nn::windows::in_chunks;
 use crate::nn::{Convolve, Then, convolve};
-use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
 
 /// What the network is and what it demands.
@@ -308,16 +307,19 @@ impl Architecture for Tbsn {
         TbsnConfig::infer(state).ok().map(|_| CARD.id)
     }
 
-    fn keys(&self) -> Keys {
-        Box::new(Self::key)
+    fn official_key(path: &str) -> String {
+        let (owner, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let inside = match (owner.rsplit('.').next().unwrap_or_default(), name) {
+            ("norm1" | "norm2" | "norm3" | "norm4", _) => "body.",
+            ("down1_2" | "down2_3" | "up3_2" | "up2_1", _) => "body.0.",
+            (_, "rel_height" | "rel_width") => "rel_pos_emb.",
+            _ => "",
+        };
+        format!("{owner}.{inside}{name}")
     }
 
     fn channels(&self) -> [usize; 2] {
         [self.patch_embed.proj.weight.lazy_shape()[1]; 2]
-    }
-
-    fn demands(&self) -> Demands {
-        CARD.demands()
     }
 
     /// Denoises a batch.
@@ -344,20 +346,6 @@ impl Architecture for Tbsn {
         let masks =
             |key: &str| key == "patch_embed.proj.mask" || key.ends_with(".fixed_pos_emb.attention_mask");
         Cow::Owned(state.filtered(|key| !masks(key)))
-    }
-}
-
-impl Tbsn {
-    /// The official key of a parameter at `path` in this module.
-    pub fn key(path: &str) -> String {
-        let (owner, name) = path.rsplit_once('.').unwrap_or(("", path));
-        let inside = match (owner.rsplit('.').next().unwrap_or_default(), name) {
-            ("norm1" | "norm2" | "norm3" | "norm4", _) => "body.",
-            ("down1_2" | "down2_3" | "up3_2" | "up2_1", _) => "body.0.",
-            (_, "rel_height" | "rel_width") => "rel_pos_emb.",
-            _ => "",
-        };
-        format!("{owner}.{inside}{name}")
     }
 }
 
@@ -701,7 +689,7 @@ mod tests {
     /// Weights that are the same in every run: a test that looks for a bound must not depend on luck.
     fn seeded(channel_attention: bool) -> Tbsn {
         let network = small().init(&Device::flex());
-        let mut state = pollster::block_on(weights::export(&network, Tbsn::key)).unwrap();
+        let mut state = pollster::block_on(weights::export(&network, Tbsn::official_key)).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         for (key, array) in state.arrays.iter_mut().filter(|(_, array)| array.shape.len() != 1) {
             let off = !channel_attention && key.ends_with(".channel_attn.project_out.weight");
@@ -736,13 +724,13 @@ mod tests {
         let config = small().with_ffn_expansion(2.66).with_blocks([1, 2, 3]).with_channel_heads([2, 2, 4]);
         loads_what_it_exports(&config);
         let network = config.init(&Device::flex());
-        let state = pollster::block_on(weights::export(&network, Tbsn::key)).unwrap();
+        let state = pollster::block_on(weights::export(&network, Tbsn::official_key)).unwrap();
         let arrays = state.arrays.iter().map(|(key, array)| (format!("module.bsn.{key}"), array.clone()));
         let wrapped = StateDict { arrays: arrays.collect(), ..StateDict::default() };
         let bare = StateDict::read(&wrapped.to_safetensors(weights::Precision::F32).unwrap()).unwrap();
         assert_eq!(Tbsn::recognise(&bare), Some("tbsn"));
         let again = Tbsn::load(&bare, &Device::flex()).unwrap();
-        assert_eq!(pollster::block_on(weights::export(&again, Tbsn::key)).unwrap(), state);
+        assert_eq!(pollster::block_on(weights::export(&again, Tbsn::official_key)).unwrap(), state);
         let error = TbsnConfig::infer(&StateDict::default()).unwrap_err();
         assert!(error.to_string().contains("`patch_embed.proj.weight` is missing"), "{error}");
     }

@@ -12,7 +12,7 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, Keys, Size, configured_by};
+use super::architecture::{Architecture, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
@@ -222,11 +222,6 @@ impl Architecture for UNet {
         state.shape("head.weight")?;
         let config = UNetConfig::infer(state).ok()?;
         Some(if config == UNetConfig::large() { LARGE.id } else { CARD.id })
-    }
-
-    /// The names are the same.
-    fn keys(&self) -> Keys {
-        Box::new(str::to_string)
     }
 
     fn channels(&self) -> [usize; 2] {

@@ -22,7 +22,8 @@ fn along_columns(block: &[f32; AREA]) -> [f32; AREA] {
     out
 }
 
-fn transposed(block: &[f32; AREA]) -> [f32; AREA] {
+/// Columns for rows.
+pub fn transposed(block: &[f32; AREA]) -> [f32; AREA] {
     std::array::from_fn(|i| block[i % SIDE * SIDE + i / SIDE])
 }
 

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dct::{AREA, SIDE, dct};
+use super::dct::{AREA, SIDE, dct, transposed};
 use crate::photo::{Photo, Planar};
 
 /// Blocks that are looked at, at most. Those of larger photos are further apart.
@@ -458,16 +458,17 @@ impl Spectrum {
 
 /// Coefficients of each band.
 const BAND_SIZES: [f32; 3] = [9.0, 33.0, 21.0];
-/// Band of each coefficient but the first, the mean.
-const BANDS: [usize; AREA] = {
-    let mut bands = [0; AREA];
-    let mut i = 0;
+/// For each band, 1 at its coefficients and 0 elsewhere. The first coefficient, the mean, is in none.
+const BANDS: [[f32; AREA]; 3] = {
+    let mut bands = [[0.0; AREA]; 3];
+    let mut i = 1;
     while i < AREA {
-        bands[i] = match i % SIDE + i / SIDE {
+        let band = match i % SIDE + i / SIDE {
             0..4 => 0,
             4..9 => 1,
             _ => 2,
         };
+        bands[band][i] = 1.0;
         i += 1;
     }
     bands
@@ -475,14 +476,11 @@ const BANDS: [usize; AREA] = {
 
 /// Mean energy of a block's DCT coefficients, by band.
 fn band_variances(block: &[f32; AREA]) -> [f32; 3] {
-    let mut energies = [0.0; 3];
-    for (coefficient, band) in dct(block).into_iter().zip(BANDS).skip(1) {
-        energies[band] += coefficient * coefficient;
-    }
+    let energies = dct(block).map(|coefficient| coefficient * coefficient);
     [0, 1, 2].map(|band| {
         // The median over blocks, taken next, of a mean of n squares is below their variance.
         let below = (1.0 - 2.0 / (9.0 * BAND_SIZES[band])).powi(3);
-        energies[band] / BAND_SIZES[band] / below
+        sum_of_products(&energies, &BANDS[band]) / BAND_SIZES[band] / below
     })
 }
 
@@ -491,17 +489,25 @@ fn lag_products<'a>(blocks: impl Iterator<Item = &'a [f32; AREA]>) -> [f32; 4] {
     let mut sums = [0.0; 4];
     for block in blocks {
         let mean = block.iter().sum::<f32>() / AREA as f32;
-        for (lag, sum) in sums.iter_mut().enumerate() {
-            let mut products = 0.0;
-            for i in (0..AREA).filter(|i| i % SIDE + lag < SIDE) {
-                let transposed = |i: usize| i % SIDE * SIDE + i / SIDE;
-                products += (block[i] - mean) * (block[i + lag] - mean);
-                products += (block[transposed(i)] - mean) * (block[transposed(i + lag)] - mean);
+        let centred = block.map(|v| v - mean);
+        for directed in [centred, transposed(&centred)] {
+            for (lag, sum) in sums.iter_mut().enumerate() {
+                let apart = lag * SIDE;
+                let products = sum_of_products(&directed[apart..], &directed[..AREA - apart]);
+                *sum += products / (2 * SIDE * (SIDE - lag)) as f32;
             }
-            *sum += products / (2 * SIDE * (SIDE - lag)) as f32;
         }
     }
     sums
+}
+
+/// Sum of the products of whole rows of two blocks, summed up column by column first: a vector.
+fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
+    let mut columns = [0.0; SIDE];
+    for (a, b) in a.chunks_exact(SIDE).zip(b.chunks_exact(SIDE)) {
+        columns.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    columns.iter().sum()
 }
 
 /// The middle value; there must be one.

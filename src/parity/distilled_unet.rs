@@ -23,7 +23,7 @@ pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
         checks.push(case.compare_scalar("loss", loss.clone()).await?);
         if training {
             let adam = Optimiser::AdamW(0.01);
-            checks.extend(training::step(case, network, UNet::key, &loss, &adam, 3e-4).await?);
+            checks.extend(training::step(case, network, UNet::official_key, &loss, &adam, 3e-4).await?);
         }
     }
     Ok(checks)

@@ -19,7 +19,7 @@ pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     }
     let training = case.file("grads").is_ok();
     let device = &if training { device.clone().autodiff() } else { device.clone() };
-    let network = weights::load(config.init(device), &state, HqSsl::key)?;
+    let network = weights::load(config.init(device), &state, HqSsl::official_key)?;
     if case.array("io", "noisy").is_err() {
         let output = network.forward(case.tensor("input", device)?);
         return Ok(vec![case.compare("output", output).await?]);
@@ -57,7 +57,7 @@ async fn denoiser(case: &Case, network: HqSsl, noise: Noise, device: &Device) ->
     }
     if case.file("grads").is_ok() {
         let adam = Optimiser::Adam([0.9, 0.99]);
-        checks.extend(training::step(case, network, HqSsl::key, &loss.mean(), &adam, 3e-4).await?);
+        checks.extend(training::step(case, network, HqSsl::official_key, &loss.mean(), &adam, 3e-4).await?);
     }
     Ok(checks)
 }

@@ -52,14 +52,14 @@ async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let loss = objectives::l1(output.clone(), case.tensor("clean", device)?);
     let mut checks =
         vec![hidden, case.compare("output", output).await?, case.compare_scalar("loss", loss.clone()).await?];
-    checks.extend(training::step(case, network, SwinIr::key, &loss, &Optimiser::ADAM, 1e-4).await?);
+    checks.extend(training::step(case, network, SwinIr::official_key, &loss, &Optimiser::ADAM, 1e-4).await?);
     Ok(checks)
 }
 
 /// The buffers of an official checkpoint are what we compute, and all else of it goes in and comes out.
 async fn buffers(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let official = case.file("weights")?;
-    let exported = crate::weights::export(&SwinIr::load(official, device)?, SwinIr::key).await?;
+    let exported = crate::weights::export(&SwinIr::load(official, device)?, SwinIr::official_key).await?;
     let mut checks = Vec::new();
     for (key, array) in &official.arrays {
         let got = if key.ends_with(".relative_position_index") {

@@ -66,6 +66,6 @@ async fn train_step(case: &Case, network: UNet, device: &Device) -> Result<Vec<C
     for (key, value) in [("loss1", loss1), ("loss2", loss2), ("loss", loss.clone())] {
         checks.push(case.compare_scalar(key, value).await?);
     }
-    checks.extend(training::step(case, network, UNet::key, &loss, &Optimiser::ADAM, 3e-4).await?);
+    checks.extend(training::step(case, network, UNet::official_key, &loss, &Optimiser::ADAM, 3e-4).await?);
     Ok(checks)
 }

@@ -16,7 +16,7 @@ pub(super) async fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let input = case.tensor("input", device)?;
     let output = if case.name.starts_with("nvlabs") {
         let network = noise2noise_nvlabs::UNetConfig::infer(weights)?.init(device);
-        weights::load(network, weights, noise2noise_nvlabs::UNet::key)?.forward(input)
+        weights::load(network, weights, noise2noise_nvlabs::UNet::official_key)?.forward(input)
     } else {
         noise2noise::UNet::load(weights, device)?.forward(input)
     };
@@ -33,6 +33,6 @@ async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let mut checks =
         vec![case.compare("output", output).await?, case.compare_scalar("loss", loss.clone()).await?];
     let adam = Optimiser::Adam([0.9, 0.99]);
-    checks.extend(training::step(case, network, noise2noise::UNet::key, &loss, &adam, 1e-3).await?);
+    checks.extend(training::step(case, network, noise2noise::UNet::official_key, &loss, &adam, 1e-3).await?);
     Ok(checks)
 }

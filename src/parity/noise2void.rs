@@ -29,7 +29,7 @@ async fn network(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let training = case.name.starts_with("train_step");
     // Normalisation by the batch, not by running statistics, is what a training device does.
     let device = &if training { device.clone().autodiff() } else { device.clone() };
-    let network = weights::load(config.init(device), &config.clean(&state), UNet::key)?;
+    let network = weights::load(config.init(device), &config.clean(&state), UNet::official_key)?;
     if !training {
         return Ok(vec![case.compare("output", network.forward(case.tensor("input", device)?)).await?]);
     }
@@ -38,7 +38,7 @@ async fn network(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let loss = noise2void::loss(output.clone(), original, mask);
     let mut checks =
         vec![case.compare("output", output).await?, case.compare_scalar("loss", loss.clone()).await?];
-    checks.extend(training::step(case, network, UNet::key, &loss, &Optimiser::ADAM, 4e-4).await?);
+    checks.extend(training::step(case, network, UNet::official_key, &loss, &Optimiser::ADAM, 4e-4).await?);
     Ok(checks)
 }
 

@@ -54,6 +54,6 @@ async fn losses(case: &Case, device: &Device) -> Result<Vec<Check>> {
         case.compare_scalar("loss_lan", objectives::l1(lan, bnn)).await?,
         case.compare_scalar("loss_unet", loss.clone()).await?,
     ];
-    checks.extend(training::step(case, network, UNet::key, &loss, &Optimiser::ADAM, 3e-4).await?);
+    checks.extend(training::step(case, network, UNet::official_key, &loss, &Optimiser::ADAM, 3e-4).await?);
     Ok(checks)
 }

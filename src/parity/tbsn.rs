@@ -61,7 +61,8 @@ async fn spatial_attention(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let heads = state.shape("project_out.weight").map_or(0, |shape| shape[1]) / dim_head;
     let piece = SpatialAttention::init(input.dims()[1], [heads, dim_head], false, device);
     // The piece has no owner, so its keys would begin with the dot after its name.
-    let piece = weights::load(piece, &state, |path| Tbsn::key(path).trim_start_matches('.').to_string())?;
+    let piece =
+        weights::load(piece, &state, |path| Tbsn::official_key(path).trim_start_matches('.').to_string())?;
     let output = case.compare("output", piece.forward(input, Then::nothing())).await?;
     let want = &case.array("io", "attention_mask")?.data;
     let want: Vec<f32> = want.iter().map(|mask| f32::from(mask.is_finite())).collect();
@@ -96,7 +97,9 @@ async fn train_step(case: &Case, device: &Device) -> Result<Vec<Check>> {
         case.compare("output", output).await?,
         case.compare_scalar("loss", loss.clone()).await?,
     ];
-    checks.extend(training::step(case, network, Tbsn::key, &loss, &Optimiser::AdamW(0.01), 3e-4).await?);
+    checks.extend(
+        training::step(case, network, Tbsn::official_key, &loss, &Optimiser::AdamW(0.01), 3e-4).await?,
+    );
     Ok(checks)
 }
 

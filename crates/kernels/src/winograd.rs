@@ -229,13 +229,15 @@ impl Grid {
                     let at = image.offset(y * line + x * pitch + c as isize);
                     let cell = if inside {
                         let (line, pitch) = (line * step, pitch * step);
-                        transform_input(|i, j| V::load(at.offset(i as isize * line + j as isize * pitch)))
+                        let load = |i, j| V::load(at.offset(i as isize * line + j as isize * pitch));
+                        transform(load, |d| transform_line(d))
                     } else {
-                        transform_input(|i, j| {
+                        let load = |i, j| {
                             let (i, j) = (i as isize * step, j as isize * step);
                             let there = (0..height).contains(&(y + i)) && (0..width).contains(&(x + j));
                             if there { V::load(at.offset(i * line + j * pitch)) } else { V::splat(0.0) }
-                        })
+                        };
+                        transform(load, |d| transform_line(d))
                     };
                     for (point, value) in cell.iter().flatten().enumerate() {
                         value.store(to.add(point * rows * depth));
@@ -267,7 +269,8 @@ impl Grid {
         for c in (0..pitch(outputs)).step_by(V::LANES) {
             unsafe {
                 let from = sums.as_ptr().add(c);
-                let cell = transform_output(|i, j| V::load(from.add((i * SEEN + j) * step)));
+                let load = |i, j| V::load(from.add((i * SEEN + j) * step));
+                let cell: [[V; CELL]; CELL] = transform(load, |m| output_line(m));
                 for (i, row) in cell.iter().enumerate().take(rows) {
                     for (j, &value) in row.iter().enumerate().take(across) {
                         let (y, x) = (y + i * self.dilation, x + j * self.dilation);
@@ -295,7 +298,7 @@ impl Grid {
         let (depth, [height, width]) = (gradient.pitch(), self.size);
         for c in (0..depth).step_by(V::LANES) {
             unsafe {
-                let cell_values = transform_gradient(|i, j| {
+                let load = |i, j| {
                     let (y, x) = (y + i * self.dilation, x + j * self.dilation);
                     if y < height && x < width {
                         let at = ((n * height + y) * width + x) * depth + c;
@@ -303,7 +306,8 @@ impl Grid {
                     } else {
                         V::splat(0.0)
                     }
-                });
+                };
+                let cell_values: [[V; SEEN]; SEEN] = transform(load, |g| gradient_line(g));
                 let to = seen.as_mut_ptr().add(cell * depth + c);
                 for (point, value) in cell_values.iter().flatten().enumerate() {
                     value.store(to.add(point * rows * depth));
@@ -313,23 +317,24 @@ impl Grid {
     }
 }
 
-/// B^T d B.
+/// A transform of both directions of a cell: columns first, then rows.
 #[inline(always)]
-unsafe fn transform_input<V: Vector>(load: impl Fn(usize, usize) -> V) -> [[V; SEEN]; SEEN] {
-    unsafe {
-        let mut half = [[V::splat(0.0); SEEN]; SEEN];
-        for column in 0..SEEN {
-            let line = transform_line(std::array::from_fn(|row| load(row, column)));
-            for (half, value) in half.iter_mut().zip(line) {
-                half[column] = value;
-            }
+unsafe fn transform<V: Vector, const IN: usize, const OUT: usize>(
+    load: impl Fn(usize, usize) -> V,
+    line: impl Fn([V; IN]) -> [V; OUT],
+) -> [[V; OUT]; OUT] {
+    let mut half = [[unsafe { V::splat(0.0) }; IN]; OUT];
+    for column in 0..IN {
+        let values = line(std::array::from_fn(|row| load(row, column)));
+        for (half, value) in half.iter_mut().zip(values) {
+            half[column] = value;
         }
-        let mut all = [[V::splat(0.0); SEEN]; SEEN];
-        for (all, half) in all.iter_mut().zip(half) {
-            *all = transform_line(half);
-        }
-        all
     }
+    let mut all = [[unsafe { V::splat(0.0) }; OUT]; OUT];
+    for (all, half) in all.iter_mut().zip(half) {
+        *all = line(half);
+    }
+    all
 }
 
 /// B^T of six values.
@@ -352,25 +357,6 @@ pub(crate) unsafe fn transform_line<V: Vector>(d: [V; SEEN]) -> [V; SEEN] {
     }
 }
 
-/// A^T m A.
-#[inline(always)]
-unsafe fn transform_output<V: Vector>(load: impl Fn(usize, usize) -> V) -> [[V; CELL]; CELL] {
-    unsafe {
-        let mut half = [[V::splat(0.0); SEEN]; CELL];
-        for column in 0..SEEN {
-            let line = output_line(std::array::from_fn(|row| load(row, column)));
-            for (half, value) in half.iter_mut().zip(line) {
-                half[column] = value;
-            }
-        }
-        let mut all = [[V::splat(0.0); CELL]; CELL];
-        for (all, half) in all.iter_mut().zip(half) {
-            *all = output_line(half);
-        }
-        all
-    }
-}
-
 /// A^T of six values.
 #[inline(always)]
 pub(crate) unsafe fn output_line<V: Vector>(m: [V; SEEN]) -> [V; CELL] {
@@ -383,25 +369,6 @@ pub(crate) unsafe fn output_line<V: Vector>(m: [V; SEEN]) -> [V; CELL] {
             sum2.mul_add(V::splat(4.0), sum1),
             m[5].add(difference2.mul_add(V::splat(8.0), difference1)),
         ]
-    }
-}
-
-/// A g A^T.
-#[inline(always)]
-unsafe fn transform_gradient<V: Vector>(load: impl Fn(usize, usize) -> V) -> [[V; SEEN]; SEEN] {
-    unsafe {
-        let mut half = [[V::splat(0.0); CELL]; SEEN];
-        for column in 0..CELL {
-            let line = gradient_line(std::array::from_fn(|row| load(row, column)));
-            for (half, value) in half.iter_mut().zip(line) {
-                half[column] = value;
-            }
-        }
-        let mut all = [[V::splat(0.0); SEEN]; SEEN];
-        for (all, half) in all.iter_mut().zip(half) {
-            *all = gradient_line(half);
-        }
-        all
     }
 }
 
