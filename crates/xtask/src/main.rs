@@ -4,6 +4,7 @@
 mod bench;
 mod constructors;
 mod counted;
+mod licences;
 mod package;
 mod quality;
 mod test;

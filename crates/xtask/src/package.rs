@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::constructors;
 use crate::tools::{self, root};
+use crate::{constructors, licences};
 
 /// How the wasm is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
     for file in ["README.md", "RECIPES.md"] {
         fs::copy(root().join("pkg-config").join(file), pkg.join(file))?;
     }
+    licences::write(&pkg, "web-full", &ARTIFACTS.map(|(name, _)| name))?;
     tools::ensure_npm("www")?;
     tools::say("compiling the TypeScript of the package");
     remove_folder(&pkg.join("dist"))?;
