@@ -1,14 +1,20 @@
-//! Detail that PD or a second pass lost: the plain result is kept where the two differ by more than noise can explain.
+//! Detail that PD or a second pass lost: the plain result is kept where the two differ by more than noise can explain, and
+//! averaged with the other one elsewhere.
 
 use burn::tensor::Tensor;
 
 use super::window::energy;
 
-/// `other`, and `plain` where the two differ by more than `detail`: by root mean squares of windows over all channels,
-/// from `detail` on gradually.
+/// Share of the plain result everywhere: the two err in different ways, so that a mean of them is better than either. Measured
+/// with `unet` on the public halves of CC15 and PolyU100: 0.16 and 0.03 dB above none; more of it costs PolyU100 what CC15 gains.
+const SHARE: f32 = 0.3;
+
+/// `other` with a share of `plain`, and `plain` alone where the two differ by more than `detail`: by root mean squares of windows
+/// over all channels, from `detail` on gradually.
 pub fn keep_detail(plain: Tensor<4>, other: Tensor<4>, detail: f32) -> Tensor<4> {
     let difference = plain - other.clone();
     let weight = (energy(difference.clone()) / (detail * detail) - 1.0).clamp(0.0, 1.0);
+    let weight = weight * (1.0 - SHARE) + SHARE;
     other + difference * weight
 }
 
@@ -29,6 +35,6 @@ mod tests {
         let got =
             pollster::block_on(read(keep_detail(plain, Tensor::cat(vec![left, right], 3), 0.2))).unwrap();
         let at = |x: usize| got[10 * 40 + x];
-        assert!((at(0) - 0.9).abs() < 1e-6 && (at(39) - 1.0).abs() < 1e-6, "{} {}", at(0), at(39));
+        assert!((at(0) - 0.93).abs() < 1e-6 && (at(39) - 1.0).abs() < 1e-6, "{} {}", at(0), at(39));
     }
 }

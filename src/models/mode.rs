@@ -96,7 +96,7 @@ pub struct Adapt {
     /// Whether there is a second pass: the network is run once more, on the result so far.
     pub second_pass: bool,
     /// Where the plain result differs from this one by more than this (root mean square of a window, 0 to 1), the
-    /// difference is taken for detail, and the plain result is kept.
+    /// difference is taken for detail, and the plain result is kept; elsewhere the two are averaged.
     pub detail: Option<f32>,
     /// Standard deviation of the noise, 0 to 1: where more than that would be removed (root mean square of a window), only
     /// the noise's share of it is.

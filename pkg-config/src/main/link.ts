@@ -1,5 +1,6 @@
 import { PATIENCE } from "../shared/download.js";
 import { UnnoiseError, canceled } from "../shared/errors.js";
+import { startWorker } from "../script.js";
 import { platform } from "../shared/platform.js";
 import type { CallName, Calls, Reply, Request } from "../shared/protocol.js";
 import type { Step } from "../shared/types.js";
@@ -62,7 +63,7 @@ export class Link {
     onCrash: (death: Death, link: Link) => void = () => undefined,
   ) {
     this.#onCrash = onCrash;
-    this.#worker = platform.startWorker(url);
+    this.#worker = (platform.startWorker ?? startWorker)(url);
     this.here = new Promise((resolve, reject) => {
       this.#arrived = resolve;
       this.#pending.set(0, { resolve, reject });

@@ -251,7 +251,7 @@ readonly refinements: number,
 readonly secondPass: boolean,
 /**
  * Where the plain result differs from this one by more than this (root mean square of a window, 0 to 1), the
- * difference is taken for detail, and the plain result is kept.
+ * difference is taken for detail, and the plain result is kept; elsewhere the two are averaged.
  */
 readonly detail: number | null,
 /**

@@ -1,10 +1,13 @@
 /** What is another thing in a browser than elsewhere. */
-import { startWorker } from "../script.js";
 
 /** A place that the package runs in. */
 export interface Platform {
-  /** Starts a worker. @param url address of its script, when not beside the package */
-  startWorker(url: string | undefined): Worker;
+  /**
+   * Starts a worker where `script.ts` does not. What is here is in the worker, too, which must not name its own script: bundlers
+   * that put a worker's modules together would wait for themselves.
+   * @param url address of its script, when not beside the package
+   */
+  startWorker?(url: string | undefined): Worker;
   /** Absolute form of what a caller gave as an address. */
   absolute(url: string | URL): URL;
   fetch(url: string, signal: AbortSignal): Promise<Response>;
@@ -19,7 +22,6 @@ const USUAL_GB = 4;
 
 /** The browser, unless {@link runOn} has put another one in its place. */
 export const platform: Platform = {
-  startWorker,
   absolute: (url) => new URL(url, typeof document === "undefined" ? location.href : document.baseURI),
   fetch: (url, signal) => fetch(url, { signal }),
   isElsewhere: (url) => new URL(url, location.href).origin !== location.origin,
