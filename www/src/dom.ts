@@ -6,8 +6,17 @@ export function byId<T extends Element>(id: string, type: new () => T): T {
 }
 
 /** The 2D context of a canvas. */
-export function context2d(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-  const context = canvas.getContext("2d");
+export function context2d(canvas: HTMLCanvasElement): CanvasRenderingContext2D;
+export function context2d(
+  canvas: OffscreenCanvas,
+  settings?: CanvasRenderingContext2DSettings,
+): OffscreenCanvasRenderingContext2D;
+export function context2d(
+  canvas: HTMLCanvasElement | OffscreenCanvas,
+  settings?: CanvasRenderingContext2DSettings,
+): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D {
+  const context = canvas.getContext("2d", settings) as
+    CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null;
   if (context) return context;
   throw new Error("This browser gives no canvas to draw on.");
 }

@@ -16,7 +16,7 @@ export async function firstLook(
   signal: AbortSignal,
 ): Promise<DenoiseResult | undefined> {
   const area = stage.visibleArea(SIDE);
-  const pixels = await stage.cut(area);
+  const pixels = stage.cut(area);
   if (!pixels) return undefined;
   const result = await denoiser.denoise(pixels, { adapt: "plain", signal });
   await stage.paint({ x: area.x, y: area.y, image: await result.imageData() });

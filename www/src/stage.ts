@@ -3,14 +3,13 @@ import { byId } from "./dom";
 import { fit, middle, pan, place, zoomTo, type Point, type Size, type View } from "./geometry";
 import { Gestures } from "./gestures";
 import { initHold } from "./hold";
+import { onKeys, type Keys } from "./keys";
 import { Pictures } from "./pictures";
 import { text } from "./strings";
 
 /** Zoom range, device pixels per photo pixel. */
 const MIN_ZOOM = 0.02;
 const MAX_ZOOM = 32;
-/** From here on single pixels are what one wants to see. */
-const PIXELATED_ZOOM = 2;
 /** Narrower stages show two pictures one above the other, CSS pixels. */
 const NARROW = 600;
 
@@ -51,8 +50,8 @@ export class Stage {
       },
     });
     this.#initButtons();
-    this.#viewport.addEventListener("keydown", this.#onViewportKey);
-    this.#divider.addEventListener("keydown", this.#onDividerKey);
+    onKeys(this.#viewport, () => this.#viewportKeys());
+    onKeys(this.#divider, () => this.#dividerKeys());
     new ResizeObserver(() => {
       this.#resized();
     }).observe(this.#viewport);
@@ -60,10 +59,11 @@ export class Stage {
 
   /** Shows a photo, whole, without anything to compare it with. */
   async show(image: ImageData | ImageBitmap): Promise<void> {
-    await this.#pictures.show(image);
+    const shown = this.#pictures.show(image);
     this.#setState("alone");
     this.#setPixels();
     this.fit();
+    await shown;
   }
 
   /** Shows all of a result that is on its way, `enlargement` times the size of the photo, tile by tile. */
@@ -101,7 +101,7 @@ export class Stage {
   }
 
   /** The photo's pixels in an area, unless it is too large to be shown with all of them. */
-  cut(area: Area): Promise<ImageData | undefined> {
+  cut(area: Area): ImageData | undefined {
     return this.#pictures.cut(area);
   }
 
@@ -203,10 +203,9 @@ export class Stage {
   }
 
   #setPixels(): void {
-    this.#root.classList.toggle("is-enlarged", this.#pictures.enlargement > 1);
     const { width, height } = this.#pictures.size;
-    this.#root.style.setProperty("--photo-width", `${width}px`);
-    this.#root.style.setProperty("--photo-height", `${height}px`);
+    this.#viewport.style.setProperty("--photo-width", `${width}px`);
+    this.#viewport.style.setProperty("--photo-height", `${height}px`);
   }
 
   /** Whether the two pictures lie beside each other, and in which direction. */
@@ -259,12 +258,12 @@ export class Stage {
 
   #move(view: View): void {
     this.#view = view;
-    const style = this.#root.style;
+    this.#pictures.look(view, this.#size());
+    const { style } = this.#viewport;
     style.setProperty("--x", `${view.x}px`);
     style.setProperty("--y", `${view.y}px`);
     style.setProperty("--scale", String(view.scale));
     const zoom = view.scale / this.#fullScale();
-    this.#root.classList.toggle("is-pixelated", zoom >= PIXELATED_ZOOM);
     this.#zoomValue.textContent = `${Math.round(zoom * 100)} %`;
   }
 
@@ -302,8 +301,7 @@ export class Stage {
     });
   }
 
-  readonly #onViewportKey = (event: KeyboardEvent): void => {
-    if (event.target !== this.#viewport || event.ctrlKey || event.metaKey || event.altKey) return;
+  #viewportKeys(): Keys {
     const step = 48;
     const move = (dx: number, dy: number) => () => {
       this.#move(pan(this.#view, dx, dy, this.#pictures.size, this.#size()));
@@ -311,7 +309,7 @@ export class Stage {
     const zoom = (scale: number) => () => {
       this.#zoomTo(scale, this.#center());
     };
-    const actions: Partial<Record<string, () => void>> = {
+    return {
       ArrowLeft: move(step, 0),
       ArrowRight: move(-step, 0),
       ArrowUp: move(0, step),
@@ -326,14 +324,13 @@ export class Stage {
         this.fit();
       },
     };
-    this.#act(actions[event.key], event);
-  };
+  }
 
-  readonly #onDividerKey = (event: KeyboardEvent): void => {
+  #dividerKeys(): Keys {
     const to = (percent: number) => () => {
       this.setSplit(percent);
     };
-    const actions: Partial<Record<string, () => void>> = {
+    return {
       ArrowLeft: to(this.#split - 2),
       ArrowDown: to(this.#split - 2),
       ArrowRight: to(this.#split + 2),
@@ -343,12 +340,5 @@ export class Stage {
       Home: to(0),
       End: to(100),
     };
-    this.#act(actions[event.key], event);
-  };
-
-  #act(action: (() => void) | undefined, event: KeyboardEvent): void {
-    if (!action) return;
-    event.preventDefault();
-    action();
   }
 }
