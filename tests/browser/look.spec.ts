@@ -2,21 +2,8 @@
 import type { Page } from "@playwright/test";
 import { photo } from "./files";
 import { expect, test, type UnnoisePage } from "./page";
-import { psnr, worstDifference } from "./pixels";
+import { onStage, psnr, worstDifference } from "./pixels";
 import type { Pixels } from "./png";
-
-/** What a canvas of the page holds. */
-async function canvas(page: Page, id: "before" | "after"): Promise<Pixels> {
-  const { width, height, rgba } = await page.evaluate((selector) => {
-    const found = document.querySelector<HTMLCanvasElement>(selector);
-    if (!found) throw new Error(selector);
-    const { width, height } = found;
-    const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-    copy?.drawImage(found, 0, 0);
-    return { width, height, rgba: Array.from(copy?.getImageData(0, 0, width, height).data ?? []) };
-  }, `#${id}`);
-  return { width, height, channels: 3, depth: 8, data: rgba.filter((_, i) => i % 4 < 3) };
-}
 
 /** What is seen at a place of the stage, from 0 to 1 of its width and height. */
 async function seen(page: Page, x: number, y: number): Promise<Buffer> {
@@ -42,15 +29,15 @@ function colourNoise({ data }: Pixels): number {
 test("what is mixed on screen is what is saved: strength, detail, colour", async ({ app, page }) => {
   await denoised(app);
   const whole = (await app.download()).picture;
-  const noisy = await canvas(page, "before");
-  expect(worstDifference(await canvas(page, "after"), whole)).toBe(0);
+  const noisy = await onStage(page, "before");
+  expect(worstDifference(await onStage(page, "after"), whole)).toBe(0);
 
   await app.strength.fill("60");
   await page.getByRole("slider", { name: "Detail given back" }).fill("50");
   // The engine writes this one.
   const mixed = (await app.download()).picture;
   expect(worstDifference(mixed, whole)).toBeGreaterThan(5);
-  await expect.poll(async () => worstDifference(await canvas(page, "after"), mixed)).toBeLessThanOrEqual(1);
+  await expect.poll(async () => worstDifference(await onStage(page, "after"), mixed)).toBeLessThanOrEqual(1);
 
   await page.getByRole("slider", { name: "Detail given back" }).fill("0");
   await app.strength.fill("100");
@@ -58,7 +45,7 @@ test("what is mixed on screen is what is saved: strength, detail, colour", async
   // The page draws this one.
   const coloured = (await app.download()).picture;
   await expect
-    .poll(async () => worstDifference(await canvas(page, "after"), coloured))
+    .poll(async () => worstDifference(await onStage(page, "after"), coloured))
     .toBeLessThanOrEqual(1);
   expect(colourNoise(coloured)).toBeGreaterThan(0.8 * colourNoise(noisy));
   expect(colourNoise(whole)).toBeLessThan(0.4 * colourNoise(noisy));
@@ -95,20 +82,20 @@ test("steps are undone and done again, also across results; two results are comp
   await expect(page.getByRole("group", { name: "Results" })).toBeHidden();
   await app.adapt.selectOption("plain");
   await app.denoise();
-  const second = await canvas(page, "after");
+  const second = await onStage(page, "after");
   await expect(page.getByRole("radio", { name: "Result 2: unnoise U-Net, One pass" })).toBeChecked();
   await page.getByRole("radio", { name: /Result 1/ }).check();
   await expect(app.strength).toHaveValue("30");
-  await expect.poll(async () => worstDifference(await canvas(page, "after"), mixed)).toBeLessThanOrEqual(1);
+  await expect.poll(async () => worstDifference(await onStage(page, "after"), mixed)).toBeLessThanOrEqual(1);
 
   await page.getByRole("combobox", { name: "Compare with" }).selectOption("Result 2");
   await expect(page.locator("#label-before")).toHaveText("Result 2");
-  expect(worstDifference(await canvas(page, "before"), second)).toBe(0);
+  expect(worstDifference(await onStage(page, "before"), second)).toBe(0);
   await page.getByRole("combobox", { name: "Compare with" }).selectOption("Original");
   await expect(page.locator("#label-before")).toHaveText("Original");
   await undo.click();
   await expect(page.getByRole("radio", { name: /Result 2/ })).toBeChecked();
-  await expect.poll(async () => worstDifference(await canvas(page, "after"), second)).toBe(0);
+  await expect.poll(async () => worstDifference(await onStage(page, "after"), second)).toBe(0);
 });
 
 test("side by side, removed noise, and the original while one holds", async ({ app, page }) => {

@@ -1,24 +1,24 @@
-import { cache, type Denoiser, type DenoiseResult, type Device, type EngineInfo } from "unnoise";
+import { cache, type Denoiser, type DenoiseResult, type Device } from "unnoise";
 import type { AdvancedPanel } from "./advanced-panel";
+import { Choice } from "./choice";
 import { Comparison } from "./comparison";
-import { deservesLook, firstLook } from "./first-look";
+import { deservesLook, earlyBitmap, firstLook, warmUp } from "./first-look";
 import * as format from "./format";
+import type { Size } from "./geometry";
 import type { LearnPanel } from "./learn-panel";
 import { Learning } from "./learning";
 import { cardOf, Networks } from "./networks";
 import type { Activity, Panel } from "./panel";
-import { PURPOSES } from "./purposes";
 import type { ResultPanel } from "./result-panel";
 import { Results } from "./results";
 import type { SavePanel } from "./save-panel";
 import * as saved from "./saved";
 import { Delivery, offer } from "./saving/delivery";
 import type { Facts } from "./saving/save";
-import { Speed } from "./speed";
+import { Stacks } from "./stacks";
 import type { Stage } from "./stage";
 import { text } from "./strings";
 import { isCancel, sentence, Tasks } from "./tasks";
-import { denoiseWhole, type Whole } from "./whole";
 
 /** Runs that take longer, in seconds, are not begun unasked: the part in view is denoised, and the time told. */
 const LONG = 60;
@@ -30,6 +30,9 @@ interface Photo {
   /** Page of a stack, from 0. */
   readonly page: number;
 }
+
+/** What counts of it. */
+type PhotoFacts = Facts & Size;
 
 /** All that shows things. */
 export interface Views {
@@ -49,12 +52,12 @@ export class App {
   readonly delivery: Delivery;
   readonly #views: Views;
   readonly #learning: Learning;
-  readonly #speed = new Speed();
+  readonly #choice: Choice;
   #photo: Photo | undefined;
-  #facts: (Facts & { readonly width: number; readonly height: number }) | undefined;
-  #engine: EngineInfo | undefined;
-  /** The stack that was denoised as a whole, while it is on screen. */
-  #whole: Whole | undefined;
+  /** The one that was there before it. */
+  #before: Photo | undefined;
+  #facts: PhotoFacts | undefined;
+  readonly #stacks: Stacks;
   #run: AbortController | undefined;
   /** Ends the opening of a photo. */
   #opening: AbortController | undefined;
@@ -69,13 +72,14 @@ export class App {
     this.tasks = new Tasks(panel, [panel, advanced, learn]);
     this.networks = new Networks(this.tasks, panel, advanced, {
       onChange: () => {
-        this.#showChoice();
+        this.#choice.show(this.#facts);
         void this.remember();
       },
       onForget: () => {
         learn.showNothing("");
       },
     });
+    this.#choice = new Choice(panel, advanced, learn, this.networks);
     const results = new Results(this.networks.engines);
     this.comparison = new Comparison({
       stage,
@@ -87,8 +91,9 @@ export class App {
       },
     });
     this.delivery = new Delivery(panel, save, this.comparison);
+    this.#stacks = new Stacks(stage, panel, result, advanced, this.networks);
     this.#learning = new Learning(stage, learn, this.networks);
-    this.#showChoice();
+    this.#choice.show(this.#facts);
   }
 
   /** Shows the sample, drawn by the browser so that it is there at once, then starts the engine. */
@@ -103,10 +108,15 @@ export class App {
     panel.showPhoto(text.photo.sample, { ...this.#facts, pages: 1 }, 0);
     const before = await saved.load();
     await this.tasks.attempt("starting", async () => {
-      this.#engine = await this.networks.start();
+      this.#choice.engine = await this.networks.start();
       panel.setStatus("");
     });
-    this.#showChoice();
+    if (this.#choice.engine?.device !== "webgpu")
+      void this.networks.engines
+        .get()
+        .then(warmUp)
+        .catch(() => undefined);
+    this.#choice.show(this.#facts);
     if (before) await this.#restore(before);
   }
 
@@ -136,12 +146,16 @@ export class App {
 
   /** Opens a photo, and denoises it at once. When it cannot be read, the photo on screen stays, and a run goes on. */
   async open(file: File): Promise<void> {
-    this.#views.panel.clearAlert();
-    await this.#open({ file, name: file.name, page: 0 });
+    const { advanced, panel } = this.#views;
+    panel.clearAlert();
+    const photo = { file, name: file.name, page: 0 };
+    const early = advanced.atOnce ? await this.#openEarly(photo) : "no";
+    if (early === "overtaken") return;
+    await this.#open(photo, early !== "no");
     if (this.#photo?.file !== file) return;
     this.#keeps = true;
     const remembered = this.remember();
-    if (this.#views.advanced.atOnce) await this.#denoiseAtOnce();
+    if (advanced.atOnce && early !== "canceled") await this.#denoiseAtOnce(early === "looked");
     await remembered;
   }
 
@@ -181,7 +195,12 @@ export class App {
   async denoiseAll(): Promise<void> {
     const photo = this.#photo;
     if (!photo || this.#run || this.networks.waiting) return;
-    await this.#running("running", (signal) => this.#denoiseAll(photo, signal));
+    await this.#running("running", async (signal) => {
+      await this.comparison.clear();
+      await this.#stacks.denoise(photo.file, signal, (page) => {
+        this.#photo = { ...photo, page };
+      });
+    });
     // The page that one looked at, unless another photo came in between.
     if (this.#photo?.file !== photo.file) return;
     const { status } = this.#views.panel;
@@ -205,7 +224,7 @@ export class App {
     const { better } = outcome;
     await this.remember();
     if (!done) learn.showNothing(text.tune.unchanged);
-    this.#showChoice();
+    this.#choice.show(this.#facts);
     if (!done) return;
     // Tuned weights say by themselves how they want to be run.
     if (better) this.#views.advanced.adapt = "auto";
@@ -242,51 +261,20 @@ export class App {
   /** Saves the result as it is on screen, or the stack that was denoised. */
   async save(): Promise<void> {
     const photo = this.#photo;
-    if (photo && this.#whole) offer(this.#whole.tiff, format.resultName(photo.name, "image/tiff"));
+    const whole = this.#stacks.tiff;
+    if (photo && whole) offer(whole, format.resultName(photo.name, "image/tiff"));
     else await this.delivery.save();
   }
 
   /** What computes, once the engine has started. */
   get deviceInUse(): Device | undefined {
-    return this.#engine?.device;
+    return this.#choice.engine?.device;
   }
 
   /** Another method was chosen. */
   methodChanged(): void {
-    this.#showChoice();
+    this.#choice.show(this.#facts);
     void this.remember();
-  }
-
-  /** Another network, method or device was chosen: says what it means for this photo. */
-  #showChoice(): void {
-    const { advanced, panel, learn } = this.#views;
-    const { waiting, own, card } = this.networks;
-    const shown = waiting ?? card;
-    const seconds = this.#takes();
-    const takes = seconds === undefined ? undefined : format.about(seconds);
-    advanced.showModel(shown, waiting ? undefined : own?.name, takes);
-    panel.setMissing(waiting?.title);
-    learn.showModel(shown, waiting !== undefined);
-    const model = shown.id === this.#engine?.model ? ["auto", shown.id] : [shown.id];
-    const fits = own || waiting ? [] : PURPOSES.filter((one) => model.includes(one.model));
-    const more = takes === undefined ? [] : [text.purpose.takes(takes)];
-    if (this.#facts && shown.scale > 1) {
-      const { width, height } = this.#facts;
-      more.unshift(text.purpose.becomes(width * shown.scale, height * shown.scale));
-    }
-    advanced.showPurpose(
-      fits.find(({ adapt }) => adapt === advanced.adapt),
-      more,
-    );
-  }
-
-  /** Seconds that denoising this photo will take, once it can be foreseen. */
-  #takes(): number | undefined {
-    if (!this.#facts || !this.#engine) return undefined;
-    const { width, height } = this.#facts;
-    const card = this.networks.waiting ?? this.networks.card;
-    const { adapt } = this.#views.advanced;
-    return this.#speed.foresee({ card, adapt, width, height, device: this.#engine.device });
   }
 
   /** The photo on screen, decoded anew. */
@@ -297,61 +285,84 @@ export class App {
     return (await denoiser.decode(photo.file, { page: photo.page })).image;
   }
 
-  async #open(photo: Photo): Promise<void> {
+  /**
+   * Shows a large photo as the browser reads it, and denoises the part in view, before the engine has read all of it.
+   * `overtaken` is when another photo was asked for in the meantime.
+   */
+  async #openEarly(photo: Photo & { file: File }): Promise<"no" | "looked" | "canceled" | "overtaken"> {
+    const { stage, panel } = this.#views;
+    const turn = ++this.#opened;
+    if (this.networks.waiting || this.networks.card.scale > 1) return "no";
+    const bitmap = await earlyBitmap(photo.file);
+    if (turn !== this.#opened) return "overtaken";
+    if (!bitmap) return "no";
+    const { width, height } = bitmap;
+    await this.#replace(photo, { width, height, bitDepth: 8, channels: 3, hasAlpha: false });
+    panel.showPhoto(photo.name, { width, height, bitDepth: 8, pages: 1 }, 0);
+    await stage.show(bitmap);
+    bitmap.close();
+    const looked = await this.#look();
+    if (turn !== this.#opened) return "overtaken";
+    return looked ? "looked" : "canceled";
+  }
+
+  /** Opens a photo; `isShown` is whether the browser has shown it already. */
+  async #open(photo: Photo, isShown = false): Promise<void> {
     const { file, name, page } = photo;
     const { stage, panel, learn } = this.#views;
     const turn = ++this.#opened;
-    if (!this.#run) panel.setStatus(text.photo.opening(name));
+    if (!this.#run) panel.setStatus(isShown ? text.photo.reading : text.photo.opening(name));
     try {
       const denoiser = await this.networks.engines.get();
       const opening = new AbortController();
       this.#opening = opening;
       const decoded = await denoiser.decode(file, { page, signal: opening.signal });
       if (turn !== this.#opened) return;
-      this.#run?.abort();
-      this.#run = undefined;
-      const whole = this.#whole?.source === file ? this.#whole : undefined;
-      this.#whole = whole;
-      await this.comparison.clear();
-      this.#photo = photo;
-      this.#facts = decoded;
+      await this.#replace(photo, decoded);
       panel.setStatus(format.notes(decoded.notes));
       panel.showPhoto(name, decoded, page);
       learn.showPages(decoded.pages);
-      this.#showChoice();
-      await stage.show(decoded.image);
-      if (whole) await this.#showPage(whole, page);
+      this.#choice.show(this.#facts);
+      await stage.show(decoded.image, isShown);
+      await this.#stacks.show(page);
     } catch (thrown) {
+      if (turn !== this.#opened) return;
       if (!this.#run) panel.setStatus("");
+      if (isShown) await this.#goBack();
       if (!isCancel(thrown)) panel.alert(text.photo.notOpened(name, sentence(thrown)));
     }
   }
 
-  /** Shows a page of a stack that has been denoised. */
-  async #showPage(whole: Whole, page: number): Promise<void> {
-    const denoised = whole.pages[page];
-    this.#views.result.showWhole(whole.pages.length);
-    if (denoised) await this.#views.stage.showResult(denoised, whole.scale);
+  /** Another photo takes the place of the one on screen. */
+  async #replace(photo: Photo, facts: PhotoFacts): Promise<void> {
+    this.#run?.abort();
+    this.#run = undefined;
+    this.#stacks.keep(photo.file);
+    await this.comparison.clear();
+    if (this.#photo?.file !== photo.file) this.#before = this.#photo;
+    this.#photo = photo;
+    this.#facts = facts;
   }
 
-  /** Denoises the part in view, then all of it, unless that takes long. */
-  async #denoiseAtOnce(): Promise<void> {
+  /** Shows the photo again that was there before one that could not be read after all. */
+  async #goBack(): Promise<void> {
+    const before = this.#before;
+    this.#photo = undefined;
+    if (before) await this.#open(before);
+  }
+
+  /** Denoises the part in view, unless that is done, then all of it, unless that takes long. */
+  async #denoiseAtOnce(looked: boolean): Promise<void> {
     const { stage, panel } = this.#views;
+    if (this.#run) return;
     const looks = this.#facts && deservesLook(this.#facts) && this.networks.card.scale === 1;
-    if (!looks || this.#run || this.networks.waiting) {
+    if (!looked && (!looks || this.networks.waiting)) {
       await this.denoise();
       return;
     }
-    const looked = await this.#running("running", async (signal) => {
-      panel.setStatus(text.run.previewing);
-      stage.lookClosely();
-      stage.startResult(1);
-      const result = await firstLook(await this.networks.engines.get(), stage, signal);
-      if (result) this.#speed.learn(result, this.networks.card);
-    });
-    if (!looked) return;
-    this.#showChoice();
-    const takes = this.#takes() ?? 0;
+    if (!looked && !(await this.#look())) return;
+    this.#choice.show(this.#facts);
+    const takes = this.#choice.seconds(this.#facts) ?? 0;
     if (takes <= LONG) {
       await this.denoise(true);
       return;
@@ -360,32 +371,16 @@ export class App {
     panel.setStatus(text.run.previewed(format.about(takes)));
   }
 
-  async #denoiseAll(photo: Photo, signal: AbortSignal): Promise<void> {
-    const { stage, panel, advanced } = this.#views;
-    await this.comparison.clear();
-    const denoiser = await this.networks.engines.get();
-    signal.throwIfAborted();
-    const start = performance.now();
-    const elapsed = () => (performance.now() - start) / 1000;
-    const { scale } = this.networks.card;
-    this.#whole = await denoiseWhole(denoiser, photo.file, stage, {
-      adapt: advanced.adapt,
-      signal,
-      onPage: async (page, image) => {
-        signal.throwIfAborted();
-        this.#photo = { ...photo, page };
-        panel.showPage(page);
-        await stage.show(image);
-        stage.startResult(scale);
-      },
-      onProgress: (progress, page, pages) => {
-        panel.showPages(progress, page, pages, elapsed());
-      },
+  /** Denoises the part in view; tells whether that came to its end. */
+  #look(): Promise<boolean> {
+    const { stage, panel } = this.#views;
+    return this.#running("running", async (signal) => {
+      panel.setStatus(text.run.previewing);
+      stage.lookClosely();
+      stage.startResult(1);
+      const result = await firstLook(await this.networks.engines.get(), stage, signal);
+      if (result) this.#choice.learn(result);
     });
-    const { length } = this.#whole.pages;
-    this.#views.result.showWhole(length);
-    panel.setStatus(text.run.donePages(format.seconds(elapsed()), length));
-    stage.compare();
   }
 
   /** Goes on where the page was left. */
@@ -402,7 +397,7 @@ export class App {
 
   /** What was denoised before is not what is on screen any more. */
   async #begin(): Promise<void> {
-    this.#whole = undefined;
+    this.#stacks.keep(undefined);
     await this.comparison.begin();
   }
 
@@ -444,16 +439,16 @@ export class App {
     const { panel, advanced } = this.#views;
     const { info, scale, width, height } = result;
     const { card, own } = this.networks;
-    this.#speed.learn(result, card);
-    this.#engine = owner.info();
-    advanced.showEngine(this.#engine);
+    this.#choice.learn(result);
+    this.#choice.engine = owner.info();
+    advanced.showEngine(this.#choice.engine);
     const advice = own ? "" : format.advice(info.noise, card, cardOf(undefined));
     const about = format.noise(info.noise, info.adaptation, info.range) + advice;
     const method = advanced.adapt === "auto" ? [] : [text.advanced.methods[advanced.adapt]];
     const title = [card.title, ...(own ? [own.name] : []), ...method].join(", ");
     await this.comparison.take({ owner, result, title, about });
     if (this.#facts && this.#photo) this.delivery.take({ ...this.#facts, name: this.#photo.name });
-    this.#showChoice();
+    this.#choice.show(this.#facts);
     const { devices } = text.advanced;
     const rate = format.seconds(info.secondsPerMegapixel);
     const done = text.run.done(format.seconds(info.seconds), devices[info.device], rate);

@@ -57,7 +57,11 @@ export class Mosaic {
   }
 
   /** Puts a part of the picture in its place, over what was there; between frames, where it is large. */
-  async put(paint: Paint, area: Rectangle = { x: 0, y: 0, ...this.size }, onPiece?: () => void): Promise<void> {
+  async put(
+    paint: Paint,
+    area: Rectangle = { x: 0, y: 0, ...this.size },
+    onPiece?: () => void,
+  ): Promise<void> {
     let began = performance.now();
     for (const piece of this.#levels[0]?.within(area, true) ?? []) {
       const context = context2d(piece.canvas);
@@ -143,5 +147,10 @@ function overlap(a: Rectangle, b: Rectangle): Rectangle {
 /** The pixels of half the size that an area has a share in. */
 function halved({ x, y, width, height }: Rectangle): Rectangle {
   const [left, top] = [Math.floor(x / 2), Math.floor(y / 2)];
-  return { x: left, y: top, width: Math.ceil((x + width) / 2) - left, height: Math.ceil((y + height) / 2) - top };
+  return {
+    x: left,
+    y: top,
+    width: Math.ceil((x + width) / 2) - left,
+    height: Math.ceil((y + height) / 2) - top,
+  };
 }

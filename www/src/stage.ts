@@ -57,8 +57,17 @@ export class Stage {
     }).observe(this.#viewport);
   }
 
-  /** Shows a photo, whole, without anything to compare it with. */
-  async show(image: ImageData | ImageBitmap): Promise<void> {
+  /**
+   * Shows a photo, whole, without anything to compare it with.
+   *
+   * @param isShown whether it is there already, as another reader shows it: it stays where it is, and what is compared with it
+   */
+  async show(image: ImageData | ImageBitmap, isShown = false): Promise<void> {
+    const { width, height } = this.#pictures.size;
+    if (isShown && image.width === width && image.height === height) {
+      await this.#pictures.replaceBefore(image);
+      return;
+    }
     const shown = this.#pictures.show(image);
     this.#setState("alone");
     this.#setPixels();

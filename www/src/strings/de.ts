@@ -50,6 +50,7 @@ export const de: Strings = {
     float: "32 Bit Gleitkomma",
     bits: (depth) => `${depth} Bit`,
     opening: (name) => `${name} wird geöffnet…`,
+    reading: "Das ganze Foto wird gelesen…",
     notOpened: (name, why) => `${name} wurde nicht geöffnet: ${why}`,
     notAFile: "Was abgelegt wurde, ist keine Datei. Das Bild zuerst speichern, dann seine Datei ablegen.",
     back: (name) => `${name} ist wieder da, wie die Seite verlassen wurde.`,

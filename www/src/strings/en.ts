@@ -48,6 +48,7 @@ export const en = {
     float: "32-bit float",
     bits: (depth: number) => `${depth} bit`,
     opening: (name: string) => `Opening ${name}…`,
+    reading: "Reading all of the photo…",
     notOpened: (name: string, why: string) => `${name} was not opened: ${why}`,
     notAFile: "What was dropped is not a file. Save the picture first, then drop its file.",
     back: (name: string) => `${name} is back, from before the page was left.`,

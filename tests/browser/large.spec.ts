@@ -1,0 +1,105 @@
+/** Photos of many megapixels: soon there, and the page stays awake. */
+import type { Page } from "@playwright/test";
+import { expect, test } from "./page";
+
+test.use({ atOnce: true });
+
+/** What happened in the browser from the drop of a photo on. */
+interface Seen {
+  /** Milliseconds from the drop until the photo is there, and until the part in view is denoised. */
+  readonly shown: number;
+  readonly denoised: number;
+  /** Milliseconds that each frame took. */
+  readonly frames: readonly number[];
+}
+
+/** Makes a JPEG of many copies of the sample in the page, drops it, and watches what happens. */
+function drop(page: Page, width: number, height: number): Promise<Seen> {
+  return page.evaluate(
+    async ({ width, height }) => {
+      const sample = await createImageBitmap(await (await fetch("./sample.png")).blob());
+      const canvas = new OffscreenCanvas(width, height);
+      const context = canvas.getContext("2d");
+      for (let y = 0; y < height; y += sample.height) {
+        for (let x = 0; x < width; x += sample.width) context?.drawImage(sample, x, y);
+      }
+      const jpeg = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+      canvas.width = 1;
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([jpeg], "large.jpg", { type: "image/jpeg" }));
+      const [stage, status] = ["#stage", "#status"].map((id) => document.querySelector(id));
+      const start = performance.now();
+      let [shown, denoised, looked] = [0, 0, false];
+      const frames: number[] = [];
+      dispatchEvent(new DragEvent("drop", { dataTransfer: transfer }));
+      for (let last = start; !denoised && last < start + 60_000;) {
+        await new Promise(requestAnimationFrame);
+        const now = performance.now();
+        frames.push(now - last);
+        last = now;
+        const looking = status?.textContent.startsWith("Denoising the part") ?? false;
+        if (!shown && stage?.classList.contains("is-painting")) shown = now - start;
+        if (looked && !looking) denoised = now - start;
+        looked ||= looking;
+      }
+      return { shown, denoised, frames };
+    },
+    { width, height },
+  );
+}
+
+/** Moves the photo about, and tells the milliseconds that each frame took. */
+function move(page: Page, milliseconds: number): Promise<readonly number[]> {
+  return page.evaluate(async (milliseconds) => {
+    const viewport = document.querySelector<HTMLElement>("#viewport");
+    // Pointers that no hand moves cannot be captured.
+    if (viewport) viewport.setPointerCapture = () => undefined;
+    const point = (type: string, angle: number) => {
+      const place = { clientX: 400 + 150 * Math.sin(angle), clientY: 300 + 100 * Math.cos(angle) };
+      viewport?.dispatchEvent(new PointerEvent(type, { pointerId: 1, bubbles: true, ...place }));
+    };
+    const frames: number[] = [];
+    const start = performance.now();
+    point("pointerdown", 0);
+    for (let last = start; last < start + milliseconds;) {
+      await new Promise(requestAnimationFrame);
+      const now = performance.now();
+      frames.push(now - last);
+      last = now;
+      point("pointermove", frames.length / 15);
+    }
+    point("pointerup", 0);
+    return frames;
+  }, milliseconds);
+}
+
+test("24 megapixels: the part in view is denoised soon, and frames go on while the rest is", async ({
+  app,
+  page,
+}, info) => {
+  test.slow();
+  const { shown, denoised, frames: first } = await drop(page, 6000, 4000);
+  // Twice the goal, for machines that have much else to do.
+  expect(denoised).toBeGreaterThan(shown);
+  expect(denoised).toBeLessThan(6000);
+  await expect(app.status).toContainText(/^(The part in view is denoised|Part 1)/, { timeout: 60_000 });
+  await expect(app.photoFacts).toHaveText("6000 × 4000 · 24.0 MP · 8 bit");
+  if (await app.denoiseButton.isVisible()) await app.denoiseButton.click();
+  await expect(app.status).toContainText("left", { timeout: 60_000 });
+
+  const zoomed = await move(page, 8000);
+  await page.getByRole("button", { name: "Fit" }).click();
+  const fitted = await move(page, 4000);
+  const frames = [...first, ...zoomed, ...fitted];
+  const slow = frames.filter((frame) => frame > 50).length / frames.length;
+  const worst = Math.max(...frames);
+  const description = [
+    `shown after ${Math.round(shown)} ms, part in view denoised after ${Math.round(denoised)} ms`,
+    `${(100 * slow).toFixed(1)} % of ${frames.length} frames over 50 ms, the worst ${Math.round(worst)} ms`,
+  ].join("; ");
+  info.annotations.push({ type: "24 megapixels", description });
+  expect(slow).toBeLessThan(0.05);
+  expect(worst).toBeLessThan(200);
+  await page.keyboard.press("Escape");
+  await expect(app.status).toHaveText("Canceled.", { timeout: 30_000 });
+});

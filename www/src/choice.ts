@@ -1,0 +1,63 @@
+import type { DenoiseResult, EngineInfo } from "unnoise";
+import type { AdvancedPanel } from "./advanced-panel";
+import * as format from "./format";
+import type { Size } from "./geometry";
+import type { LearnPanel } from "./learn-panel";
+import type { Networks } from "./networks";
+import type { Panel } from "./panel";
+import { PURPOSES } from "./purposes";
+import { Speed } from "./speed";
+import { text } from "./strings";
+
+/** What the chosen network, method and device mean for the photo on screen. */
+export class Choice {
+  /** What the engine runs on, once it has started. */
+  engine: EngineInfo | undefined;
+  readonly #panel: Panel;
+  readonly #advanced: AdvancedPanel;
+  readonly #learn: LearnPanel;
+  readonly #networks: Networks;
+  readonly #speed = new Speed();
+
+  constructor(panel: Panel, advanced: AdvancedPanel, learn: LearnPanel, networks: Networks) {
+    this.#panel = panel;
+    this.#advanced = advanced;
+    this.#learn = learn;
+    this.#networks = networks;
+  }
+
+  /** Learns from a run how fast this machine is. */
+  learn(result: DenoiseResult): void {
+    this.#speed.learn(result, this.#networks.card);
+  }
+
+  /** Seconds that denoising a photo will take, once that can be foreseen. */
+  seconds(photo: Size | undefined): number | undefined {
+    if (!photo || !this.engine) return undefined;
+    const { width, height } = photo;
+    const card = this.#networks.waiting ?? this.#networks.card;
+    const { adapt } = this.#advanced;
+    return this.#speed.foresee({ card, adapt, width, height, device: this.engine.device });
+  }
+
+  /** Says what was chosen, and what it means for a photo. */
+  show(photo: Size | undefined): void {
+    const { waiting, own, card } = this.#networks;
+    const shown = waiting ?? card;
+    const seconds = this.seconds(photo);
+    const takes = seconds === undefined ? undefined : format.about(seconds);
+    this.#advanced.showModel(shown, waiting ? undefined : own?.name, takes);
+    this.#panel.setMissing(waiting?.title);
+    this.#learn.showModel(shown, waiting !== undefined);
+    const model = shown.id === this.engine?.model ? ["auto", shown.id] : [shown.id];
+    const fits = own || waiting ? [] : PURPOSES.filter((one) => model.includes(one.model));
+    const more = takes === undefined ? [] : [text.purpose.takes(takes)];
+    if (photo && shown.scale > 1) {
+      more.unshift(text.purpose.becomes(photo.width * shown.scale, photo.height * shown.scale));
+    }
+    this.#advanced.showPurpose(
+      fits.find(({ adapt }) => adapt === this.#advanced.adapt),
+      more,
+    );
+  }
+}
