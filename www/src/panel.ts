@@ -63,7 +63,8 @@ export class Panel {
     const hadFocus = document.activeElement === (running ? this.denoise : this.cancel);
     this.denoise.hidden = running;
     this.cancel.hidden = !running && activity !== "starting";
-    if (hadFocus) (running ? this.cancel : this.denoise).focus();
+    // Both are in one place: to scroll there would only take the photo out of view.
+    if (hadFocus) (running ? this.cancel : this.denoise).focus({ preventScroll: true });
     this.page.disabled = activity !== "idle";
     this.#enable();
     this.#progress.hidden = activity === "idle" || activity === "learning";

@@ -1,4 +1,4 @@
-import type { DenoiseResult, Device, ModelCard } from "unnoise";
+import type { Adapt, AdaptMode, DenoiseResult, Device, ModelCard } from "unnoise";
 
 /** Megapixels up to which `auto` averages two passes, as the engine does. */
 const SMALL = 1;
@@ -7,8 +7,7 @@ const STORED = "speed";
 /** A run that is to be foreseen. */
 export interface Plan {
   readonly card: ModelCard;
-  /** What is asked for: an `AdaptMode`, or what an earlier run was. */
-  readonly adapt: string;
+  readonly adapt: AdaptMode;
   readonly width: number;
   readonly height: number;
   readonly device: Device;
@@ -21,7 +20,7 @@ export class Speed {
 
   /** Learns from a run. */
   learn({ info, width, height, scale }: DenoiseResult, card: ModelCard): void {
-    const work = (card.macPerPixel * passes(info.adapt, 0) * width * height) / scale ** 2 / 1e12;
+    const work = (card.macPerPixel * done(info.adaptation) * width * height) / scale ** 2 / 1e12;
     this.#rates[info.device] = (info.seconds * info.workers) / work;
     try {
       localStorage.setItem(STORED, JSON.stringify(this.#rates));
@@ -34,21 +33,35 @@ export class Speed {
   foresee({ card, adapt, width, height, device }: Plan): number | undefined {
     const rate = this.#rates[device];
     if (rate === undefined) return undefined;
-    const work = (card.macPerPixel * passes(adapt, (width * height) / 1e6) * width * height) / 1e12;
+    const work = (card.macPerPixel * foreseen(adapt, (width * height) / 1e6) * width * height) / 1e12;
     const tiles = Math.ceil((width * height) / card.tilePixels);
     const workers = device === "webgpu" ? 1 : Math.min(tiles, navigator.hardwareConcurrency);
     return (rate * work) / workers;
   }
 }
 
-/** How often a network is run for each pixel. */
-function passes(adapt: string, megapixels: number): number {
-  const steps = adapt.split("+");
-  const mean = steps.map((step) => /^x(\d)$/.exec(step)?.[1]).find(Boolean);
-  const auto = adapt === "auto" && megapixels <= SMALL ? 2 : 1;
-  const more =
-    Number(steps.includes("second-pass")) + Number(steps.includes("detail")) + (steps.includes("r3") ? 9 : 0);
-  return auto * Number(mean ?? 1) * (1 + more);
+/** How often the network is run for each pixel of a photo, by how that is asked for. */
+const MODES: Record<AdaptMode, number> = {
+  auto: 1,
+  plain: 1,
+  wiener: 1,
+  x2: 2,
+  x8: 8,
+  pd2: 1,
+  pd3: 1,
+  pd4: 1,
+  pd5: 1,
+  r3: 10,
+};
+
+function foreseen(adapt: AdaptMode, megapixels: number): number {
+  return adapt === "auto" && megapixels <= SMALL ? 2 : MODES[adapt];
+}
+
+/** How often it was run. */
+function done({ refinements, secondPass, detail, selfEnsemble }: Adapt): number {
+  const [first, second] = secondPass ? [1, selfEnsemble] : [selfEnsemble, 0];
+  return first + second + refinements + (detail === null ? 0 : 1);
 }
 
 function stored(): Partial<Record<Device, number>> {

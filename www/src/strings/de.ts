@@ -9,7 +9,7 @@ export const de: Strings = {
   stage: {
     photo: "Foto",
     movable: "Foto, verschiebbar",
-    help: "Pfeiltasten verschieben das Foto, Plus und Minus zoomen, 0 passt es ein, 1, 2 und 4 zeigen es mit 100, 200 und 400 Prozent. O halten zeigt das Original.",
+    help: "Pfeiltasten verschieben das Foto, Plus und Minus zoomen, 0 zeigt es ganz, 1, 2 und 4 zeigen es mit 100, 200 und 400 Prozent. O halten zeigt das Original.",
     boundary: "Grenze zwischen verrauscht und entrauscht",
     boundaryAt: (noisy) => `${noisy} % verrauscht, ${100 - noisy} % entrauscht`,
     original: "Original",
@@ -32,7 +32,7 @@ export const de: Strings = {
     in: "Vergrößern",
     out: "Verkleinern",
     level: "Zoomstufe",
-    fit: "Einpassen",
+    fit: "Ganz",
   },
 
   photo: {
