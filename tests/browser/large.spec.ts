@@ -1,4 +1,5 @@
 /** Photos of many megapixels: soon there, and the page stays awake. */
+import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect, test } from "./page";
 
@@ -102,4 +103,39 @@ test("24 megapixels: the part in view is denoised soon, and frames go on while t
   expect(worst).toBeLessThan(200);
   await page.keyboard.press("Escape");
   await expect(app.status).toHaveText("Canceled.", { timeout: 30_000 });
+});
+
+test.describe("where there is little memory", () => {
+  test.beforeEach(async ({ page }) => {
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, "deviceMemory", { value: 2.25 });
+    });
+    await page.reload();
+  });
+
+  test("a photo that is too large is told of before it is denoised, and can be made smaller", async ({
+    app,
+    page,
+  }) => {
+    await expect(app.engine).toContainText("Uses", { timeout: 60_000 });
+    await drop(page, 3600, 2400);
+    const note = page.getByRole("note");
+    await expect(note).toContainText(/takes about 1\.0 GB of memory/);
+    await expect(app.photoFacts).toHaveText("3600 × 2400 · 8.6 MP · 8 bit");
+    await expect(app.denoiseButton).toBeEnabled();
+    await expect(page.locator("#status")).toHaveText("");
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await page.getByRole("button", { name: "Make it 2500 × 1666" }).click();
+    await expect(app.photoFacts).toHaveText("2500 × 1666 · 4.2 MP · 8 bit", { timeout: 30_000 });
+    await expect(note).toBeHidden();
+    await expect(app.status).toContainText(/^Part \d/, { timeout: 60_000 });
+  });
+
+  test("it can be tried all the same", async ({ app, page }) => {
+    await expect(app.engine).toContainText("Uses", { timeout: 60_000 });
+    await drop(page, 3600, 2400);
+    await expect(page.getByRole("note")).toBeVisible();
+    await app.denoiseButton.click();
+    await expect(app.status).toContainText(/^Part \d/, { timeout: 60_000 });
+  });
 });

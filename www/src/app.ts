@@ -7,6 +7,7 @@ import * as format from "./format";
 import type { Size } from "./geometry";
 import type { LearnPanel } from "./learn-panel";
 import { Learning } from "./learning";
+import { shrunk } from "./memory";
 import { cardOf, Networks } from "./networks";
 import type { Activity, Panel } from "./panel";
 import type { ResultPanel } from "./result-panel";
@@ -146,17 +147,33 @@ export class App {
 
   /** Opens a photo, and denoises it at once. When it cannot be read, the photo on screen stays, and a run goes on. */
   async open(file: File): Promise<void> {
-    const { advanced, panel } = this.#views;
+    const { stage, advanced, panel } = this.#views;
     panel.clearAlert();
     const photo = { file, name: file.name, page: 0 };
     const early = advanced.atOnce ? await this.#openEarly(photo) : "no";
+    // What may bring the page down is only done when it is asked for, and not kept for a reload.
+    const isRisky = () => this.#facts !== undefined && this.#choice.fitting(this.#facts) !== undefined;
     if (early === "overtaken") return;
+    if (early !== "no" && isRisky()) {
+      if (early === "looked") stage.compare(false);
+      panel.setStatus("");
+      return;
+    }
     await this.#open(photo, early !== "no");
-    if (this.#photo?.file !== file) return;
+    if (this.#photo?.file !== file || isRisky()) return;
     this.#keeps = true;
     const remembered = this.remember();
     if (advanced.atOnce && early !== "canceled") await this.#denoiseAtOnce(early === "looked");
     await remembered;
+  }
+
+  /** Opens the photo on screen in a size for which there is memory. */
+  async makeSmaller(): Promise<void> {
+    const size = this.#facts && this.#choice.fitting(this.#facts);
+    const photo = this.#photo;
+    if (!size || !photo) return;
+    this.#views.panel.setStatus(text.photo.opening(photo.name));
+    await this.open(await shrunk(photo.file, photo.name, size));
   }
 
   /** Makes room for a list of photos: the photo on screen is not shown any more. */
@@ -299,6 +316,7 @@ export class App {
     const { width, height } = bitmap;
     await this.#replace(photo, { width, height, bitDepth: 8, channels: 3, hasAlpha: false });
     panel.showPhoto(photo.name, { width, height, bitDepth: 8, pages: 1 }, 0);
+    this.#choice.show(this.#facts);
     await stage.show(bitmap);
     bitmap.close();
     const looked = await this.#look();

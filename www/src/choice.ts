@@ -3,6 +3,7 @@ import type { AdvancedPanel } from "./advanced-panel";
 import * as format from "./format";
 import type { Size } from "./geometry";
 import type { LearnPanel } from "./learn-panel";
+import * as memory from "./memory";
 import type { Networks } from "./networks";
 import type { Panel } from "./panel";
 import { PURPOSES } from "./purposes";
@@ -40,6 +41,11 @@ export class Choice {
     return this.#speed.foresee({ card, adapt, width, height, device: this.engine.device });
   }
 
+  /** The size in which this device has memory enough for a photo, where its own is too large. */
+  fitting(photo: Size): Size | undefined {
+    return memory.fitting(photo, (this.#networks.waiting ?? this.#networks.card).scale);
+  }
+
   /** Says what was chosen, and what it means for a photo. */
   show(photo: Size | undefined): void {
     const { waiting, own, card } = this.#networks;
@@ -48,6 +54,8 @@ export class Choice {
     const takes = seconds === undefined ? undefined : format.about(seconds);
     this.#advanced.showModel(shown, waiting ? undefined : own?.name, takes);
     this.#panel.setMissing(waiting?.title);
+    const fitting = photo && this.fitting(photo);
+    this.#panel.showMemory(fitting && { needed: memory.needed(photo, shown.scale), fitting });
     this.#learn.showModel(shown, waiting !== undefined);
     const model = shown.id === this.engine?.model ? ["auto", shown.id] : [shown.id];
     const fits = own || waiting ? [] : PURPOSES.filter((one) => model.includes(one.model));

@@ -12,6 +12,7 @@ const NOISE_WORDS = [
 
 /** `1403814` as `1.4 MB`. */
 export function bytes(count: number): string {
+  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} GB`;
   return count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`;
 }
 

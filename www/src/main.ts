@@ -58,6 +58,7 @@ initIntake({
 
 on(panel.denoise, "click", () => app.denoise());
 on(panel.denoiseAll, "click", () => app.denoiseAll());
+on(panel.smaller, "click", () => app.makeSmaller());
 on(panel.cancel, "click", cancel);
 on(panel.forget, "click", () => app.forget());
 on(panel.page, "input", () => {

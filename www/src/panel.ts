@@ -1,6 +1,8 @@
 import type { Progress } from "unnoise";
 import { byId } from "./dom";
 import * as format from "./format";
+import type { Size } from "./geometry";
+import { canShrink } from "./memory";
 import { text } from "./strings";
 
 /** What the page is doing. */
@@ -11,6 +13,7 @@ export class Panel {
   readonly denoise = byId("denoise", HTMLButtonElement);
   readonly denoiseAll = byId("denoise-all", HTMLButtonElement);
   readonly cancel = byId("cancel", HTMLButtonElement);
+  readonly smaller = byId("memory-smaller", HTMLButtonElement);
   readonly forget = byId("forget", HTMLButtonElement);
   /** Page of a stack, from 1. */
   readonly page = byId("page", HTMLInputElement);
@@ -76,6 +79,16 @@ export class Panel {
     this.#hasWeights = network === undefined;
     byId("denoise-hint", HTMLElement).textContent = network === undefined ? "" : text.run.noWeights(network);
     this.#enable();
+  }
+
+  /** Says that a photo takes more memory than this device is likely to have, and what would fit; or that all is well. */
+  showMemory(lack: { needed: number; fitting: Size } | undefined): void {
+    byId("memory", HTMLElement).hidden = !lack;
+    if (!lack) return;
+    const { width, height } = lack.fitting;
+    byId("memory-about", HTMLElement).textContent = text.memory.about(format.bytes(lack.needed));
+    this.smaller.textContent = text.memory.smaller(width, height);
+    this.smaller.hidden = !canShrink(byId("photo-name", HTMLElement).textContent);
   }
 
   /** What is going on, in a line. */

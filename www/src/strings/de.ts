@@ -117,6 +117,12 @@ export const de: Strings = {
       `${network} hat keine mitgelieferten Gewichte. Unter Erweitert eine Datei wählen oder es an diesem Foto neu trainieren.`,
   },
 
+  memory: {
+    about: (need) =>
+      `Das ganze Foto zu entrauschen braucht etwa ${need} Speicher, vielleicht mehr, als dieses Gerät hat. Es kann verkleinert werden, ohne die Angaben der Kamera in der Datei; oder Entrauschen drücken, um es so zu versuchen.`,
+    smaller: (width, height) => `Auf ${width} × ${height} verkleinern`,
+  },
+
   result: {
     section: "Ergebnis",
     strength: "Stärke",

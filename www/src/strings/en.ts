@@ -101,6 +101,12 @@ export const en = {
       `${network} comes without weights. Choose a file under Advanced, or tune it to this photo from scratch.`,
   },
 
+  memory: {
+    about: (need: string) =>
+      `Denoising all of this photo takes about ${need} of memory, which may be more than this device has. Make it smaller, without what the camera wrote into the file, or press Denoise to try it as it is.`,
+    smaller: (width: number, height: number) => `Make it ${width} × ${height}`,
+  },
+
   result: {
     section: "Result",
     strength: "Strength",
