@@ -44,16 +44,20 @@ test("of a large photo the part in view comes first, at 100 %, and the time is t
 test("kinds of photos choose network and method, and say the new size", async ({ app, page }) => {
   const purpose = page.getByRole("combobox", { name: "What is it?" });
   const about = page.locator("#purpose-about");
-  await purpose.selectOption("Scan or screenshot");
+  await purpose.selectOption("scan");
   await expect(app.adapt).toHaveValue("plain");
+  await expect(page.locator("#purpose-example")).toHaveAttribute("src", /scan/);
+  await expect(page.locator("#purpose-example")).toHaveJSProperty("naturalWidth", 240);
   await expect(app.model).toHaveValue("unet");
   await expect(app.model).toBeEnabled();
   await app.adapt.selectOption("x8");
   await expect(purpose).toHaveValue("custom");
-  await purpose.selectOption("Small photo: enlarge 2×");
+  await purpose.selectOption("enlarge2");
   await expect(app.model).toHaveValue("dasr-x2");
   await expect(about).toContainText("The new size is 1536 × 1024.");
   await expect(app.model).toBeEnabled();
   await app.drop(photo(24, 16, "tiny.png"));
   await expect(app.status).toContainText("enlarged to 48 × 32", { timeout: 60_000 });
+  // One run tells how long each of the others would take.
+  await expect(purpose.locator("option[value=photo]")).toHaveText(/^Photo · about \d+ s$/);
 });

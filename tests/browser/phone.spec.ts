@@ -37,10 +37,10 @@ test("what has the focus is not hidden by the bar that saves", async ({ app, pag
   await app.denoise();
   for (const id of ["purpose", "strength", "copy", "budget", "model", "language"]) {
     await page.locator(`#${id}`).focus();
-    const [bottom, top] = await page.evaluate((name) => {
+    const { bottom, top } = await page.evaluate((name) => {
       const box = (selector: string) => document.querySelector(selector)?.getBoundingClientRect();
-      return [box(`#${name}`)?.bottom ?? 0, box(".save-bar")?.top ?? 0];
+      return { bottom: box(`#${name}`)?.bottom ?? 0, top: box(".save-bar")?.top ?? 0 };
     }, id);
-    expect(bottom).toBeLessThanOrEqual(top ?? 0);
+    expect(bottom).toBeLessThanOrEqual(top);
   }
 });

@@ -16,7 +16,9 @@ export async function onStage(page: Page, id: "before" | "after"): Promise<Pixel
     if (!canvas || !viewport) throw new Error(selector);
     const length = (name: string) => Math.round(parseFloat(viewport.style.getPropertyValue(name)));
     const [width, height] = [length("--photo-width"), length("--photo-height")];
-    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", {
+      willReadFrequently: true,
+    });
     copy?.drawImage(canvas, 0, 0);
     const data = copy?.getImageData(length("--x"), length("--y"), width, height).data;
     return { width, height, rgba: Array.from(data ?? []) };

@@ -65,6 +65,18 @@ export class AdvancedPanel {
     this.purpose.value = purpose?.id ?? CUSTOM;
     const about = purpose?.about ?? text.purpose.custom.about;
     byId("purpose-about", HTMLElement).textContent = [about, ...more].join(" ");
+    const example = byId("purpose-example", HTMLImageElement);
+    example.hidden = !purpose;
+    if (purpose) example.src = purpose.example;
+  }
+
+  /** Says of each purpose how long it takes for the photo on screen, where that can be foreseen. */
+  showTimes(timeOf: (purpose: Purpose) => string | undefined): void {
+    for (const purpose of PURPOSES) {
+      const option = [...this.purpose.options].find(({ value }) => value === purpose.id);
+      const time = timeOf(purpose);
+      if (option) option.text = time === undefined ? purpose.title : text.purpose.option(purpose.title, time);
+    }
   }
 
   /** Shows what the engine runs on, and why. */

@@ -1,10 +1,10 @@
-import type { DenoiseResult, EngineInfo } from "unnoise";
+import type { AdaptMode, DenoiseResult, EngineInfo, ModelCard } from "unnoise";
 import type { AdvancedPanel } from "./advanced-panel";
 import * as format from "./format";
 import type { Size } from "./geometry";
 import type { LearnPanel } from "./learn-panel";
 import * as memory from "./memory";
-import type { Networks } from "./networks";
+import { cardOf, type Networks } from "./networks";
 import type { Panel } from "./panel";
 import { PURPOSES } from "./purposes";
 import { Speed } from "./speed";
@@ -34,11 +34,8 @@ export class Choice {
 
   /** Seconds that denoising a photo will take, once that can be foreseen. */
   seconds(photo: Size | undefined): number | undefined {
-    if (!photo || !this.engine) return undefined;
-    const { width, height } = photo;
-    const card = this.#networks.waiting ?? this.#networks.card;
-    const { adapt } = this.#advanced;
-    return this.#speed.foresee({ card, adapt, width, height, device: this.engine.device });
+    if (!photo) return undefined;
+    return this.#foresee(photo, this.#networks.waiting ?? this.#networks.card, this.#advanced.adapt);
   }
 
   /** The size in which this device has memory enough for a photo, where its own is too large. */
@@ -59,13 +56,22 @@ export class Choice {
     this.#learn.showModel(shown, waiting !== undefined);
     const model = shown.id === this.engine?.model ? ["auto", shown.id] : [shown.id];
     const fits = own || waiting ? [] : PURPOSES.filter((one) => model.includes(one.model));
-    const more = takes === undefined ? [] : [text.purpose.takes(takes)];
+    this.#advanced.showTimes(({ model: id, adapt }) => {
+      const purposeCard = cardOf(id === "auto" ? this.engine?.model : id);
+      const time = photo && this.#foresee(photo, purposeCard, adapt);
+      return time === undefined ? undefined : format.about(time);
+    });
+    const purpose = fits.find(({ adapt }) => adapt === this.#advanced.adapt);
+    // The time of a purpose is told beside its name.
+    const more = takes === undefined || purpose ? [] : [text.purpose.takes(takes)];
     if (photo && shown.scale > 1) {
       more.unshift(text.purpose.becomes(photo.width * shown.scale, photo.height * shown.scale));
     }
-    this.#advanced.showPurpose(
-      fits.find(({ adapt }) => adapt === this.#advanced.adapt),
-      more,
-    );
+    this.#advanced.showPurpose(purpose, more);
+  }
+
+  #foresee({ width, height }: Size, card: ModelCard, adapt: AdaptMode): number | undefined {
+    if (!this.engine) return undefined;
+    return this.#speed.foresee({ card, adapt, width, height, device: this.engine.device });
   }
 }

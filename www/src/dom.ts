@@ -15,8 +15,7 @@ export function context2d(
   canvas: HTMLCanvasElement | OffscreenCanvas,
   settings?: CanvasRenderingContext2DSettings,
 ): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D {
-  const context = canvas.getContext("2d", settings) as
-    CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null;
+  const context = canvas.getContext("2d", settings);
   if (context) return context;
   throw new Error("This browser gives no canvas to draw on.");
 }

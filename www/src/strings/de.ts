@@ -87,6 +87,7 @@ export const de: Strings = {
       title: "Wie unter Erweitert eingestellt",
       about: "Netz und Verfahren wurden unter Erweitert gewählt.",
     },
+    option: (title, time) => `${title} · etwa ${time}`,
     takes: (time) => `Etwa ${time} für dieses Foto auf diesem Gerät.`,
     becomes: (width, height) => `Die neue Größe ist ${width} × ${height}.`,
   },
@@ -293,6 +294,9 @@ export const de: Strings = {
     noise: "Was entfernt wurde, doppelt so stark",
     whatTitle: "Was mit einem Foto geschieht",
     what: "Das Foto wird auf diesem Gerät gelesen, in seiner eigenen Farbtiefe. Sein Rauschen wird geschätzt: wie stark es ist, und ob gleichmäßig oder fleckig wie von einer Kamera. Danach richtet sich, wie ein kleines neuronales Netz darüber läuft, Teil für Teil, bis das ganze Foto fertig ist. Nichts wird irgendwohin geschickt.",
+    kindsTitle: "Wofür jede Wahl ist",
+    kinds:
+      "Links wie es war, rechts wie es wird. Der Brief und die Zellen sind gezeichnet, mit zugefügtem Rauschen.",
     controlTitle: "Was sich einstellen lässt",
     control:
       "Stärke mischt das Original wieder hinein. Details gibt feine Struktur zurück, und etwas Korn mit ihr. Farbrauschen wird getrennt von der Helligkeit entfernt. Nichts davon lässt das Netz noch einmal laufen, und alles kann rückgängig gemacht werden. Das entfernte Rauschen kann als Bild betrachtet werden: sind darin Kanten oder Strukturen des Fotos zu sehen, hilft weniger Stärke.",

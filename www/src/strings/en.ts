@@ -70,6 +70,7 @@ export const en = {
     enlarge2: { title: "Small photo: enlarge 2×", about: "Removes blur and noise, and doubles both sides." },
     enlarge3: { title: "Small photo: enlarge 3×", about: "Removes blur and noise, and triples both sides." },
     custom: { title: "As set under Advanced", about: "Network and method were chosen under Advanced." },
+    option: (title: string, time: string) => `${title} · about ${time}`,
     takes: (time: string) => `About ${time} for this photo on this machine.`,
     becomes: (width: number, height: number) => `The new size is ${width} × ${height}.`,
   },
@@ -275,6 +276,9 @@ export const en = {
     noise: "What was taken away, twice as strong",
     whatTitle: "What happens to a photo",
     what: "The photo is read on this machine, in its own bit depth. Its noise is estimated: how strong it is, and whether it is even or blotchy as from a camera. That decides how a small neural network is run over it, part by part, until all of the photo is done. Nothing is sent anywhere.",
+    kindsTitle: "What each choice is for",
+    kinds:
+      "Left as it was, right as it becomes. The letter and the cells were drawn, and noise added to them.",
     controlTitle: "What you can change",
     control:
       "Strength mixes the original back in. Detail gives fine texture back, and some grain with it. Colour noise is removed apart from brightness. None of these runs the network again, and each can be undone. The removed noise can be looked at as a picture: where you see edges or texture of the photo in it, lower the strength.",
