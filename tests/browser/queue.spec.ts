@@ -69,3 +69,30 @@ test("a folder that is dropped is a list of its photos", async ({ app, page, con
   await expect(page.getByRole("heading", { name: "3 of 3 photos done" })).toBeVisible({ timeout: 60_000 });
   await expect(app.denoiseButton).toBeHidden();
 });
+
+test("several shots of one scene teach the network; photos of several sizes are none", async ({
+  app,
+  page,
+}) => {
+  const list = page.getByRole("region", { name: "Several photos" });
+  const learn = page.getByRole("button", { name: "Learn from these photos" });
+  await app.drop(photo(64, 48, "a.png"), photo(48, 64, "b.png"));
+  await expect(page.getByRole("heading", { name: "2 of 2 photos done" })).toBeVisible({ timeout: 60_000 });
+  await expect(learn).toBeHidden();
+  await page.getByRole("button", { name: "Close the list" }).click();
+
+  await app.drop(photo(96, 80, "1.png"), photo(96, 80, "2.png"), photo(96, 80, "3.png"));
+  await expect(list).toContainText("Do these 3 photos show one scene", { timeout: 60_000 });
+  await learn.click();
+  await expect(list).toBeHidden();
+  await expect(app.photoName).toHaveText("1.png");
+  await expect(page.locator("#learn-about")).toContainText("Learns from 3 photos of one scene.");
+  await expect(app.objective).toHaveValue("noise2noise");
+  await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
+  await app.stopButton.click();
+  await expect(app.learned).toHaveText(/^(Better after|Not clearly better)/, { timeout: 60_000 });
+  await expect(app.status).toContainText("Done in", { timeout: 60_000 });
+  // Another photo has nothing to do with that scene.
+  await app.show(photo(40, 32));
+  await expect(app.objective).not.toHaveValue("noise2noise");
+});

@@ -1,10 +1,10 @@
 /** Files as one wants them: format, size, depth, with or without what the photo says of itself; and the clipboard. */
 import { readFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
-import { file, fixture, photo, read } from "./files";
-import { expect, test } from "./page";
-import { worstDifference } from "./pixels";
-import { readPng } from "./png";
+import { file, fixture, photo, read, type TestFile } from "./files";
+import { expect, test, type UnnoisePage } from "./page";
+import { means, worstDifference } from "./pixels";
+import { readPng, type Pixels } from "./png";
 
 const EXIF = "38-exif-big-endian.jpg";
 
@@ -50,7 +50,8 @@ test("a photo is saved in each format, smaller, with its metadata or without", a
   await page.getByRole("slider", { name: "Quality" }).fill("50");
   expect((await save(page)).bytes.length).toBeLessThan(large.bytes.length);
   await size.selectOption({ index: 1 });
-  await expect(format.locator("option", { hasText: "TIFF" })).toBeDisabled();
+  await expect(format.locator("option", { hasText: "WebP" })).toBeDisabled();
+  await expect(page.getByText("WebP is saved only at full size")).toBeVisible();
   for (const type of ["JPEG", "PNG"]) {
     await format.selectOption(type);
     const half = await save(page);
@@ -98,6 +99,73 @@ test("16 bit and transparency survive what is drawn by the page, and 8 bit are t
     Array.from(data).filter((_, i) => i % 4 === 3);
   expect(transparency(picture)).toEqual(transparency(readPng(alpha.buffer)));
 });
+
+test("TIFF is drawn in all depths, smaller or with less colour noise removed, with its metadata or without", async ({
+  app,
+  page,
+}) => {
+  const format = page.getByRole("combobox", { name: "Format" });
+  const size = page.getByRole("combobox", { name: "Size" });
+  const metadata = page.getByRole("checkbox", { name: /Keep metadata/ });
+  await app.show({ ...file(EXIF, read(`../fixtures/field/${EXIF}`)), mimeType: "image/jpeg" });
+  await app.denoise();
+  await page.getByText("File options").click();
+  await format.selectOption("TIFF");
+  for (const factor of [0, 1]) {
+    await size.selectOption({ index: factor });
+    await metadata.check();
+    const kept = await save(page);
+    expect(kept.name).toBe(EXIF.replace(".jpg", "-denoised.tif"));
+    expect(kept.bytes.includes("FieldCam")).toBe(true);
+    await metadata.uncheck();
+    const stripped = await save(page);
+    expect(stripped.bytes.includes("FieldCam")).toBe(false);
+    // The engine reads both, and they are of the same pixels.
+    const first = await reread(app, file("kept.tif", kept.bytes));
+    const second = await reread(app, file("stripped.tif", stripped.bytes));
+    expect(worstDifference(first, second)).toBe(0);
+    await app.show({ ...file(EXIF, read(`../fixtures/field/${EXIF}`)), mimeType: "image/jpeg" });
+    await app.denoise();
+    await format.selectOption("TIFF");
+  }
+});
+
+/** The pixels of a file as the page reads it, by way of a PNG in which nothing was denoised. */
+async function reread(app: UnnoisePage, again: TestFile): Promise<Pixels> {
+  await app.show(again);
+  await app.denoise();
+  await app.strength.fill("0");
+  await app.page.getByRole("combobox", { name: "Format" }).selectOption("PNG");
+  return (await app.download()).picture;
+}
+
+for (const [name, depth] of [
+  ["87-lzw-predictor-rgb16.tif", "16 bit"],
+  ["74-gray8-big-endian.tif", "8 bit"],
+  ["64-float32-gray-0-4095.tif", "32-bit float"],
+  ["92-gray-alpha.tif", "8 bit"],
+  ["97-bigtiff.tif", "16 bit"],
+] as const) {
+  test(`${name} keeps its depth and its look when it is saved smaller`, async ({ app, page }) => {
+    await app.show(file(name, read(`../fixtures/field/${name}`)));
+    await app.denoise();
+    await app.strength.fill("0");
+    await page.getByText("File options").click();
+    const format = page.getByRole("combobox", { name: "Format" });
+    await page.getByRole("combobox", { name: "Size" }).selectOption({ index: 1 });
+    await format.selectOption("TIFF");
+    const drawn = await save(page);
+    await format.selectOption("PNG");
+    const half = (await app.download()).picture;
+    const again = await reread(app, file("half.tif", drawn.bytes));
+    await expect(app.photoFacts).toContainText(depth);
+    expect([again.width, again.height]).toEqual([half.width, half.height]);
+    const levels = (picture: Pixels) => means(picture).map((mean) => Math.round(mean));
+    // Floats are stretched anew, from the darkest to the brightest there is now.
+    if (depth === "32-bit float") expect(levels(again)[0]).toBeGreaterThan(20);
+    else expect(worstDifference(again, half)).toBeLessThanOrEqual(1);
+  });
+}
 
 test("the result is copied", async ({ app, page, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);

@@ -66,10 +66,10 @@ test("a run over a stack is canceled at once, and the page that was shown comes 
 
 test("pages of one scene teach by Noise2Noise", async ({ app, page }) => {
   const about = page.locator("#learn-about");
-  await expect(app.objective.locator("option", { hasText: "pages of one scene" })).toHaveCount(0);
+  await expect(app.objective.locator("option", { hasText: "several shots of one scene" })).toHaveCount(0);
   await app.show(stack());
   await expect(about).toContainText("This file has 5 pages");
-  await app.objective.selectOption({ label: "Noise2Noise (pages of one scene)" });
+  await app.objective.selectOption({ label: "Noise2Noise (several shots of one scene)" });
   await app.budget.selectOption("10");
   await app.learnButton.click();
   await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });

@@ -30,6 +30,8 @@ interface Photo {
   readonly name: string;
   /** Page of a stack, from 0. */
   readonly page: number;
+  /** All photos of its scene, this one first, where there are several to learn from. */
+  readonly shots?: readonly File[] | undefined;
 }
 
 /** What counts of it. */
@@ -252,6 +254,14 @@ export class App {
     }
   }
 
+  /** Tunes the network to a scene of which there are several photos, then denoises the first of them. */
+  async learnScene(shots: readonly File[]): Promise<void> {
+    const [file] = shots;
+    if (!file) return;
+    await this.#open({ file, name: file.name, page: 0, shots });
+    if (this.#photo?.file === file) await this.learn();
+  }
+
   /** Ends the tuning, and keeps what was best so far. */
   stopLearning(): void {
     this.#learning.stop();
@@ -339,7 +349,7 @@ export class App {
       await this.#replace(photo, decoded);
       panel.setStatus(format.notes(decoded.notes));
       panel.showPhoto(name, decoded, page);
-      learn.showPages(decoded.pages);
+      learn.showShots(decoded.pages, photo.shots?.length ?? 1);
       this.#choice.show(this.#facts);
       await stage.show(decoded.image, isShown);
       await this.#stacks.show(page);

@@ -2,6 +2,7 @@ import { objectives, type FineTuned, type ModelCard, type TuningProgress } from 
 import { Chart } from "./chart";
 import { byId } from "./dom";
 import * as format from "./format";
+import { FROM_SHOTS } from "./objectives";
 import type { Activity } from "./panel";
 import { text } from "./strings";
 
@@ -32,8 +33,9 @@ export class LearnPanel {
   #offered = "";
   #card: ModelCard | undefined;
   #random = false;
-  /** Pages of the file on screen. */
+  /** Pages of the file on screen, and photos of its scene. */
   #pages = 1;
+  #shots = 1;
   /** When the stage under way began, seconds since the start. */
   #stage = { number: 0, began: 0 };
   /** What the photo's noise was found to be like. */
@@ -63,9 +65,9 @@ export class LearnPanel {
     return Number(this.#budget.value);
   }
 
-  /** Whether the objective learns from several pages of one scene. */
-  get takesPages(): boolean {
-    return this.#objective.selectedOptions[0]?.dataset.pages !== undefined;
+  /** Whether the objective learns from several shots of one scene. */
+  get takesShots(): boolean {
+    return this.#objective.selectedOptions[0]?.dataset.shots !== undefined;
   }
 
   /** Offers what suits a network, whose weights are random or not. */
@@ -75,9 +77,10 @@ export class LearnPanel {
     this.#offer();
   }
 
-  /** Offers what suits a file of so many pages. */
-  showPages(pages: number): void {
+  /** Offers what suits a file of so many pages, or so many photos of one scene. */
+  showShots(pages: number, shots: number): void {
     this.#pages = pages;
+    this.#shots = shots;
     this.#offer();
   }
 
@@ -145,27 +148,29 @@ export class LearnPanel {
   }
 
   #offer(): void {
-    const [card, random, several] = [this.#card, this.#random, this.#pages > 1];
+    const [card, random, pages, shots] = [this.#card, this.#random, this.#pages, this.#shots];
+    const several = pages > 1 || shots > 1;
     // What was chosen stays chosen.
-    const offered = `${card?.id} ${random} ${several}`;
+    const offered = `${card?.id} ${random} ${pages} ${shots}`;
     if (!card || offered === this.#offered) return;
     this.#offered = offered;
     const before = this.#objective.value;
-    const byDefault = random ? card.defaultObjectives.random : card.defaultObjectives.trained;
-    const suiting = objectives(card.id).filter(({ shots, clean }) => (shots === 1 || several) && !clean);
-    const options = suiting.map(({ id, title, shots }) => {
+    const usual = random ? card.defaultObjectives.random : card.defaultObjectives.trained;
+    const byDefault = shots > 1 ? FROM_SHOTS : usual;
+    const suiting = objectives(card.id).filter((one) => (one.shots === 1 || several) && !one.clean);
+    const options = suiting.map(({ id, title, shots: needed }) => {
       const chosen = id === byDefault;
-      const detail = shots > 1 ? tune.pagesOption : chosen ? tune.recommended : "";
+      const detail = needed > 1 ? tune.shotsOption : chosen ? tune.recommended : "";
       const option = new Option(`${title}${detail}`, id, chosen, chosen);
-      if (shots > 1) option.dataset.pages = "";
+      if (needed > 1) option.dataset.shots = "";
       return option;
     });
     this.#objective.replaceChildren(...options);
-    if (this.#pages > 1 && suiting.some(({ id }) => id === before)) this.#objective.value = before;
+    if (pages > 1 && suiting.some(({ id }) => id === before)) this.#objective.value = before;
     this.#showObjective();
     this.start.textContent = random ? tune.fromScratch : tune.start;
-    const about = random ? tune.aboutScratch(card.title) : tune.about(card.title);
-    const offer = several ? tune.severalPages(this.#pages) : "";
+    const about = random ? tune.aboutScratch(card.title) : tune.about;
+    const offer = shots > 1 ? tune.severalShots(shots) : several ? tune.severalPages(pages) : "";
     byId("learn-about", HTMLElement).textContent = about + offer;
   }
 

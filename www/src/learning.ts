@@ -9,7 +9,7 @@ const PREVIEW_SIDE = 192;
 /** Steps of a network that starts from random weights: more than time allows, so that time is what ends it. */
 const ENDLESS = 100_000;
 
-/** Pages of one scene that are learned from, at most: all of them are held in memory. */
+/** Shots of one scene that are learned from, at most: all of them are held in memory. */
 const MAX_SHOTS = 8;
 
 /** The photo that is learned from. */
@@ -18,6 +18,8 @@ interface Subject {
   readonly name: string;
   /** Page of a stack, from 0. */
   readonly page: number;
+  /** All photos of the scene, this one first, where there are several. */
+  readonly shots?: readonly Blob[] | undefined;
 }
 
 /** The pages around one of a stack, that one first. */
@@ -49,9 +51,11 @@ export class Learning {
     const denoiser = await engines.get();
     signal.throwIfAborted();
     const before = engines.choice;
-    const stack = this.#panel.takesPages ? await denoiser.openStack(photo.file, { signal }) : undefined;
+    const { takesShots } = this.#panel;
+    const shots = takesShots ? photo.shots?.slice(0, MAX_SHOTS) : undefined;
+    const stack = takesShots && !shots ? await denoiser.openStack(photo.file, { signal }) : undefined;
     this.#stage.startResult(card.scale);
-    this.#tuning = denoiser.fineTune(stack ? shotsAround(stack, photo.page) : photo.file, {
+    this.#tuning = denoiser.fineTune(shots ?? (stack ? shotsAround(stack, photo.page) : photo.file), {
       page: photo.page,
       objective: this.#panel.objective,
       budget: this.#panel.budget,

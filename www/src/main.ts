@@ -25,7 +25,11 @@ const [stage, panel, result] = [new Stage(), new Panel(), new ResultPanel()];
 const [save, advanced, learn] = [new SavePanel(), new AdvancedPanel(), new LearnPanel()];
 const app = new App({ stage, panel, result, save, advanced, learn });
 const { tasks, networks } = app;
-const batch = new Batch({ stage, panel, advanced, save, tasks, networks, onClose: () => app.showAgain() });
+const batch = new Batch({
+  ...{ stage, panel, advanced, save, tasks, networks },
+  onClose: () => app.showAgain(),
+  onScene: (photos) => app.learnScene(photos),
+});
 
 const on = (element: HTMLElement, type: "click" | "input" | "change", action: () => unknown) => {
   element.addEventListener(type, () => {

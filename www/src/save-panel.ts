@@ -67,8 +67,6 @@ export class SavePanel {
     byId("quality-field", HTMLElement).hidden = type !== "image/jpeg";
     byId("quality-value", HTMLOutputElement).textContent = this.#quality.value;
     byId("depth-field", HTMLElement).hidden = this.#photo?.bitDepth !== 16 || type !== "image/png";
-    // TIFF's metadata are part of how its pixels are held.
-    this.#metadata.disabled = type === "image/tiff";
     const drawn = this.#photo && this.#mix && needsDrawing(this.options, this.#mix, this.#photo);
     for (const option of this.#format.options) {
       option.disabled = Boolean(drawn) && !canBeDrawn(option.value as ImageType);

@@ -2,6 +2,7 @@ import type { AdvancedPanel } from "../advanced-panel";
 import * as format from "../format";
 import { WHOLE } from "../mix/mixing";
 import type { Networks } from "../networks";
+import { FROM_SHOTS } from "../objectives";
 import type { Panel } from "../panel";
 import type { SavePanel } from "../save-panel";
 import { offer } from "../saving/delivery";
@@ -23,6 +24,8 @@ export interface Shop {
   readonly networks: Networks;
   /** The list was closed: the single photo is shown again. */
   readonly onClose: () => Promise<void>;
+  /** The photos of the list show one scene, which is to be learned from. */
+  readonly onScene: (photos: readonly File[]) => Promise<void>;
 }
 
 /** Denoises several photos, and gives them away together. */
@@ -30,6 +33,8 @@ export class Batch {
   readonly #shop: Shop;
   readonly #queue: Queue;
   readonly #panel: QueuePanel;
+  /** Width and height of the photos that have been read. */
+  readonly #sizes = new Map<File, string>();
 
   constructor(shop: Shop) {
     this.#shop = shop;
@@ -37,6 +42,7 @@ export class Batch {
       (photo, signal, onShare) => this.#denoise(photo, signal, onShare),
       () => {
         this.#panel.show(this.#queue);
+        this.#panel.showScene(this.#scene.length);
       },
     );
     this.#panel = new QueuePanel((item) => {
@@ -62,6 +68,14 @@ export class Batch {
     this.#queue.cancelAll();
   }
 
+  /** The photos, if they may be several shots of one scene that the network can learn from: all that were read have one size. */
+  get #scene(): readonly File[] {
+    const read = this.#queue.items.map(({ photo }) => photo).filter((photo) => this.#sizes.has(photo));
+    const isOne = new Set(read.map((photo) => this.#sizes.get(photo))).size === 1;
+    const learns = this.#shop.networks.card.objectives.includes(FROM_SHOTS);
+    return isOne && learns && read.length > 1 ? read : [];
+  }
+
   #listen(): void {
     const on = (button: HTMLButtonElement, action: () => void | Promise<void>) => {
       button.addEventListener("click", () => void action());
@@ -72,6 +86,11 @@ export class Batch {
     on(this.#panel.close, () => {
       this.#queue.clear();
       return this.#shop.onClose();
+    });
+    on(this.#panel.scene, () => {
+      const photos = this.#scene;
+      this.#queue.clear();
+      return this.#shop.onScene(photos);
     });
     on(this.#panel.zip, () =>
       this.#deliver(async (files) => {
@@ -94,6 +113,7 @@ export class Batch {
     const { stage, panel, advanced, save, networks } = this.#shop;
     const denoiser = await networks.engines.get();
     const decoded = await denoiser.decode(photo, { signal });
+    this.#sizes.set(photo, `${decoded.width} ${decoded.height}`);
     panel.showPhoto(photo.name, { ...decoded, pages: 1 }, 0);
     await stage.show(decoded.image);
     stage.startResult(networks.card.scale);

@@ -8,6 +8,7 @@ export class QueuePanel {
   readonly cancelAll = byId("queue-cancel", HTMLButtonElement);
   readonly zip = byId("queue-zip", HTMLButtonElement);
   readonly folder = byId("queue-folder", HTMLButtonElement);
+  readonly scene = byId("queue-scene-learn", HTMLButtonElement);
   readonly close = byId("queue-close", HTMLButtonElement);
   readonly #list = byId("queue-list", HTMLElement);
   readonly #rows = new Map<Item, { readonly row: HTMLElement; readonly show: (state: State) => void }>();
@@ -32,6 +33,12 @@ export class QueuePanel {
     }
     const rows = [...this.#rows.values()].map(({ row }) => row);
     if (this.#list.childElementCount !== rows.length) this.#list.replaceChildren(...rows);
+  }
+
+  /** Offers to learn from so many shots of one scene, where there are at least two. */
+  showScene(shots: number): void {
+    byId("queue-scene", HTMLElement).hidden = shots < 2;
+    byId("queue-scene-about", HTMLElement).textContent = text.queue.scene(shots);
   }
 
   #row(item: Item): { row: HTMLElement; show: (state: State) => void } {

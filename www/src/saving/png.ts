@@ -21,9 +21,9 @@ const PIXELS = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND", "sBIT"];
 /** Colour types by samples per pixel. */
 const COLOUR_TYPES = [0, 0, 4, 2, 6];
 
-/** Interleaved samples of 8 or 16 bits: 1 gray, 2 gray and alpha, 3 colours, 4 colours and alpha. */
+/** Interleaved samples of 8 or 16 bits, or floats: 1 gray, 2 gray and alpha, 3 colours, 4 colours and alpha. */
 export interface Samples {
-  readonly data: Uint8ClampedArray | Uint16Array;
+  readonly data: Uint8ClampedArray | Uint16Array | Float32Array;
   /** Pixels. */
   readonly width: number;
   /** Samples per pixel. */
@@ -103,7 +103,7 @@ function chunk(type: string, data: Uint8Array): Chunk {
   return { type, bytes };
 }
 
-function bigEndian(data: Uint8ClampedArray | Uint16Array): Uint8Array {
+function bigEndian(data: Samples["data"]): Uint8Array {
   if (!(data instanceof Uint16Array)) return new Uint8Array(data.buffer, data.byteOffset, data.length);
   const out = new Uint8Array(2 * data.length);
   for (const [i, value] of data.entries()) {
@@ -139,7 +139,8 @@ function paeth(left: number, above: number, corner: number): number {
   return b <= c ? above : corner;
 }
 
-async function deflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+/** Bytes, packed by zlib. */
+export async function deflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const packed = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
   return new Uint8Array(await new Response(packed).arrayBuffer());
 }

@@ -3,6 +3,7 @@ import type { Mix } from "../mix/mixing";
 import { dressJpeg } from "./jpeg";
 import { dressPng, encodePng } from "./png";
 import { inDepth, mixed, shrunk, type Picture } from "./redraw";
+import { drawnTiff } from "./tiff";
 
 /** A file that is to be drawn. */
 export interface Drawing {
@@ -14,10 +15,10 @@ export interface Drawing {
   readonly top: number;
   /** By how much both sides are divided. */
   readonly factor: number;
-  readonly bits: 8 | 16;
+  readonly bits: 8 | 16 | 32;
   readonly gray: boolean;
   readonly opaque: boolean;
-  readonly type: "image/png" | "image/jpeg";
+  readonly type: "image/png" | "image/jpeg" | "image/tiff";
   /** From 0 to 1, of a JPEG. */
   readonly quality: number;
   /** The engine's file of the result: its metadata are taken over. */
@@ -41,7 +42,9 @@ async function draw(drawing: Drawing): Promise<Blob> {
   const picture = factor > 1 ? shrunk(whole, factor) : whole;
   const donor = new Uint8Array(await drawing.donor.arrayBuffer());
   if (type === "image/jpeg") return dressJpeg(await jpegOf(picture, top, drawing.quality), donor);
-  return new Blob([dressPng(await encodePng(inDepth(picture, top, drawing)), donor)], { type });
+  const samples = inDepth(picture, top, drawing);
+  if (type === "image/tiff") return drawnTiff(samples, drawing.gray ? 1 : 3, donor);
+  return new Blob([dressPng(await encodePng(samples), donor)], { type });
 }
 
 async function jpegOf(picture: Picture, top: number, quality: number): Promise<Uint8Array<ArrayBuffer>> {

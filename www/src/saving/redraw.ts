@@ -65,21 +65,22 @@ export function shrunk(picture: Picture, factor: number): Picture {
   return { ...picture, data: out, width: columns };
 }
 
-/** The samples as a file holds them, of a picture whose numbers go up to `top`; `gray` and `opaque` ones have fewer. */
+/** The samples as a file holds them, of a picture whose numbers go up to `top`, floats as they are; `gray` and `opaque` ones have fewer. */
 export function inDepth(
   { data, width, channels, colours }: Picture,
   top: number,
-  { bits, gray, opaque }: { bits: 8 | 16; gray: boolean; opaque: boolean },
+  { bits, gray, opaque }: { bits: 8 | 16 | 32; gray: boolean; opaque: boolean },
 ): Samples {
   const picked = [...Array(channels).keys()].filter((c) => (c < colours ? c === 0 || !gray : !opaque));
   const pixels = data.length / channels;
   const length = pixels * picked.length;
-  const out = bits === 16 ? new Uint16Array(length) : new Uint8ClampedArray(length);
+  const out = new { 8: Uint8ClampedArray, 16: Uint16Array, 32: Float32Array }[bits](length);
   const most = 2 ** bits - 1;
   for (let i = 0; i < pixels; i++) {
     for (const [k, c] of picked.entries()) {
-      const share = (data[i * channels + c] ?? 0) / top;
-      out[i * picked.length + k] = Math.round(most * Math.min(1, Math.max(0, share)));
+      const value = data[i * channels + c] ?? 0;
+      const share = Math.min(1, Math.max(0, value / top));
+      out[i * picked.length + k] = bits === 32 ? value : Math.round(most * share);
     }
   }
   return { data: out, width, channels: picked.length };

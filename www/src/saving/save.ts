@@ -4,6 +4,7 @@ import { stripJpeg } from "./jpeg";
 import { stripPng } from "./png";
 import type { Picture } from "./redraw";
 import type { Drawing } from "./redraw-worker";
+import { stripTiff } from "./tiff";
 import { stripWebp } from "./webp";
 
 /** How a file is to be. */
@@ -29,7 +30,7 @@ export interface Facts {
 }
 
 /** Types that files can be drawn anew in; the engine alone writes the others. */
-const DRAWN: readonly ImageType[] = ["image/png", "image/jpeg"];
+const DRAWN: readonly ImageType[] = ["image/png", "image/jpeg", "image/tiff"];
 
 /** Whether the engine does not write such a file itself, so that it is drawn here. */
 export function needsDrawing(
@@ -69,7 +70,8 @@ async function drawingOf(
   { bitDepth, channels, hasAlpha }: Facts,
   donor: Blob,
 ): Promise<Drawing> {
-  const deep = ownDepth && bitDepth === 16 && type === "image/png";
+  const bits = depthOf(type, bitDepth, ownDepth);
+  const deep = bits > 8;
   const pixels = (of: DenoiseResult) => pictureOf(of, deep, channels);
   const mixes = mix.colour < 1;
   return {
@@ -78,13 +80,19 @@ async function drawingOf(
     mix,
     top: deep ? 1 : 255,
     factor,
-    bits: deep ? 16 : 8,
+    bits,
     gray: channels === 1,
     opaque: !hasAlpha,
-    type: type === "image/jpeg" ? type : "image/png",
+    type: type === "image/webp" ? "image/png" : type,
     quality,
     donor,
   };
+}
+
+/** Bits per sample of a file: TIFF holds all that photos have, PNG up to 16. */
+function depthOf(type: ImageType, bitDepth: number, ownDepth: boolean): 8 | 16 | 32 {
+  if (type === "image/tiff" && bitDepth > 8) return bitDepth === 16 ? 16 : 32;
+  return ownDepth && bitDepth === 16 && type === "image/png" ? 16 : 8;
 }
 
 async function pictureOf(result: DenoiseResult, deep: boolean, colours: number): Promise<Picture> {
@@ -120,5 +128,6 @@ async function stripped(file: Blob): Promise<Blob> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (file.type === "image/jpeg") return stripJpeg(bytes);
   if (file.type === "image/webp") return stripWebp(bytes);
+  if (file.type === "image/tiff") return stripTiff(bytes);
   return file.type === "image/png" ? new Blob([stripPng(bytes)], { type: file.type }) : file;
 }

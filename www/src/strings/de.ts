@@ -175,8 +175,7 @@ export const de: Strings = {
     metadata: "Metadaten behalten (Kamera, Datum, Ort)",
     notSaved: (why) => `Das Foto wurde nicht gespeichert: ${why}`,
     notCopied: (why) => `Das Foto wurde nicht kopiert: ${why}`,
-    onlyWhole:
-      "TIFF und WebP gibt es in voller Größe, eigener Farbtiefe und mit ganz entferntem Farbrauschen.",
+    onlyWhole: "WebP gibt es nur in voller Größe und mit ganz entferntem Farbrauschen.",
   },
 
   queue: {
@@ -192,6 +191,9 @@ export const de: Strings = {
     zip: "Alle als ZIP",
     folder: "In einen Ordner…",
     close: "Liste schließen",
+    scene: (shots) =>
+      `Zeigen diese ${shots} Fotos dieselbe Szene, ohne jede Bewegung? Dann kann das Netz daraus lernen, worin sich ihr Rauschen unterscheidet.`,
+    learnScene: "Aus diesen Fotos lernen",
     zipName: "entrauscht.zip",
   },
 
@@ -223,13 +225,14 @@ export const de: Strings = {
     notBetter: "Nicht deutlich besser: das Netz von vorher bleibt.",
     reverted: "Zurück beim Netz von vorher.",
     unchanged: "Das Netz von vorher bleibt.",
-    about: (title) =>
-      `Trainiert ${title} auf diesem Gerät ein wenig an diesem Foto allein und zeigt das Ergebnis neben dem alten. Sinkt der geschätzte Fehler nicht, bleibt das Netz von vorher.`,
+    about:
+      "Trainiert das Netz auf diesem Gerät ein wenig an diesem Foto allein und zeigt das Ergebnis neben dem alten. Sinkt der geschätzte Fehler nicht, bleibt das Netz von vorher.",
     aboutScratch: (title) =>
       `Trainiert ein kleines ${title} mit zufälligen Gewichten auf diesem Gerät an diesem Foto allein.`,
     severalPages: (pages) =>
       ` Diese Datei hat ${pages} Seiten: zeigen sie eine Szene, unter Erweitert Noise2Noise wählen.`,
-    pagesOption: " (Seiten einer Szene)",
+    severalShots: (shots) => ` Lernt aus ${shots} Fotos einer Szene.`,
+    shotsOption: " (mehrere Aufnahmen einer Szene)",
     recommended: " (empfohlen)",
   },
 

@@ -159,7 +159,7 @@ export const en = {
     metadata: "Keep metadata (camera, date, place)",
     notSaved: (why: string) => `The photo was not saved: ${why}`,
     notCopied: (why: string) => `The photo was not copied: ${why}`,
-    onlyWhole: "TIFF and WebP are saved at full size, own depth and with all colour noise removed.",
+    onlyWhole: "WebP is saved only at full size and with all colour noise removed.",
   },
 
   queue: {
@@ -175,6 +175,9 @@ export const en = {
     zip: "Save all as ZIP",
     folder: "Save into a folder…",
     close: "Close the list",
+    scene: (shots: number) =>
+      `Do these ${shots} photos show one scene, without any movement? Then the network can learn from how their noise differs.`,
+    learnScene: "Learn from these photos",
     zipName: "denoised.zip",
   },
 
@@ -206,13 +209,14 @@ export const en = {
     notBetter: "Not clearly better: the original network is kept.",
     reverted: "Back to the original network.",
     unchanged: "The original network is kept.",
-    about: (title: string) =>
-      `Trains ${title} a little on this photo alone, on this machine, and shows the result beside the old one. If the estimated error does not fall, the original network is kept.`,
+    about:
+      "Trains the network a little on this photo alone, on this machine, and shows the result beside the old one. If the estimated error does not fall, the original network is kept.",
     aboutScratch: (title: string) =>
       `Trains a small ${title}, with random weights, on this photo alone, on this machine.`,
     severalPages: (pages: number) =>
       ` This file has ${pages} pages: if they show one scene, choose Noise2Noise under Advanced.`,
-    pagesOption: " (pages of one scene)",
+    severalShots: (shots: number) => ` Learns from ${shots} photos of one scene.`,
+    shotsOption: " (several shots of one scene)",
     recommended: " (recommended)",
   },
 
