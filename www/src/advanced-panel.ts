@@ -67,7 +67,9 @@ export class AdvancedPanel {
     byId("purpose-about", HTMLElement).textContent = [about, ...more].join(" ");
     const example = byId("purpose-example", HTMLImageElement);
     example.hidden = !purpose;
-    if (purpose) example.src = purpose.example;
+    // The same address again would have it loaded and painted again.
+    const address = purpose && new URL(purpose.example, document.baseURI).href;
+    if (address !== undefined && address !== example.src) example.src = address;
   }
 
   /** Says of each purpose how long it takes for the photo on screen, where that can be foreseen. */
