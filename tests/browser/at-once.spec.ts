@@ -61,3 +61,21 @@ test("kinds of photos choose network and method, and say the new size", async ({
   // One run tells how long each of the others would take.
   await expect(purpose.locator("option[value=photo]")).toHaveText(/^Photo · about \d+ s$/);
 });
+
+test("what is there first stays where it is while the engine starts", async ({ page }) => {
+  await page.addInitScript(() => {
+    const shifts: number[] = [];
+    Object.assign(globalThis, { shifts });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries())
+        shifts.push((entry as PerformanceEntry & { value: number }).value);
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  await page.goto("./");
+  await expect(page.locator("#device-about")).toContainText("Uses", { timeout: 60_000 });
+  await expect(page.locator("#purpose-about")).toHaveText(/^Any photo from a phone or camera/);
+  const moved = await page.evaluate(() =>
+    (globalThis as unknown as { shifts: number[] }).shifts.reduce((sum, shift) => sum + shift, 0),
+  );
+  expect(moved).toBeLessThan(0.05);
+});

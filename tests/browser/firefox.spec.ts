@@ -28,10 +28,10 @@ test("in Firefox a photo is opened, denoised, mixed and saved", async ({ baseURL
     await expect.poll(() => words(page, "#device-about"), { timeout: 60_000 }).toContain("Uses: Processor");
     // What is saved is kept here, for this test to look at.
     await page.evaluate(() => {
-      const { createObjectURL } = URL;
+      const addressOf = URL.createObjectURL.bind(URL);
       URL.createObjectURL = (blob: Blob) => {
         (globalThis as { saved?: Blob }).saved = blob;
-        return createObjectURL.call(URL, blob);
+        return addressOf(blob);
       };
     });
     const { name, buffer } = fixture("kodak23_noisy.png");

@@ -1,5 +1,5 @@
 import { models, type AdaptMode, type DeviceChoice, type EngineInfo, type ModelCard } from "unnoise";
-import { byId } from "./dom";
+import { byId, say } from "./dom";
 import * as format from "./format";
 import type { Activity } from "./panel";
 import { PURPOSES, type Purpose } from "./purposes";
@@ -64,7 +64,7 @@ export class AdvancedPanel {
   showPurpose(purpose: Purpose | undefined, more: readonly string[]): void {
     this.purpose.value = purpose?.id ?? CUSTOM;
     const about = purpose?.about ?? text.purpose.custom.about;
-    byId("purpose-about", HTMLElement).textContent = [about, ...more].join(" ");
+    say(byId("purpose-about", HTMLElement), [about, ...more].join(" "));
     const example = byId("purpose-example", HTMLImageElement);
     example.hidden = !purpose;
     // The same address again would have it loaded and painted again.

@@ -1,51 +1,25 @@
 import { cache, type Denoiser, type DenoiseResult, type Device } from "unnoise";
-import type { AdvancedPanel } from "./advanced-panel";
 import { Choice } from "./choice";
 import { Comparison } from "./comparison";
+import { painted } from "./dom";
 import { deservesLook, earlyBitmap, firstLook, warmUp } from "./first-look";
 import * as format from "./format";
-import type { Size } from "./geometry";
-import type { LearnPanel } from "./learn-panel";
 import { Learning } from "./learning";
 import { shrunk } from "./memory";
-import { cardOf, Networks } from "./networks";
-import type { Activity, Panel } from "./panel";
-import type { ResultPanel } from "./result-panel";
+import { Networks } from "./networks";
+import type { Activity } from "./panel";
+import type { Photo, PhotoFacts } from "./photo";
 import { Results } from "./results";
-import type { SavePanel } from "./save-panel";
 import * as saved from "./saved";
 import { Delivery, offer } from "./saving/delivery";
-import type { Facts } from "./saving/save";
 import { Stacks } from "./stacks";
-import type { Stage } from "./stage";
 import { text } from "./strings";
 import { isCancel, sentence, Tasks } from "./tasks";
+import { doneLine, told } from "./told";
+import type { Views } from "./views";
 
 /** Runs that take longer, in seconds, are not begun unasked: the part in view is denoised, and the time told. */
 const LONG = 60;
-
-/** The photo on screen, as the file it came from. */
-interface Photo {
-  readonly file: Blob;
-  readonly name: string;
-  /** Page of a stack, from 0. */
-  readonly page: number;
-  /** All photos of its scene, this one first, where there are several to learn from. */
-  readonly shots?: readonly File[] | undefined;
-}
-
-/** What counts of it. */
-type PhotoFacts = Facts & Size;
-
-/** All that shows things. */
-export interface Views {
-  readonly stage: Stage;
-  readonly panel: Panel;
-  readonly result: ResultPanel;
-  readonly save: SavePanel;
-  readonly advanced: AdvancedPanel;
-  readonly learn: LearnPanel;
-}
 
 /** What the page does with a photo. */
 export class App {
@@ -110,15 +84,13 @@ export class App {
     await stage.show(bitmap);
     panel.showPhoto(text.photo.sample, { ...this.#facts, pages: 1 }, 0);
     const before = await saved.load();
+    // What is large comes after what one sees first.
+    await painted();
     await this.tasks.attempt("starting", async () => {
       this.#choice.engine = await this.networks.start();
       panel.setStatus("");
     });
-    if (this.#choice.engine?.device !== "webgpu")
-      void this.networks.engines
-        .get()
-        .then(warmUp)
-        .catch(() => undefined);
+    if (this.#choice.engine?.device !== "webgpu") void warmUp(this.networks.engines);
     this.#choice.show(this.#facts);
     if (before) await this.#restore(before);
   }
@@ -465,23 +437,13 @@ export class App {
   /** Takes a result that has been painted, and says what was done. */
   async #take(owner: Denoiser, result: DenoiseResult): Promise<void> {
     const { panel, advanced } = this.#views;
-    const { info, scale, width, height } = result;
-    const { card, own } = this.networks;
     this.#choice.learn(result);
     this.#choice.engine = owner.info();
     advanced.showEngine(this.#choice.engine);
-    const advice = own ? "" : format.advice(info.noise, card, cardOf(undefined));
-    const about = format.noise(info.noise, info.adaptation, info.range) + advice;
-    const method = advanced.adapt === "auto" ? [] : [text.advanced.methods[advanced.adapt]];
-    const title = [card.title, ...(own ? [own.name] : []), ...method].join(", ");
-    await this.comparison.take({ owner, result, title, about });
+    const { card, own } = this.networks;
+    await this.comparison.take({ owner, result, ...told(result, card, own, advanced.adapt) });
     if (this.#facts && this.#photo) this.delivery.take({ ...this.#facts, name: this.#photo.name });
     this.#choice.show(this.#facts);
-    const { devices } = text.advanced;
-    const rate = format.seconds(info.secondsPerMegapixel);
-    const done = text.run.done(format.seconds(info.seconds), devices[info.device], rate);
-    const size = scale > 1 ? text.run.enlarged(width, height) : "";
-    const notes = info.notes.length > 0 ? ` · ${format.notes(info.notes)}` : "";
-    panel.setStatus(done + size + notes);
+    panel.setStatus(doneLine(result));
   }
 }

@@ -54,7 +54,9 @@ export class Choice {
     const fitting = photo && this.fitting(photo);
     this.#panel.showMemory(fitting && { needed: memory.needed(photo, shown.scale), fitting });
     this.#learn.showModel(shown, waiting !== undefined);
-    const model = shown.id === this.engine?.model ? ["auto", shown.id] : [shown.id];
+    // Before the engine has started, it is what suits the machine that is asked for.
+    const isAuto = this.engine === undefined || shown.id === this.engine.model;
+    const model = isAuto ? ["auto", shown.id] : [shown.id];
     const fits = own || waiting ? [] : PURPOSES.filter((one) => model.includes(one.model));
     this.#advanced.showTimes(({ model: id, adapt }) => {
       const purposeCard = cardOf(id === "auto" ? this.engine?.model : id);

@@ -5,6 +5,17 @@ export function byId<T extends Element>(id: string, type: new () => T): T {
   throw new Error(`There is no ${type.name} with the id "${id}".`);
 }
 
+/** Puts words into an element, unless they are there: the same ones again would be painted again. */
+export function say(element: HTMLElement, words: string): void {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+/** Resolves when the page has been painted; pages that nobody sees are not, and wait a second. */
+export function painted(): Promise<unknown> {
+  const frame = () => new Promise(requestAnimationFrame);
+  return Promise.race([frame().then(frame), new Promise((resolve) => setTimeout(resolve, 1000))]);
+}
+
 /** The 2D context of a canvas. */
 export function context2d(canvas: HTMLCanvasElement): CanvasRenderingContext2D;
 export function context2d(

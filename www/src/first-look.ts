@@ -1,4 +1,5 @@
 import type { Denoiser, DenoiseResult } from "unnoise";
+import type { Engines } from "./engines";
 import type { Size } from "./geometry";
 import type { Stage } from "./stage";
 
@@ -42,7 +43,11 @@ export async function firstLook(
 }
 
 /** Has the browser compile the engine's code well, before a photo comes: the first run takes several times as long as others. */
-export async function warmUp(denoiser: Denoiser): Promise<void> {
-  const result = await denoiser.denoise(new ImageData(WARM, WARM), { adapt: "plain" });
-  result.dispose();
+export async function warmUp(engines: Engines): Promise<void> {
+  try {
+    const result = await (await engines.get()).denoise(new ImageData(WARM, WARM), { adapt: "plain" });
+    result.dispose();
+  } catch {
+    // Another engine was chosen meanwhile, or this one fails: the first photo will tell.
+  }
 }

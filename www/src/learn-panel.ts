@@ -1,6 +1,6 @@
 import { objectives, type FineTuned, type ModelCard, type TuningProgress } from "unnoise";
 import { Chart } from "./chart";
-import { byId } from "./dom";
+import { byId, say } from "./dom";
 import * as format from "./format";
 import { FROM_SHOTS } from "./objectives";
 import type { Activity } from "./panel";
@@ -168,10 +168,10 @@ export class LearnPanel {
     this.#objective.replaceChildren(...options);
     if (pages > 1 && suiting.some(({ id }) => id === before)) this.#objective.value = before;
     this.#showObjective();
-    this.start.textContent = random ? tune.fromScratch : tune.start;
+    say(this.start, random ? tune.fromScratch : tune.start);
     const about = random ? tune.aboutScratch(card.title) : tune.about;
     const offer = shots > 1 ? tune.severalShots(shots) : several ? tune.severalPages(pages) : "";
-    byId("learn-about", HTMLElement).textContent = about + offer;
+    say(byId("learn-about", HTMLElement), about + offer);
   }
 
   #say(line: string): void {

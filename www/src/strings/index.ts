@@ -1,3 +1,4 @@
+import { say } from "../dom";
 import { de } from "./de";
 import { en, type Strings } from "./en";
 import { lookUp } from "./look-up";
@@ -24,7 +25,7 @@ export function translate(root: Document, title: string): void {
   root.documentElement.lang = language;
   root.title = title;
   for (const element of root.querySelectorAll<HTMLElement>("[data-text]")) {
-    element.textContent = lookUp(text, element.dataset.text ?? "");
+    say(element, lookUp(text, element.dataset.text ?? ""));
   }
   for (const element of root.querySelectorAll<HTMLElement>("[data-label]")) {
     const label = lookUp(text, element.dataset.label ?? "");

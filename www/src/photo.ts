@@ -1,0 +1,15 @@
+import type { Size } from "./geometry";
+import type { Facts } from "./saving/save";
+
+/** The photo on screen, as the file it came from. */
+export interface Photo {
+  readonly file: Blob;
+  readonly name: string;
+  /** Page of a stack, from 0. */
+  readonly page: number;
+  /** All photos of its scene, this one first, where there are several to learn from. */
+  readonly shots?: readonly File[] | undefined;
+}
+
+/** What counts of it. */
+export type PhotoFacts = Facts & Size;
