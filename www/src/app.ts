@@ -76,6 +76,8 @@ export class App {
   /** Shows the sample, drawn by the browser so that it is there at once, then starts the engine. */
   async start(sample: string): Promise<void> {
     const { stage, panel } = this.#views;
+    // What is large comes after what one sees first.
+    await painted();
     const file = await (await fetch(sample)).blob();
     const bitmap = await createImageBitmap(file);
     const { width, height } = bitmap;
@@ -84,8 +86,6 @@ export class App {
     await stage.show(bitmap);
     panel.showPhoto(text.photo.sample, { ...this.#facts, pages: 1 }, 0);
     const before = await saved.load();
-    // What is large comes after what one sees first.
-    await painted();
     await this.tasks.attempt("starting", async () => {
       this.#choice.engine = await this.networks.start();
       panel.setStatus("");
