@@ -132,6 +132,9 @@ test.describe("on a phone", () => {
 
   test("two taps zoom in and out, and side by side is one above the other", async ({ app, page }) => {
     await denoised(app);
+    await page.evaluate(() => {
+      scrollTo(0, 0);
+    });
     const fit = page.getByRole("button", { name: "Fit" });
     const twice = async () => {
       for (let tap = 0; tap < 2; tap++) await page.touchscreen.tap(120, 120);

@@ -46,6 +46,8 @@ class Level {
  */
 export class Mosaic {
   readonly #levels: readonly Level[];
+  /** Counts the pictures that were to fill it: a later one ends the filling with the one before. */
+  #fillings = 0;
 
   constructor(readonly size: Size) {
     const levels = [new Level(size)];
@@ -57,11 +59,8 @@ export class Mosaic {
   }
 
   /** Puts a part of the picture in its place, over what was there; between frames, where it is large. */
-  async put(
-    paint: Paint,
-    area: Rectangle = { x: 0, y: 0, ...this.size },
-    onPiece?: () => void,
-  ): Promise<void> {
+  async put(paint: Paint, area: Rectangle, onPiece?: () => void): Promise<void> {
+    const filling = this.#fillings;
     let began = performance.now();
     for (const piece of this.#levels[0]?.within(area, true) ?? []) {
       const context = context2d(piece.canvas);
@@ -76,8 +75,15 @@ export class Mosaic {
       onPiece?.();
       if (performance.now() - began < SLICE) continue;
       await new Promise((resolve) => setTimeout(resolve));
+      if (filling !== this.#fillings) return;
       began = performance.now();
     }
+  }
+
+  /** Puts a whole picture in place of the one that was there, piece by piece. */
+  async fill(paint: Paint, onPiece: () => void): Promise<void> {
+    this.#fillings++;
+    await this.put(paint, { x: 0, y: 0, ...this.size }, onPiece);
   }
 
   /** Draws what is seen of it. Its pieces end at whole pixels, so that no seam is seen between them. */

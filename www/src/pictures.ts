@@ -51,7 +51,10 @@ export class Pictures {
 
   /** Shows another picture of the same scene in place of the photo. */
   async replaceBefore(image: ImageData | ImageBitmap): Promise<void> {
-    this.#before = new Mosaic(shownSize(image));
+    const size = shownSize(image);
+    const { width, height } = this.#before.size;
+    // In place of each other, so that nothing is seen to be gone in between.
+    if (size.width !== width || size.height !== height) this.#before = new Mosaic(size);
     await this.#fill(BEFORE, this.#before, image);
   }
 
@@ -114,7 +117,7 @@ export class Pictures {
     const fits = image.width === width && image.height === height;
     const resized = { resizeWidth: width, resizeHeight: height, resizeQuality: "high" } as const;
     const paint = fits ? image : await createImageBitmap(image, resized);
-    await picture.put(paint, undefined, () => {
+    await picture.fill(paint, () => {
       this.#screens.redraw(index);
     });
     if (paint !== image && paint instanceof ImageBitmap) paint.close();
