@@ -1,4 +1,5 @@
 /** Faults, injected where they happen: what the caller sees, and that the denoiser lives on. */
+import { readdirSync } from "node:fs";
 import { expect, test, type Page } from "@playwright/test";
 import { photo, read } from "./files";
 
@@ -12,13 +13,16 @@ const small = photo(32, 24).buffer.toString("base64");
 const REDNET = read("../fixtures/rednet/rednet20_tiny_stride1_c3/weights.safetensors").toString("base64");
 const TILE = 128 * 64;
 
-/** Opens the package, with `script` run in every worker before its own. */
-async function open(page: Page, script = ""): Promise<void> {
-  // Imports are hoisted, and ask for nothing.
-  const body = script + read("../../pkg/dist/worker.js").toString();
-  await page.route("**/pkg/dist/worker.js", (route) =>
-    route.fulfill({ contentType: "text/javascript", body }),
-  );
+/** Opens the package, with `script` run in every worker before its own, or in the nth that is started only. */
+async function open(page: Page, script = "", nth?: number): Promise<void> {
+  const own = read("../../pkg/dist/worker.js").toString();
+  let started = 0;
+  await page.route("**/pkg/dist/worker.js", (route) => {
+    started += 1;
+    // Imports are hoisted, and ask for nothing.
+    const body = nth === undefined || nth === started ? script + own : own;
+    return route.fulfill({ contentType: "text/javascript", body });
+  });
   await page.goto("tests/browser/fixtures/plain.html");
   await page.evaluate(async (url) => {
     window.unnoise = (await import(url)) as Unnoise;
@@ -46,23 +50,21 @@ const SILENT = [
     name: "that traps",
     what: "event.stopImmediatePropagation(); setTimeout(() => { throw new Error('trap'); });",
   },
+  { name: "that never answers", what: "event.stopImmediatePropagation();" },
+  { name: "in an endless loop", what: "for (;;);" },
 ];
 
 for (const { name, what } of SILENT) {
   for (const workers of [1, 3]) {
     test(`a worker ${name}: its tiles are handed out again, of ${workers}`, async ({ page }) => {
-      // Only the first of them that comes to it.
-      const once = `
-        const ended = new BroadcastChannel("ended");
-        let over = false;
-        ended.onmessage = () => (over = true);
-        ${onCall(workers === 1 ? "step" : "infer", 2, `if (over) return; ended.postMessage(1); ${what}`)}
-      `;
-      await open(page, once);
+      // The first, or one that helps: before these comes the one that waits to take over.
+      if (workers === 1) await open(page, onCall("step", 2, what), 1);
+      else await open(page, onCall("infer", 2, what), 3);
       const got = await page.evaluate(
         async ([text, weightsText, tile, workers]) => {
           const weights = window.fromBase64(weightsText);
-          const denoiser = await window.unnoise.Denoiser.create({ device: "flex", weights, workers });
+          const options = { device: "flex", weights, workers, timeout: 2 } as const;
+          const denoiser = await window.unnoise.Denoiser.create(options);
           const phases: string[] = [];
           const tiles: number[] = [];
           const result = await denoiser.denoise(window.fromBase64(text), {
@@ -86,6 +88,56 @@ for (const { name, what } of SILENT) {
     });
   }
 }
+
+test("learning in a worker that is stuck fails with an error that says so, and all works on", async ({
+  page,
+}) => {
+  await open(page, onCall("learn", 2, "for (;;);"));
+  const got = await page.evaluate(
+    async ([text, weightsText, tile]) => {
+      const { Denoiser, UnnoiseError } = window.unnoise;
+      const weights = window.fromBase64(weightsText);
+      const denoiser = await Denoiser.create({ device: "flex", weights, workers: 1, timeout: 2 });
+      const bytes = window.fromBase64(text);
+      const before = await (await denoiser.denoise(bytes, { tile })).float32();
+      const start = performance.now();
+      const said = await denoiser.fineTune(bytes, { budget: 60 }).then(
+        () => "none",
+        (error: unknown) => (error instanceof UnnoiseError ? `${error.code}: ${error.message}` : "raw"),
+      );
+      const seconds = (performance.now() - start) / 1000;
+      const after = await (await denoiser.denoise(bytes, { tile })).float32();
+      denoiser.dispose();
+      return { said, seconds, same: before.data.every((value, i) => value === after.data[i]) };
+    },
+    [large, REDNET, TILE] as const,
+  );
+  expect(got.said).toMatch(/^internal: .*said nothing for \d+ seconds/);
+  expect(got.seconds).toBeLessThan(20);
+  expect(got.same).toBe(true);
+});
+
+test("a worker that is only slow is waited for", async ({ page }) => {
+  // Answers come three seconds late, which is more than `timeout`, and no message of it is lost.
+  const slow = onCall("step", 1, "const end = performance.now() + 3000; while (performance.now() < end);");
+  await open(page, slow);
+  const got = await page.evaluate(
+    async ([text, weightsText, tile]) => {
+      const weights = window.fromBase64(weightsText);
+      const denoiser = await window.unnoise.Denoiser.create({
+        device: "flex",
+        weights,
+        workers: 1,
+        timeout: 1,
+      });
+      const { info } = await denoiser.denoise(window.fromBase64(text), { tile });
+      denoiser.dispose();
+      return info.notes;
+    },
+    [large, REDNET, TILE] as const,
+  );
+  expect(got).toEqual([]);
+});
 
 const ADAPTERS = [
   { name: "throws", script: "GPU.prototype.requestAdapter = () => { throw new Error('blocked'); };" },
@@ -335,4 +387,23 @@ test("batches that no memory holds are refused at once", async ({ page }) => {
   }, small);
   expect(got.codes).toEqual(["option", "option", "option", "option"]);
   expect(got.seconds).toBeLessThan(1);
+});
+
+test("the table of faults names tests that there are", () => {
+  const folder = new URL(".", import.meta.url);
+  const specs = readdirSync(folder).filter((name) => name.endsWith(".spec.ts"));
+  const titles = specs.flatMap(
+    (name) =>
+      read(name)
+        .toString()
+        .match(/\btest\([^]*?=>/g) ?? [],
+  );
+  const rows = read("FAULTS.md")
+    .toString()
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .slice(2);
+  const named = rows.map((row) => row.split("|")[3]?.trim() ?? "");
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((words) => !titles.some((title) => title.includes(words)))).toEqual([]);
 });

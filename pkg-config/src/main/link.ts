@@ -9,6 +9,8 @@ import type { Step } from "../shared/types.js";
 export interface Hooks {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((step: Step) => void) | undefined;
+  /** Milliseconds that the worker may say nothing at all before it counts as stuck; never less than a stalled download's. */
+  readonly silence?: number | undefined;
 }
 
 /** How a worker died: its script did not come, its memory is in doubt, its GPU failed, or nobody knows. */
@@ -30,6 +32,12 @@ export interface WorkerScript {
 /** How long a worker may take to answer an aborted call, milliseconds: on a GPU it costs more to start another one. */
 const GRACE = { cpu: 100, gpu: 600 };
 
+/** How often it is looked whether a worker that has something to do is still heard of, milliseconds. */
+const LOOK_EVERY = 500;
+
+/** How many times longer than a download may stall a worker may say nothing, where nothing is known of what it does. */
+const UNKNOWN_WORK = 20;
+
 /** Names the locks of this page's workers. */
 let count = 0;
 
@@ -47,6 +55,11 @@ export class Link {
   readonly #lock = `unnoise ${Math.random()} ${count++}`;
   #arrived: (() => void) | undefined;
   #overdue: ReturnType<typeof setTimeout> | undefined;
+  readonly #patience: number;
+  #looking: ReturnType<typeof setInterval> | undefined;
+  #looked = 0;
+  /** Milliseconds since the worker was heard of. */
+  #silent = 0;
   #lastAbort = 0;
   #nextId = 1;
   #grace = GRACE.cpu;
@@ -63,6 +76,7 @@ export class Link {
     onCrash: (death: Death, link: Link) => void = () => undefined,
   ) {
     this.#onCrash = onCrash;
+    this.#patience = patience;
     this.#worker = (platform.startWorker ?? startWorker)(url);
     this.here = new Promise((resolve, reject) => {
       this.#arrived = resolve;
@@ -121,6 +135,7 @@ export class Link {
         },
       });
       this.#post({ id, kind, args } as Request, transfer);
+      this.#watch();
     });
   }
 
@@ -175,12 +190,49 @@ export class Link {
     if (this.#ended) return;
     this.#ended = error;
     clearTimeout(this.#overdue);
+    clearInterval(this.#looking);
     this.#worker.terminate();
     for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
   }
 
   #post(request: Request, transfer: Transferable[] = []): void {
     this.#worker.postMessage(request, transfer);
+  }
+
+  /** Looks after the worker for as long as it has something to answer. */
+  #watch(): void {
+    if (this.#pending.size === 1) this.#silent = 0;
+    if (this.#looking !== undefined) return;
+    this.#looked = performance.now();
+    this.#looking = setInterval(() => {
+      this.#look();
+    }, LOOK_EVERY);
+  }
+
+  /** Gives up a worker that is there and says nothing: it is in an endless loop, or waits for what does not come. */
+  #look(): void {
+    if (this.#pending.size === 0) {
+      clearInterval(this.#looking);
+      this.#looking = undefined;
+      return;
+    }
+    const now = performance.now();
+    // Time in which the machine slept, or the browser held this page, is nobody's silence.
+    this.#silent += Math.min(now - this.#looked, 2 * LOOK_EVERY);
+    this.#looked = now;
+    // Until the script is there, its own time limit is what counts.
+    if (this.#arrived || this.#silent < this.#mostSilence()) return;
+    const seconds = Math.round(this.#silent / 1000);
+    const death = this.#grace === GRACE.gpu ? "gpu" : "gone";
+    this.#crash(death, `its worker said nothing for ${seconds} seconds`);
+  }
+
+  /** It is not known which of the calls the worker is at. */
+  #mostSilence(): number {
+    const limits = [...this.#pending.values()].map(({ silence }) =>
+      silence === undefined ? UNKNOWN_WORK * this.#patience : Math.max(silence, this.#patience),
+    );
+    return Math.max(...limits);
   }
 
   #take(id: number): Pending | undefined {
@@ -231,6 +283,7 @@ export class Link {
   }
 
   #receive(reply: Reply): void {
+    this.#silent = 0;
     switch (reply.kind) {
       case "here":
         this.#arrive(reply.locked);

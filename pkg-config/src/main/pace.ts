@@ -6,6 +6,11 @@ import type { ModelCard } from "../shared/contract.js";
 const known = new Map<string, number>();
 /** Multiply-accumulates per millisecond that a machine is taken to do before it has done any. */
 const GUESS = { cpu: 3e6, gpu: 3e8 };
+/**
+ * How many times longer than expected a tile may take before its worker counts as stuck: when such a tile has been, and
+ * when all is a guess, of a CPU and without what a mode adds.
+ */
+const SLOWEST = { known: 20, guessed: 100 };
 
 /** The pace of a run of one kind: one network, run in one way by so many workers. */
 export class Pace {
@@ -16,6 +21,7 @@ export class Pace {
   readonly #guess: number;
   readonly #begun = new Map<number, number>();
   readonly #start = performance.now();
+  readonly #guessed: number;
 
   constructor(
     { info }: OpenedEngine,
@@ -27,6 +33,7 @@ export class Pace {
     this.#pixels = plan.tileWidth * plan.tileHeight;
     this.#tiles = plan.tiles;
     this.#workers = Math.max(1, workers);
+    this.#guessed = macPerPixel / GUESS.cpu;
     this.#guess = macPerPixel / GUESS[info.device === "webgpu" ? "gpu" : "cpu"];
   }
 
@@ -34,6 +41,12 @@ export class Pace {
   get seconds(): number | undefined {
     const each = known.get(this.#kind);
     return each === undefined ? undefined : (this.#tiles * this.#pixels * each) / this.#workers / 1000;
+  }
+
+  /** How long a worker may be silent over a tile, milliseconds. */
+  get silence(): number {
+    const each = known.get(this.#kind);
+    return this.#pixels * (each === undefined ? SLOWEST.guessed * this.#guessed : SLOWEST.known * each);
   }
 
   /** Notes that a tile is begun. */

@@ -58,6 +58,7 @@ export async function runTiles(
   hooks: RunHooks,
 ): Promise<void> {
   const signal = { signal: hooks.signal };
+  const overTile = () => ({ ...signal, silence: pace.silence });
   const pixels = hooks.onTile !== undefined;
   const known = new Set(kept.tiles);
   const waiting = Array.from({ length: total }, (_, i) => total - 1 - i).filter((tile) => !known.has(tile));
@@ -86,7 +87,7 @@ export async function runTiles(
   const denoise = async (helper: Link, tile: number) => {
     pace.begin(tile);
     const task = await lead.call("task", { job, tile }, signal);
-    const block = await helper.call("infer", { task }, signal, [task.data.buffer]);
+    const block = await helper.call("infer", { task }, overTile(), [task.data.buffer]);
     const args = { job, tile, block, pixels };
     if (total > 1) kept.keep(tile, block);
     finished(await lead.call("place", args, signal, [block.data.buffer]), tile);
@@ -124,7 +125,7 @@ export async function runTiles(
     }
     for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
       pace.begin(tile);
-      const stepped = await lead.call("step", { job, tile, next: waiting.at(-1), pixels }, signal);
+      const stepped = await lead.call("step", { job, tile, next: waiting.at(-1), pixels }, overTile());
       if (total > 1) kept.keep(tile, stepped.block);
       finished(stepped, tile);
     }

@@ -12,6 +12,8 @@ const REPORT_EVERY = 80;
 const PREVIEW_EVERY = 2000;
 /** How much longer than a preview takes the learning goes on until the next one. */
 const PREVIEW_PATIENCE = 9;
+/** How many times longer than ever before in the run the worker may be silent: validation takes more than a step. */
+const SLOWEST = 50;
 
 /** A report of a run of fine-tuning. */
 export interface TuningProgress extends LearningProgress {
@@ -209,14 +211,18 @@ export class TuningRun {
   async learn(link: Link, job: number, first: LearningProgress, scale: number): Promise<LearningProgress> {
     let last = first;
     let nextPreview = 0;
+    let longest: number | undefined;
     this.#report({ ...first, preview: undefined });
     for (;;) {
       await this.#unpaused();
       if (this.#stopped) return last;
-      const { progress } = await link.call("learn", { job, milliseconds: REPORT_EVERY }, this);
+      const asked = performance.now();
+      const hooks = { signal: this.signal, silence: longest && SLOWEST * longest };
+      const { progress } = await link.call("learn", { job, milliseconds: REPORT_EVERY }, hooks);
       if (!progress) return last;
       last = progress;
       const start = performance.now();
+      longest = Math.max(longest ?? 0, start - asked);
       const due = progress.phase === "learning" && start >= nextPreview;
       const preview = due ? await this.#preview(link, job, scale) : undefined;
       const end = performance.now();

@@ -120,7 +120,10 @@ export interface CreateOptions {
   readonly workers?: number | undefined;
   /** Whether weights of a known SHA-256 are kept in the browser's Cache Storage, see `cache`. Default true. */
   readonly cache?: boolean | undefined;
-  /** Seconds without progress after which a download (engine, weights, photo) is given up. Default 30. */
+  /**
+   * Seconds without progress after which a download (engine, weights, photo) is given up. Default 30. A worker that says
+   * nothing for that long, and for many times what its work takes, counts as stuck: another one takes its place.
+   */
   readonly timeout?: number | undefined;
   /** Called while weights and engine download. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
