@@ -49,7 +49,7 @@ impl Adapt {
             result = self_ensemble(self.self_ensemble, result, plain);
         }
         if let Some(detail) = self.detail {
-            result = keep_detail(plain(x.clone()), result, detail);
+            result = keep_detail(plain(x.clone()), result, detail, self.plain_share);
         }
         match self.wiener {
             Some(sigma) => hold_back(x, result, sigma),

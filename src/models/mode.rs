@@ -96,8 +96,10 @@ pub struct Adapt {
     /// Whether there is a second pass: the network is run once more, on the result so far.
     pub second_pass: bool,
     /// Where the plain result differs from this one by more than this (root mean square of a window, 0 to 1), the
-    /// difference is taken for detail, and the plain result is kept; elsewhere the two are averaged.
+    /// difference is taken for detail, and the plain result is kept.
     pub detail: Option<f32>,
+    /// Share of the plain result in this one elsewhere, 0 to 1, where there is such a `detail`.
+    pub plain_share: f32,
     /// Standard deviation of the noise, 0 to 1: where more than that would be removed (root mean square of a window), only
     /// the noise's share of it is.
     pub wiener: Option<f32>,
@@ -108,8 +110,15 @@ pub struct Adapt {
 
 impl Adapt {
     /// The network as it is.
-    pub const PLAIN: Self =
-        Self { pd: 1, refinements: 0, second_pass: false, detail: None, wiener: None, self_ensemble: 1 };
+    pub const PLAIN: Self = Self {
+        pd: 1,
+        refinements: 0,
+        second_pass: false,
+        detail: None,
+        plain_share: 0.0,
+        wiener: None,
+        self_ensemble: 1,
+    };
     /// A 2x self-ensemble. [`Mode::Auto`] affords it for small photos only.
     pub const X2: Self = Self { self_ensemble: 2, ..Self::PLAIN };
     /// PD 2 and R3, as published for networks with a blind spot.

@@ -42,7 +42,7 @@ const ERASED_DOUBTS: [f32; 2] = [0.5, 3.0];
 const MENDED_DOUBTS: [f32; 2] = [0.0, 3.0];
 /// Share of a block's samples that may be black or white in the photo. What is cut off there is no noise of zero mean any more:
 /// for pictures of few photons, dark nearly everywhere, the estimate promised much for what lost 1.4 dB.
-const MAX_CLIPPED: f32 = 1.0 / 8.0;
+const MAX_CLIPPED: f32 = 3.0 / 8.0;
 /// Standard errors by which the risk must have fallen.
 const SURE: f32 = 1.0;
 /// How many times the mean square by which the result has moved the risk must have fallen. By this, it has fallen also when

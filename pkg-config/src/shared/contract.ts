@@ -251,9 +251,13 @@ readonly refinements: number,
 readonly secondPass: boolean,
 /**
  * Where the plain result differs from this one by more than this (root mean square of a window, 0 to 1), the
- * difference is taken for detail, and the plain result is kept; elsewhere the two are averaged.
+ * difference is taken for detail, and the plain result is kept.
  */
 readonly detail: number | null,
+/**
+ * Share of the plain result in this one elsewhere, 0 to 1, where there is such a `detail`.
+ */
+readonly plainShare: number,
 /**
  * Standard deviation of the noise, 0 to 1: where more than that would be removed (root mean square of a window), only
  * the noise's share of it is.
