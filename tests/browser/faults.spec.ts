@@ -89,19 +89,22 @@ for (const { name, what } of SILENT) {
   }
 }
 
+/** Seconds that learning may take. */
+const BUDGET = 60;
+
 test("learning in a worker that is stuck fails with an error that says so, and all works on", async ({
   page,
 }) => {
   await open(page, onCall("learn", 2, "for (;;);"));
   const got = await page.evaluate(
-    async ([text, weightsText, tile]) => {
+    async ([text, weightsText, tile, budget]) => {
       const { Denoiser, UnnoiseError } = window.unnoise;
       const weights = window.fromBase64(weightsText);
       const denoiser = await Denoiser.create({ device: "flex", weights, workers: 1, timeout: 2 });
       const bytes = window.fromBase64(text);
       const before = await (await denoiser.denoise(bytes, { tile })).float32();
       const start = performance.now();
-      const said = await denoiser.fineTune(bytes, { budget: 60 }).then(
+      const said = await denoiser.fineTune(bytes, { budget }).then(
         () => "none",
         (error: unknown) => (error instanceof UnnoiseError ? `${error.code}: ${error.message}` : "raw"),
       );
@@ -110,10 +113,11 @@ test("learning in a worker that is stuck fails with an error that says so, and a
       denoiser.dispose();
       return { said, seconds, same: before.data.every((value, i) => value === after.data[i]) };
     },
-    [large, REDNET, TILE] as const,
+    [large, REDNET, TILE, BUDGET] as const,
   );
   expect(got.said).toMatch(/^internal: .*said nothing for \d+ seconds/);
-  expect(got.seconds).toBeLessThan(20);
+  // How long it is waited for goes by how long its reports took before; it is not as long as learning was allowed to take.
+  expect(got.seconds).toBeLessThan(BUDGET);
   expect(got.same).toBe(true);
 });
 
