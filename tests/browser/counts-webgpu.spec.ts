@@ -47,7 +47,7 @@ test("a tile takes few dispatches and one readback", async ({ page }) => {
   await page.goto(`${root}tests/browser/fixtures/plain.html`);
   for (const [model, most] of Object.entries(DISPATCHES)) {
     const counts = await page.evaluate(
-      async ({ url, photo, model }) => {
+      async ({ url, photo, model, weightsUrl }) => {
         const { Denoiser } = (await import(url)) as Unnoise;
         const channel = new BroadcastChannel("counts");
         // Workers that wait for work answer, too.
@@ -62,7 +62,7 @@ test("a tile takes few dispatches and one readback", async ({ page }) => {
           return sum;
         };
         const file = Uint8Array.from(atob(photo), (c) => c.charCodeAt(0));
-        const denoiser = await Denoiser.create({ device: "webgpu", model });
+        const denoiser = await Denoiser.create({ device: "webgpu", model, weightsUrl });
         await denoiser.denoise(file, { adapt: "plain" });
         await told();
         const result = await denoiser.denoise(file, { adapt: "plain" });
@@ -71,7 +71,12 @@ test("a tile takes few dispatches and one readback", async ({ page }) => {
         channel.close();
         return { ...counts, tiles: result.info.tiles };
       },
-      { url: `${root}pkg/dist/index.js`, photo: fixture("gray.png").buffer.toString("base64"), model },
+      {
+        url: `${root}pkg/dist/index.js`,
+        photo: fixture("gray.png").buffer.toString("base64"),
+        model,
+        weightsUrl: `${root}${model === "unet" ? "pkg/weights" : "pkg-weights"}/${model}.safetensors`,
+      },
     );
     test.info().annotations.push({ type: model, description: JSON.stringify(counts) });
     expect.soft(counts.tiles, model).toBe(1);

@@ -41,7 +41,8 @@ for (const [name, { file, tile }] of Object.entries(networks)) {
           const result = await denoiser.denoise(window.fromBase64(text), {
             tile,
             onProgress: (progress) => {
-              if (progress.phase === "tiles") steps.push(progress.done);
+              // Progress within a tile is told, too.
+              if (progress.phase === "tiles" && progress.done !== steps.at(-1)) steps.push(progress.done);
             },
             onTile: ({ image }) => (pixels += image.width * image.height),
           });
