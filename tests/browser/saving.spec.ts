@@ -15,13 +15,19 @@ async function save(page: Page): Promise<{ name: string; bytes: Buffer }> {
   return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
 }
 
-test("a photo is saved in each format, smaller, with its metadata or without", async ({ app, page }) => {
+/** Denoises a photo with metadata, and opens what can be chosen of its file. */
+async function fileOptions(app: UnnoisePage, page: Page) {
   const format = page.getByRole("combobox", { name: "Format" });
   const size = page.getByRole("combobox", { name: "Size" });
   const metadata = page.getByRole("checkbox", { name: /Keep metadata/ });
   await app.show({ ...file(EXIF, read(`../fixtures/field/${EXIF}`)), mimeType: "image/jpeg" });
   await app.denoise();
   await page.getByText("File options").click();
+  return { format, size, metadata };
+}
+
+test("a photo is saved in each format, smaller, with its metadata or without", async ({ app, page }) => {
+  const { format, size, metadata } = await fileOptions(app, page);
   const facts = await app.photoFacts.textContent();
   const [width = 0, height = 0] = (facts ?? "").match(/\d+/g)?.map(Number) ?? [];
 
@@ -104,12 +110,7 @@ test("TIFF is drawn in all depths, smaller or with less colour noise removed, wi
   app,
   page,
 }) => {
-  const format = page.getByRole("combobox", { name: "Format" });
-  const size = page.getByRole("combobox", { name: "Size" });
-  const metadata = page.getByRole("checkbox", { name: /Keep metadata/ });
-  await app.show({ ...file(EXIF, read(`../fixtures/field/${EXIF}`)), mimeType: "image/jpeg" });
-  await app.denoise();
-  await page.getByText("File options").click();
+  const { format, size, metadata } = await fileOptions(app, page);
   await format.selectOption("TIFF");
   for (const factor of [0, 1]) {
     await size.selectOption({ index: factor });

@@ -1,6 +1,7 @@
 import type { Denoiser, DenoiseResult } from "unnoise";
 import type { Engines } from "./engines";
 import type { Size } from "./geometry";
+import { isReadByBrowsers } from "./photo";
 import type { Stage } from "./stage";
 
 /** Side of the part in view that is denoised first, pixels at most: a second's work for a slow processor. */
@@ -9,9 +10,6 @@ const SIDE = 320;
 const WARM = 128;
 /** Smaller files are open before one would have seen them earlier, bytes. */
 const LARGE_FILE = 400_000;
-/** What browsers read faster than the engine does, and show alike. */
-const READ_BY_BROWSERS = /\.(jpe?g|jfif|png|webp)$/i;
-
 /** Whether a photo is so large that the part in view is worth a run of its own. */
 export function deservesLook({ width, height }: Size): boolean {
   return width * height > 2 * SIDE * SIDE;
@@ -19,7 +17,7 @@ export function deservesLook({ width, height }: Size): boolean {
 
 /** A large photo as the browser reads it: 8 bits, but there much sooner. Nothing where it does not, or where that is not worth it. */
 export async function earlyBitmap(file: File): Promise<ImageBitmap | undefined> {
-  if (file.size < LARGE_FILE || !READ_BY_BROWSERS.test(file.name)) return undefined;
+  if (file.size < LARGE_FILE || !isReadByBrowsers(file.name)) return undefined;
   // The engine shows the numbers of the file as they are, too.
   const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" }).catch(() => undefined);
   if (!bitmap || deservesLook(bitmap)) return bitmap;

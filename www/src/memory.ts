@@ -31,11 +31,6 @@ export function fitting(photo: Size, scale: number): Size | undefined {
   return { width: side(photo.width), height: side(photo.height) };
 }
 
-/** Whether the browser can make a photo of this name smaller. */
-export function canShrink(name: string): boolean {
-  return /\.(jpe?g|jfif|png|webp)$/i.test(name);
-}
-
 /** The photo in another size; what the camera wrote into the file is not in the new one. */
 export async function shrunk(photo: Blob, name: string, { width, height }: Size): Promise<File> {
   const options = { resizeWidth: width, resizeHeight: height, resizeQuality: "high" } as const;

@@ -2,7 +2,7 @@ import type { Progress } from "unnoise";
 import { byId } from "./dom";
 import * as format from "./format";
 import type { Size } from "./geometry";
-import { canShrink } from "./memory";
+import { isReadByBrowsers } from "./photo";
 import { text } from "./strings";
 
 /** What the page is doing. */
@@ -88,7 +88,7 @@ export class Panel {
     const { width, height } = lack.fitting;
     byId("memory-about", HTMLElement).textContent = text.memory.about(format.bytes(lack.needed));
     this.smaller.textContent = text.memory.smaller(width, height);
-    this.smaller.hidden = !canShrink(byId("photo-name", HTMLElement).textContent);
+    this.smaller.hidden = !isReadByBrowsers(byId("photo-name", HTMLElement).textContent);
   }
 
   /** What is going on, in a line. */

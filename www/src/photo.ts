@@ -13,3 +13,8 @@ export interface Photo {
 
 /** What counts of it. */
 export type PhotoFacts = Facts & Size;
+
+/** Whether the browser reads a photo of this name: faster than the engine does, and alike. */
+export function isReadByBrowsers(name: string): boolean {
+  return /\.(jpe?g|jfif|png|webp)$/i.test(name);
+}

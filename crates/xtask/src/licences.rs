@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::tools::{self, root};
+use crate::tools;
 
 /// The file's name in the package.
 pub const FILE: &str = "THIRD-PARTY-LICENSES.txt";
@@ -44,7 +44,7 @@ pub fn write(pkg: &Path, feature: &str, artifacts: &[&str]) -> Result<()> {
 
 /// The crates that a build for the web depends on, other than at compile time only.
 fn inside(feature: &str) -> Result<Vec<Inside>> {
-    let told = tools::output(tools::cargo().current_dir(root()).args([
+    let told = tools::output(tools::cargo().args([
         "metadata",
         "--format-version=1",
         "--locked",
