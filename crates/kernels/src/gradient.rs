@@ -79,23 +79,24 @@ impl WeightGradient<'_> {
         let padding = [geometry.padding[0], geometry.padding[2]];
         let grid = Grid { size, padding, dilation: geometry.dilation[0] };
         let (depth, width) = (input.pitch(), gradient.pitch());
-        let mut seen = vec![0.0; POINTS * STRIP * depth];
-        let mut back = vec![0.0; POINTS * STRIP * width];
+        let [step_seen, step_back] = [depth, width].map(|width| winograd::apart(STRIP * width));
+        let mut seen = vec![0.0; POINTS * step_seen];
+        let mut back = vec![0.0; POINTS * step_back];
         let mut sums = vec![0.0; POINTS * depth * width];
         for n in 0..input.batch {
             for first in (0..grid.cells()).step_by(STRIP) {
                 let count = STRIP.min(grid.cells() - first);
                 for cell in 0..count {
-                    let index = first + cell;
+                    let place = (n, first + cell);
                     unsafe {
-                        grid.look::<V>(&[input], (n, index), &mut seen, [cell, count, depth]);
-                        grid.look_at_gradient::<V>(gradient, (n, index), &mut back, [cell, count]);
+                        grid.look::<V>(&[input], place, &mut seen[cell * depth..], step_seen);
+                        grid.look_at_gradient::<V>(gradient, place, &mut back[cell * width..], step_back);
                     }
                 }
                 for point in 0..POINTS {
                     unsafe {
-                        let a = seen.as_ptr().add(point * count * depth);
-                        let b = back.as_ptr().add(point * count * width);
+                        let a = seen.as_ptr().add(point * step_seen);
+                        let b = back.as_ptr().add(point * step_back);
                         let out = sums.as_mut_ptr().add(point * depth * width);
                         add_transposed_product::<V>(a, b, out, [count, depth, width], [depth, width]);
                     }

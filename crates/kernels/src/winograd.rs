@@ -48,7 +48,13 @@ pub(crate) struct Packed {
 /// Cells that are transformed at once, with `floats` for each of their `points`: what they need stays in 256 kB.
 pub(crate) fn strip(points: usize, floats: usize, rows: usize) -> usize {
     let fitting = (64 * 1024) / (points * floats);
-    fitting.clamp(12, 48).next_multiple_of(rows)
+    fitting.clamp(12, 48) / rows * rows
+}
+
+/// Floats from the matrix of one point to the next, for matrices of so many floats. What a cell writes for all points at once
+/// must not fall on the same few lines of the cache, as it does where matrices are powers of two apart.
+pub(crate) const fn apart(floats: usize) -> usize {
+    floats + 16
 }
 
 /// The channel that each row of the packed matrices stands for: none where a pitch is filled up.
@@ -95,28 +101,31 @@ impl Packed {
         let strip = strip(POINTS, self.depth + columns, V::ROWS);
         let padding = [self.padding[0], self.padding[2]];
         let grid = Grid { size: [height, width], padding, dilation: self.dilation };
-        let mut seen = vec![0.0; POINTS * strip * self.depth];
-        let mut sums = vec![0.0; POINTS * strip * columns];
+        let [step_seen, step_sums] = [self.depth, columns].map(|width| apart(strip * width));
+        let mut seen = vec![0.0; POINTS * step_seen];
+        let mut sums = vec![0.0; POINTS * step_sums];
         let total = grid.cells();
         for n in 0..inputs[0].batch {
             for first in (0..total).step_by(strip) {
                 let count = strip.min(total - first);
                 let rows = count.next_multiple_of(V::ROWS);
                 for cell in 0..count {
-                    unsafe { grid.look::<V>(inputs, (n, first + cell), &mut seen, [cell, rows, self.depth]) };
+                    unsafe {
+                        grid.look::<V>(inputs, (n, first + cell), &mut seen[cell * self.depth..], step_seen)
+                    };
                 }
                 for point in 0..POINTS {
                     unsafe {
-                        let seen = seen.as_ptr().add(point * rows * self.depth);
+                        let seen = seen.as_ptr().add(point * step_seen);
                         let weights = self.weights.as_ptr().add(point * self.depth * columns);
-                        let sums = sums.as_mut_ptr().add(point * rows * columns);
+                        let sums = sums.as_mut_ptr().add(point * step_sums);
                         product::<V>(seen, weights, sums, [rows, self.depth, columns]);
                     }
                 }
                 for cell in 0..count {
                     let sums = &sums[cell * columns..];
                     let place = (n, first + cell);
-                    unsafe { grid.write::<V>(sums, rows * columns, finish, place, self.outputs, out) };
+                    unsafe { grid.write::<V>(sums, step_sums, finish, place, self.outputs, out) };
                 }
             }
         }
@@ -202,23 +211,23 @@ impl Grid {
         [phase / self.dilation + cell / across * step, phase % self.dilation + cell % across * step]
     }
 
-    /// Writes B^T d B of what a cell sees into `seen[point][cell][channel]`.
+    /// Writes B^T d B of what a cell sees into `seen[point][channel]`, points lying `step` floats apart.
     ///
     /// # Safety
-    /// `seen` holds 36 matrices of `rows * depth`.
+    /// `seen` holds all points and channels.
     #[inline(always)]
     pub(crate) unsafe fn look<V: Vector>(
         &self,
         inputs: &[View],
         (n, index): (usize, usize),
         seen: &mut [f32],
-        [cell, rows, depth]: [usize; 3],
+        step: usize,
     ) {
         let corner = self.corner(index);
         let [y, x] = [0, 1].map(|i| corner[i] as isize - self.padding[i] as isize);
-        let mut to = unsafe { seen.as_mut_ptr().add(cell * depth) };
-        let step = self.dilation as isize;
-        let reach = (SEEN as isize - 1) * step;
+        let mut to = seen.as_mut_ptr();
+        let tap = self.dilation as isize;
+        let reach = (SEEN as isize - 1) * tap;
         for input in inputs {
             let (height, width) = (input.height as isize, input.width as isize);
             let inside = y >= 0 && x >= 0 && y + reach < height && x + reach < width;
@@ -228,19 +237,19 @@ impl Grid {
                 unsafe {
                     let at = image.offset(y * line + x * pitch + c as isize);
                     let cell = if inside {
-                        let (line, pitch) = (line * step, pitch * step);
+                        let (line, pitch) = (line * tap, pitch * tap);
                         let load = |i, j| V::load(at.offset(i as isize * line + j as isize * pitch));
                         transform(load, |d| transform_line(d))
                     } else {
                         let load = |i, j| {
-                            let (i, j) = (i as isize * step, j as isize * step);
+                            let (i, j) = (i as isize * tap, j as isize * tap);
                             let there = (0..height).contains(&(y + i)) && (0..width).contains(&(x + j));
                             if there { V::load(at.offset(i * line + j * pitch)) } else { V::splat(0.0) }
                         };
                         transform(load, |d| transform_line(d))
                     };
                     for (point, value) in cell.iter().flatten().enumerate() {
-                        value.store(to.add(point * rows * depth));
+                        value.store(to.add(point * step));
                     }
                     to = to.add(V::LANES);
                 }
@@ -266,33 +275,42 @@ impl Grid {
         let [height, width] = self.size;
         let within = |at: usize, size: usize| size.saturating_sub(at).div_ceil(self.dilation).min(CELL);
         let (rows, across) = (within(y, height), within(x, width));
-        for c in (0..pitch(outputs)).step_by(V::LANES) {
+        let pitch = pitch(outputs);
+        let first = ((n * height + y) * width + x) * pitch;
+        let (down, right) = (self.dilation * width * pitch, self.dilation * pitch);
+        for c in (0..pitch).step_by(V::LANES) {
             unsafe {
                 let from = sums.as_ptr().add(c);
                 let load = |i, j| V::load(from.add((i * SEEN + j) * step));
                 let cell: [[V; CELL]; CELL] = transform(load, |m| output_line(m));
-                for (i, row) in cell.iter().enumerate().take(rows) {
-                    for (j, &value) in row.iter().enumerate().take(across) {
-                        let (y, x) = (y + i * self.dilation, x + j * self.dilation);
-                        let at = ((n * height + y) * width + x) * pitch(outputs) + c;
-                        finish.apply(value, c, at).store(out.as_mut_ptr().add(at));
+                let mut put = |i: usize, j: usize, value: V| {
+                    let at = first + i * down + j * right + c;
+                    finish.apply(value, c, at).store(out.as_mut_ptr().add(at));
+                };
+                if rows == CELL && across == CELL {
+                    // Loops of a known length are unrolled.
+                    cell.iter().flatten().enumerate().for_each(|(i, &value)| put(i / CELL, i % CELL, value));
+                } else {
+                    for (i, row) in cell.iter().enumerate().take(rows) {
+                        row.iter().enumerate().take(across).for_each(|(j, &value)| put(i, j, value));
                     }
                 }
             }
         }
     }
 
-    /// Writes A g A^T of a gradient of the output into `seen[point][cell][channel]`: the adjoint of what is done to sums.
+    /// Writes A g A^T of a gradient of the output into `seen[point][channel]`, points lying `step` floats apart: the adjoint of
+    /// what is done to sums.
     ///
     /// # Safety
-    /// `seen` holds 36 matrices of `rows * depth`.
+    /// `seen` holds all points and channels.
     #[inline(always)]
     pub(crate) unsafe fn look_at_gradient<V: Vector>(
         &self,
         gradient: View,
         (n, index): (usize, usize),
         seen: &mut [f32],
-        [cell, rows]: [usize; 2],
+        step: usize,
     ) {
         let [y, x] = self.corner(index);
         let (depth, [height, width]) = (gradient.pitch(), self.size);
@@ -308,9 +326,9 @@ impl Grid {
                     }
                 };
                 let cell_values: [[V; SEEN]; SEEN] = transform(load, |g| gradient_line(g));
-                let to = seen.as_mut_ptr().add(cell * depth + c);
+                let to = seen.as_mut_ptr().add(c);
                 for (point, value) in cell_values.iter().flatten().enumerate() {
-                    value.store(to.add(point * rows * depth));
+                    value.store(to.add(point * step));
                 }
             }
         }
