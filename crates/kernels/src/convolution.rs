@@ -1,7 +1,7 @@
 //! A convolution: its geometry, its packed weights, and the choice of an algorithm.
 
 use crate::simd::{Task, Vector, columns, with_simd};
-use crate::view::{View, pitch};
+use crate::view::{LANES, View, pitch};
 use crate::{depthwise, direct, winograd, winograd_rows};
 
 /// What a convolution is but for its weights. Rows first in all pairs.
@@ -137,15 +137,26 @@ pub struct Epilogue<'a> {
     pub bias: Option<&'a [f32]>,
     /// Slope for negative values: 1 changes nothing, 0 is ReLU. In `[0, 1]`.
     pub slope: f32,
-    /// What is added, of the size of the output.
-    pub add: Option<View<'a>>,
+    /// What is added.
+    pub add: Addend<'a>,
     /// The slope after that.
     pub slope_after: f32,
 }
 
+/// What is added to the sums of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub enum Addend<'a> {
+    /// Nothing.
+    Nothing,
+    /// Images of the size of the output.
+    Images(View<'a>),
+    /// What stands in the output already: each value is read before it is written.
+    Output,
+}
+
 impl Epilogue<'_> {
     /// Nothing.
-    pub const NONE: Self = Self { bias: None, slope: 1.0, add: None, slope_after: 1.0 };
+    pub const NONE: Self = Self { bias: None, slope: 1.0, add: Addend::Nothing, slope_after: 1.0 };
 }
 
 /// A convolution ready to run: its geometry, and its weights in the order in which the kernels read them.
@@ -214,7 +225,9 @@ impl Convolution {
         assert_eq!(out.len(), first.batch * height * width * pitch(outputs), "the output has another size");
         assert!(epilogue.bias.is_none_or(|b| b.len() == outputs), "as many biases as output channels");
         let expected = ([first.batch, height, width], outputs);
-        assert!(epilogue.add.is_none_or(|add| (size(&add), add.channels) == expected), "what is added fits");
+        if let Addend::Images(add) = epilogue.add {
+            assert!((size(&add), add.channels) == expected, "what is added has another size");
+        }
         if out.is_empty() {
             return;
         }
@@ -250,7 +263,7 @@ impl Task for Run<'_> {
 pub(crate) struct Finish<'a> {
     bias: Vec<f32>,
     slope: f32,
-    add: Option<&'a [f32]>,
+    add: Addend<'a>,
     slope_after: f32,
 }
 
@@ -259,45 +272,44 @@ impl<'a> Finish<'a> {
         let mut bias = epilogue.bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
         // A depthwise kernel reads a vector from any channel below the pitch, a product a panel.
         bias.resize(outputs.next_multiple_of(columns().max(pitch(1))), 0.0);
-        let add = epilogue.add.map(|add| add.data);
-        Self { bias, slope: epilogue.slope, add, slope_after: epilogue.slope_after }
+        Self { bias, slope: epilogue.slope, add: epilogue.add, slope_after: epilogue.slope_after }
     }
 
-    /// What becomes of the sums for the channels from `channel` on, that are written to `at` in the output.
+    /// Writes what becomes of the sums for the channels from `channel` on to `at` in the output.
     ///
     /// # Safety
-    /// A vector of channels begins at `channel`, below the pitch; and at `at` in what is added.
+    /// A vector of channels begins at `channel`, below the pitch; and at `at` in the output and in what is added.
     #[inline(always)]
-    pub(crate) unsafe fn apply<V: Vector>(&self, sums: V, channel: usize, at: usize) -> V {
+    pub(crate) unsafe fn write<V: Vector>(&self, sums: V, channel: usize, at: usize, out: &mut [f32]) {
         unsafe {
+            let to = out.as_mut_ptr().add(at);
             let y = sums.add(V::load(self.bias.as_ptr().add(channel)));
             let y = y.max(y.mul(V::splat(self.slope)));
-            let Some(add) = self.add else { return y };
-            let y = y.add(V::load(add.as_ptr().add(at)));
-            y.max(y.mul(V::splat(self.slope_after)))
+            let add = match self.add {
+                Addend::Nothing => return y.store(to),
+                Addend::Images(add) => add.data.as_ptr().add(at),
+                Addend::Output => to.cast_const(),
+            };
+            let y = y.add(V::load(add));
+            y.max(y.mul(V::splat(self.slope_after))).store(to);
         }
     }
 
-    /// The same for the first `count` of a vector's channels, where a whole vector would reach into what others write.
-    ///
-    /// # Safety
-    /// `to` has room for a vector.
+    /// The same where a whole vector would reach into what others write: only for as many channels as `out`, which begins at
+    /// `at` in the output, has room for.
     #[inline(always)]
-    pub(crate) unsafe fn apply_in_part<V: Vector>(
-        &self,
-        sums: V,
-        channel: usize,
-        at: usize,
-        count: usize,
-        to: &mut [f32],
-    ) {
-        unsafe { sums.store(to.as_mut_ptr()) };
+    pub(crate) fn write_in_part<V: Vector>(&self, sums: V, channel: usize, at: usize, out: &mut [f32]) {
+        let mut lanes = [0.0; LANES];
+        // Safety: no vector is longer.
+        unsafe { sums.store(lanes.as_mut_ptr()) };
         let leaky = |y: f32, slope: f32| y.max(y * slope);
-        for (i, value) in to[..count].iter_mut().enumerate() {
-            *value = leaky(*value + self.bias[channel + i], self.slope);
-            if let Some(add) = self.add {
-                *value = leaky(*value + add[at + i], self.slope_after);
-            }
+        for (i, (value, out)) in lanes.into_iter().zip(out).enumerate() {
+            let y = leaky(value + self.bias[channel + i], self.slope);
+            *out = match self.add {
+                Addend::Nothing => y,
+                Addend::Images(add) => leaky(y + add.data[at + i], self.slope_after),
+                Addend::Output => leaky(y + *out, self.slope_after),
+            };
         }
     }
 }

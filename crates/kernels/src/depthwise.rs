@@ -45,7 +45,7 @@ impl Packed {
                         sum = V::load(input.add(c)).mul_add(V::load(weights.add(c)), sum);
                     }
                     let at = pixel * pitch + c;
-                    finish.apply(sum, c, at).store(out.as_mut_ptr().add(at));
+                    finish.write(sum, c, at, out);
                 }
             }
         }

@@ -110,11 +110,10 @@ impl Packed {
                         let channel = j + half * V::LANES;
                         let at = task.at[r] + first + channel;
                         if channel + V::LANES <= writable {
-                            finish.apply(sum, first + channel, at).store(out.as_mut_ptr().add(at));
+                            finish.write(sum, first + channel, at, out);
                         } else if channel < writable {
-                            let mut rest = [0.0; 16];
-                            finish.apply_in_part(sum, first + channel, at, writable - channel, &mut rest);
-                            out[at..at + writable - channel].copy_from_slice(&rest[..writable - channel]);
+                            let rest = &mut out[at..at + writable - channel];
+                            finish.write_in_part(sum, first + channel, at, rest);
                         }
                     }
                 }

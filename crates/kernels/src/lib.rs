@@ -33,7 +33,7 @@ mod winograd;
 mod winograd_rows;
 
 pub use attention::{Positions, Windows, windowed_attention};
-pub use convolution::{Convolution, Epilogue, Geometry};
+pub use convolution::{Addend, Convolution, Epilogue, Geometry};
 pub use gradient::{bias_gradient, weight_gradient};
 pub use normalise::normalise;
 pub use pixelwise::{activation_gradient, add, gelu};

@@ -285,7 +285,7 @@ impl Grid {
                 let cell: [[V; CELL]; CELL] = transform(load, |m| output_line(m));
                 let mut put = |i: usize, j: usize, value: V| {
                     let at = first + i * down + j * right + c;
-                    finish.apply(value, c, at).store(out.as_mut_ptr().add(at));
+                    finish.write(value, c, at, out);
                 };
                 if rows == CELL && across == CELL {
                     // Loops of a known length are unrolled.

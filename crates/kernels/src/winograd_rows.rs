@@ -148,7 +148,7 @@ impl Packed {
                     winograd::output_line(std::array::from_fn(|point| V::load(from.add(point * step))));
                 for (j, value) in line.into_iter().enumerate().take(left) {
                     let at = (at + j) * pitch + c;
-                    finish.apply(value, c, at).store(out.as_mut_ptr().add(at));
+                    finish.write(value, c, at, out);
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Every kernel against sums in double precision, written down as the definition has them.
 
 use unnoise_kernels::{
-    Convolution, Epilogue, Geometry, Positions, View, Windows, activation_gradient, add, bias_gradient, gelu,
-    max_pool_2x2, max_pool_2x2_gradient, normalise, pitch, upsample_bilinear_2x,
+    Addend, Convolution, Epilogue, Geometry, Positions, View, Windows, activation_gradient, add,
+    bias_gradient, gelu, max_pool_2x2, max_pool_2x2_gradient, normalise, pitch, upsample_bilinear_2x,
     upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
     windowed_attention,
 };
@@ -11,6 +11,7 @@ use unnoise_kernels::{
 const TOLERANCE: f64 = 2e-5;
 
 /// Images with values of their own, channels last.
+#[derive(Clone)]
 struct Images {
     shape: [usize; 4],
     data: Vec<f32>,
@@ -198,9 +199,16 @@ fn epilogues_are_what_they_say() {
         let [oh, ow] = g.output_size(size);
         let (bias, extra) = (values(g.outputs, 5), Images::new([2, g.outputs, oh, ow], 6));
         for (slope, slope_after, with_add) in [(0.0, 1.0, false), (0.1, 0.0, true), (1.0, 1.0, true)] {
-            let add = with_add.then(|| extra.view());
+            let add = if with_add { Addend::Images(extra.view()) } else { Addend::Nothing };
             let epilogue = Epilogue { bias: Some(&bias), slope, add, slope_after };
             let actual = convolve(&g, &x, &weights, &epilogue);
+            if with_add {
+                let mut in_place = extra.clone();
+                let views: Vec<View> = x.iter().map(Images::view).collect();
+                let epilogue = Epilogue { add: Addend::Output, ..epilogue };
+                Convolution::new(&weights, g.clone()).run(&views, &epilogue, &mut in_place.data);
+                assert_eq!(in_place.data, actual.data, "{g:?}: added in place");
+            }
             let mut expected = sums(&g, &x, &weights);
             for (i, y) in expected.iter_mut().enumerate() {
                 let (n, c, p) = (i / (g.outputs * oh * ow), i / (oh * ow) % g.outputs, i % (oh * ow));

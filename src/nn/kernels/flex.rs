@@ -7,9 +7,9 @@ use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{Bytes, DType, Shape};
 use unnoise_kernels::{
-    Convolution, Epilogue, Geometry, Strided, View, activation_gradient, add, bias_gradient, max_pool_2x2,
-    max_pool_2x2_gradient, pitch, to_channels_last, upsample_bilinear_2x, upsample_bilinear_2x_gradient,
-    upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
+    Addend, Convolution, Epilogue, Geometry, Strided, View, activation_gradient, add, bias_gradient,
+    max_pool_2x2, max_pool_2x2_gradient, pitch, to_channels_last, upsample_bilinear_2x,
+    upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
 };
 
 use super::{Inputs, Kernels, Perhaps, Slopes};
@@ -28,15 +28,18 @@ impl Kernels for Flex {
         let [height, width] = geometry.output_size([inputs[0].height, inputs[0].width]);
         let shape = [inputs[0].batch, geometry.outputs, height, width];
         let bias = bias.into_option().map(contiguous);
-        let add = add.into_option().map(channels_last);
-        let epilogue = Epilogue {
-            bias: bias.as_deref(),
-            slope: slopes.slope,
-            add: add.as_ref().map(view),
-            slope_after: slopes.after,
-        };
+        let epilogue =
+            |add| Epilogue { bias: bias.as_deref(), slope: slopes.slope, add, slope_after: slopes.after };
+        let convolution = packed(weight, geometry);
+        let mut add = add.into_option().map(channels_last);
+        if let Some(out) = add.as_mut().and_then(owned) {
+            // Nobody else wants what is added: the result takes its place, so that there is one image less.
+            convolution.run(&inputs, &epilogue(Addend::Output), out);
+            return add.expect("what is added");
+        }
         let mut out = blank(shape);
-        packed(weight, geometry).run(&inputs, &epilogue, &mut out);
+        let add = add.as_ref().map_or(Addend::Nothing, |add| Addend::Images(view(add)));
+        convolution.run(&inputs, &epilogue(add), &mut out);
         tensor(out, shape)
     }
 
@@ -195,6 +198,12 @@ pub(super) fn channels_last(x: FlexTensor) -> FlexTensor {
 pub(super) fn view(x: &FlexTensor) -> View<'_> {
     let strided = strided(x);
     View::new(&strided.data[strided.offset..strided.offset + strided.floats()], strided.shape)
+}
+
+/// The values of images that lie channels last, if nobody else holds them.
+fn owned(x: &mut FlexTensor) -> Option<&mut [f32]> {
+    let whole = strided(x).floats() == x.storage::<f32>().len();
+    whole.then(|| x.try_storage_mut()).flatten()
 }
 
 /// A copy of the values of images that lie channels last.
