@@ -195,7 +195,7 @@ impl Trainer {
         if let Work::Learn(mut learning) = std::mem::replace(&mut self.work, Work::Idle) {
             let validated = self.progress.scores.last().is_some_and(|(step, _)| *step == learning.done());
             if learning.done() > 0 && !validated {
-                self.validate(&mut learning).await?;
+                self.validate(&mut learning, true).await?;
             }
             self.work = Work::Learn(learning);
         }
@@ -345,9 +345,9 @@ impl Trainer {
         let progress = self.stage_progress(learning.done());
         self.progress.done = progress.min(1.0) as f32;
         if learning.done() == 0 {
-            self.validate(&mut learning).await?;
+            self.validate(&mut learning, false).await?;
         } else if progress >= 1.0 {
-            self.validate(&mut learning).await?;
+            self.validate(&mut learning, true).await?;
             return Ok(self.end_learning(&learning));
         }
         let mut batches = self.batch_sampler(learning.done() as u64, progress, true);
@@ -359,7 +359,7 @@ impl Trainer {
         let round = |progress: f64| (progress * VALIDATIONS as f64) as usize;
         let next = self.stage_progress(learning.done());
         if next < 1.0 && round(next) > round(progress) {
-            self.validate(&mut learning).await?;
+            self.validate(&mut learning, false).await?;
             if self.is_to_look_again() {
                 let looks = (self.current_best().clone(), self.facts.tuned_execution(&self.options));
                 return self.begin_look(looks, 0, Some(learning));
@@ -389,8 +389,9 @@ impl Trainer {
         BatchSampler { material: &self.material, rng, device, batch, patch, progress, held_out: !learning }
     }
 
-    /// Compares the network as it is with the best so far, and with the one before training.
-    async fn validate(&mut self, learning: &mut Learning) -> Result<()> {
+    /// Compares the network as it is with the best so far, and with the one before training. Where the run is `ending` and nothing was
+    /// sure, less will do for half of the way.
+    async fn validate(&mut self, learning: &mut Learning, ending: bool) -> Result<()> {
         if self.validator.is_none() {
             return Ok(());
         }
@@ -408,15 +409,18 @@ impl Trainer {
         }
         let mut tuned = learning.average();
         let mut report = self.validate_tuned(&tuned, learning).await?;
-        if !self.is_surely_better(&report) {
+        let mut is_better = self.is_surely_better(&report);
+        if !is_better {
             // Half of the way may be better where all of it is too far.
             let half = average(self.models[0].network().clone(), &tuned, HALF_WAY);
             let of_half = self.validate_tuned(&half, learning).await?;
-            if self.is_surely_better(&of_half) {
+            let will_do = ending && self.best.is_none() && self.is_better_half_way(&of_half);
+            is_better = will_do || self.is_surely_better(&of_half);
+            if is_better {
                 (tuned, report) = (half, of_half);
             }
         }
-        let is_best = self.is_surely_better(&report) && self.progress.is_best(report.score);
+        let is_best = is_better && self.progress.is_best(report.score);
         self.progress.note(step, &report);
         if is_best {
             self.progress.best_step = step;
@@ -433,6 +437,11 @@ impl Trainer {
     fn is_surely_better(&self, report: &ValidationReport) -> bool {
         let before = self.report_before.as_ref();
         self.start.is_random() || before.is_none_or(|before| report.is_surely_better(before))
+    }
+
+    /// Whether the mean of the weights before and after, with this report, is worth to be kept.
+    fn is_better_half_way(&self, report: &ValidationReport) -> bool {
+        self.report_before.as_ref().is_some_and(|before| report.is_better_half_way(before))
     }
 
     /// What is to be beaten: the network as it was, or, where its weights are random, the photo as it is.
