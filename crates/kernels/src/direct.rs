@@ -105,15 +105,21 @@ impl Packed {
             unsafe {
                 let panel = task.weights.as_ptr().add(j * depth);
                 let sums = task.sums::<V>(panel);
+                let whole = j + 2 * V::LANES <= writable;
                 for (r, sum) in sums.iter().enumerate().take(task.valid) {
+                    let at = task.at[r] + first;
+                    if whole {
+                        finish.write(sum[0], first + j, at + j, out);
+                        finish.write(sum[1], first + j + V::LANES, at + j + V::LANES, out);
+                        continue;
+                    }
                     for (half, &sum) in sum.iter().enumerate() {
                         let channel = j + half * V::LANES;
-                        let at = task.at[r] + first + channel;
                         if channel + V::LANES <= writable {
-                            finish.write(sum, first + channel, at, out);
+                            finish.write(sum, first + channel, at + channel, out);
                         } else if channel < writable {
-                            let rest = &mut out[at..at + writable - channel];
-                            finish.write_in_part(sum, first + channel, at, rest);
+                            let rest = &mut out[at + channel..at + writable];
+                            finish.write_in_part(sum, first + channel, at + channel, rest);
                         }
                     }
                 }

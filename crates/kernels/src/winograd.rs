@@ -48,7 +48,7 @@ pub(crate) struct Packed {
 /// Cells that are transformed at once, with `floats` for each of their `points`: what they need stays in 256 kB.
 pub(crate) fn strip(points: usize, floats: usize, rows: usize) -> usize {
     let fitting = (64 * 1024) / (points * floats);
-    fitting.clamp(12, 48) / rows * rows
+    fitting.clamp(12, 48).next_multiple_of(rows)
 }
 
 /// Floats from the matrix of one point to the next, for matrices of so many floats. What a cell writes for all points at once
@@ -275,7 +275,7 @@ impl Grid {
         let [height, width] = self.size;
         let within = |at: usize, size: usize| size.saturating_sub(at).div_ceil(self.dilation).min(CELL);
         let (rows, across) = (within(y, height), within(x, width));
-        let pitch = pitch(outputs);
+        let (pitch, whole) = (pitch(outputs), [rows, across] == [CELL; 2]);
         let first = ((n * height + y) * width + x) * pitch;
         let (down, right) = (self.dilation * width * pitch, self.dilation * pitch);
         for c in (0..pitch).step_by(V::LANES) {
@@ -283,16 +283,19 @@ impl Grid {
                 let from = sums.as_ptr().add(c);
                 let load = |i, j| V::load(from.add((i * SEEN + j) * step));
                 let cell: [[V; CELL]; CELL] = transform(load, |m| output_line(m));
-                let mut put = |i: usize, j: usize, value: V| {
-                    let at = first + i * down + j * right + c;
-                    finish.write(value, c, at, out);
-                };
-                if rows == CELL && across == CELL {
+                let at = |i: usize, j: usize| first + i * down + j * right + c;
+                if whole {
                     // Loops of a known length are unrolled.
-                    cell.iter().flatten().enumerate().for_each(|(i, &value)| put(i / CELL, i % CELL, value));
+                    for (i, row) in cell.iter().enumerate() {
+                        for (j, &value) in row.iter().enumerate() {
+                            finish.write(value, c, at(i, j), out);
+                        }
+                    }
                 } else {
                     for (i, row) in cell.iter().enumerate().take(rows) {
-                        row.iter().enumerate().take(across).for_each(|(j, &value)| put(i, j, value));
+                        for (j, &value) in row.iter().enumerate().take(across) {
+                            finish.write(value, c, at(i, j), out);
+                        }
                     }
                 }
             }
