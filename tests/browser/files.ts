@@ -39,6 +39,17 @@ export function photo(width: number, height: number, name = `${width}x${height}.
   return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
 }
 
+/** A PNG of soft waves without noise. */
+export function smooth(width: number, height: number, name = `${width}x${height}.png`): TestFile {
+  const wave = (x: number, y: number, c: number) => 128 + 60 * Math.sin(x / 11 + c) * Math.cos(y / 13);
+  const value = (_: unknown, i: number) => {
+    const pixel = Math.floor(i / 3);
+    return Math.round(wave(pixel % width, Math.floor(pixel / width), i % 3));
+  };
+  const data = Uint8Array.from({ length: 3 * width * height }, value);
+  return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
+}
+
 /** A PNG whose header claims a size that the few bytes after it do not have. */
 export function hugePng(width: number, height: number): TestFile {
   return { name: "huge.png", mimeType: "image/png", buffer: pngOf(width, height, new Uint8Array(16)) };
