@@ -39,13 +39,9 @@ export function photo(width: number, height: number, name = `${width}x${height}.
   return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
 }
 
-/** A PNG of soft waves without noise. */
-export function smooth(width: number, height: number, name = `${width}x${height}.png`): TestFile {
-  const wave = (x: number, y: number, c: number) => 128 + 60 * Math.sin(x / 11 + c) * Math.cos(y / 13);
-  const value = (_: unknown, i: number) => {
-    const pixel = Math.floor(i / 3);
-    return Math.round(wave(pixel % width, Math.floor(pixel / width), i % 3));
-  };
+/** A PNG whose left half is black and whose right half is white. */
+export function halves(width: number, height: number, name = `${width}x${height}.png`): TestFile {
+  const value = (_: unknown, i: number) => (Math.floor(i / 3) % width < width / 2 ? 0 : 255);
   const data = Uint8Array.from({ length: 3 * width * height }, value);
   return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
 }
