@@ -7,6 +7,7 @@ import * as format from "./format";
 import { Learning } from "./learning";
 import { shrunk } from "./memory";
 import { Networks } from "./networks";
+import { Measuring } from "./measuring";
 import type { Activity } from "./panel";
 import type { Photo, PhotoFacts } from "./photo";
 import { Results } from "./results";
@@ -29,6 +30,7 @@ export class App {
   readonly delivery: Delivery;
   readonly #views: Views;
   readonly #learning: Learning;
+  readonly #measuring: Measuring;
   readonly #choice: Choice;
   #photo: Photo | undefined;
   /** The one that was there before it. */
@@ -44,9 +46,9 @@ export class App {
   #opened = 0;
 
   constructor(views: Views) {
-    const { stage, panel, result, save, advanced, learn } = views;
+    const { stage, panel, result, save, advanced, learn, noise } = views;
     this.#views = views;
-    this.tasks = new Tasks(panel, [panel, advanced, learn]);
+    this.tasks = new Tasks(panel, [panel, advanced, learn, noise]);
     this.networks = new Networks(this.tasks, panel, advanced, {
       onChange: () => {
         this.#choice.show(this.#facts);
@@ -70,6 +72,7 @@ export class App {
     this.delivery = new Delivery(panel, save, this.comparison);
     this.#stacks = new Stacks(stage, panel, result, advanced, this.networks);
     this.#learning = new Learning(stage, learn, this.networks);
+    this.#measuring = new Measuring(noise, this.networks.engines);
     this.#choice.show(this.#facts);
   }
 
@@ -199,18 +202,23 @@ export class App {
     this.#views.panel.setStatus(status);
   }
 
-  /** Tunes the network to the photo on screen, then denoises the photo with what is kept. */
-  async learn(): Promise<void> {
+  /**
+   * Tunes the network to the photo on screen, then denoises the photo with what is kept.
+   *
+   * @param noise a model of noise, as JSON, to be learned instead of that of the photo
+   */
+  async learn(noise?: string): Promise<void> {
     const photo = this.#photo;
     if (!photo || this.#run) return;
     const { learn, panel } = this.#views;
     const { status } = panel;
+    const before = this.comparison.selected?.number;
     learn.begin();
     const outcome = { better: false };
     const done = await this.#running("learning", async (signal) => {
       await this.remember();
       await this.#begin();
-      outcome.better = await this.#learning.run(photo, signal);
+      outcome.better = await this.#learning.run(photo, signal, noise);
     });
     const { better } = outcome;
     await this.remember();
@@ -219,7 +227,7 @@ export class App {
     if (!done) return;
     // Tuned weights say by themselves how they want to be run.
     if (better) this.#views.advanced.adapt = "auto";
-    if (better || !this.comparison.selected) await this.denoise();
+    if (better || !this.comparison.selected) await this.#denoiseBeside(before);
     else {
       await this.comparison.restore();
       panel.setStatus(status);
@@ -239,9 +247,33 @@ export class App {
     this.#learning.stop();
   }
 
+  /** Tunes the network by a model of noise that was saved. */
+  async learnNoise(file: File): Promise<void> {
+    await this.learn(await file.text());
+  }
+
+  /** Saves the model of the photo's noise. */
+  saveNoise(): void {
+    if (this.#photo) this.#measuring.save(this.#photo.name);
+  }
+
+  /** Measures the photo's noise, if that is wanted. */
+  async showNoise(): Promise<void> {
+    if (this.#photo) await this.#measuring.show(this.#photo);
+  }
+
+  /** Uses what was learned though the estimate did not speak for it, and shows its result beside the one before. */
+  async useLearned(): Promise<void> {
+    const before = this.comparison.selected?.number;
+    if (!(await this.networks.useLearned())) return;
+    this.#views.learn.showChosen(true);
+    this.#views.advanced.adapt = "auto";
+    await this.#denoiseBeside(before);
+  }
+
   /** Goes back to the network from before the last tuning. */
   async revert(): Promise<void> {
-    if (await this.networks.revert()) this.#views.learn.showNothing(text.tune.reverted);
+    if (await this.networks.revert()) this.#views.learn.showChosen(false);
   }
 
   /** Saves the tuned weights. */
@@ -342,6 +374,7 @@ export class App {
     if (this.#photo?.file !== photo.file) this.#before = this.#photo;
     this.#photo = photo;
     this.#facts = facts;
+    this.#measuring.clear();
   }
 
   /** Shows the photo again that was there before one that could not be read after all. */
@@ -395,6 +428,12 @@ export class App {
     this.#views.panel.setStatus(learning ? `${back} ${text.photo.backUntuned}` : back);
   }
 
+  /** Denoises the photo, and compares the result with the one of that number, while there is such. */
+  async #denoiseBeside(number: number | undefined): Promise<void> {
+    await this.denoise();
+    if (this.comparison.has(number)) await this.comparison.compareWith(number);
+  }
+
   /** What was denoised before is not what is on screen any more. */
   async #begin(): Promise<void> {
     this.#stacks.keep(undefined);
@@ -445,5 +484,6 @@ export class App {
     if (this.#facts && this.#photo) this.delivery.take({ ...this.#facts, name: this.#photo.name });
     this.#choice.show(this.#facts);
     panel.setStatus(doneLine(result));
+    void this.showNoise();
   }
 }

@@ -18,6 +18,8 @@ export class Networks {
   readonly #files = new Map<string, File>();
   /** The network from before the last tuning, to go back to. */
   #before: Choice | undefined;
+  /** What was learned last, whether it is in use or not. */
+  #learned: File | undefined;
   /** What `auto` is on the device in use, where that is known. */
   #auto: string | undefined;
   readonly #onChange: () => void;
@@ -156,9 +158,29 @@ export class Networks {
   /** Notes that the network in use has been tuned, and is to be gone back from to `before`. */
   tuned(weights: File, before: Choice): void {
     this.engines.tuned(weights);
+    this.#learned = weights;
     this.#files.set(this.card.id, weights);
     this.#before = before;
     this.#waiting = undefined;
+  }
+
+  /** Notes what the network in use has learned, though it goes on as it was. */
+  learned(weights: File): void {
+    this.#learned = weights;
+  }
+
+  /** Uses what was learned last, because somebody likes it better. */
+  async useLearned(): Promise<boolean> {
+    const weights = this.#learned;
+    if (!weights) return false;
+    const before = this.engines.choice;
+    const use = () => this.#use({ model: this.card.id, weights });
+    if (!(await this.#tasks.attempt("starting", use))) return false;
+    this.#files.set(this.card.id, weights);
+    this.#before = before;
+    this.#waiting = undefined;
+    this.#onChange();
+    return true;
   }
 
   /** Goes back to the network from before the last tuning. */
@@ -180,6 +202,7 @@ export class Networks {
   /** The network from before the last tuning is history: another one was chosen. */
   #forgetTuning(): void {
     this.#before = undefined;
+    this.#learned = undefined;
     this.#onForget();
   }
 

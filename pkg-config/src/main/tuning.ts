@@ -1,7 +1,7 @@
 /** Fine-tuning as the caller sees it: options, reports, and the handle of a run. */
 import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
 import type { Link } from "./link.js";
-import type { LearningProgress, TrainingOptions } from "../shared/contract.js";
+import type { LearningProgress, NoiseModel, TrainingOptions } from "../shared/contract.js";
 import type { Area } from "../shared/protocol.js";
 import { platform } from "../shared/platform.js";
 import type { EngineInfo, ImageInput, Tile } from "../shared/types.js";
@@ -46,6 +46,11 @@ export interface FineTuneOptions {
   readonly shots?: boolean | undefined;
   /** The scene without noise, for objectives that learn from it (`supervised`). */
   readonly clean?: ImageInput | undefined;
+  /**
+   * A model of noise to learn instead of that of the photo: what `noiseModel` gave for this one or another photo of its kind, or its
+   * `json`. For objectives that use it (`noise-model` and those like it).
+   */
+  readonly noise?: string | Pick<NoiseModel, "json"> | undefined;
   /** A part of the (first) photo to be shown as it would be denoised by then, about every two seconds. */
   readonly preview?: Area | (() => Area | undefined) | undefined;
   /** Gives up: the network stays as it was. */
@@ -71,9 +76,16 @@ export interface FineTuned extends EngineInfo {
   /** See `TuningProgress`. */
   readonly scores: LearningProgress["scores"];
   /** See `TuningProgress`. */
+  readonly simulated: LearningProgress["simulated"];
+  /** See `TuningProgress`. */
   readonly margin: number;
   /** Time of the run, seconds. */
   readonly seconds: number;
+  /**
+   * Where nothing is kept: the weights that were learned all the same, as safetensors, for those who like their result better
+   * (`Denoiser.create({ weights })`).
+   */
+  readonly learned: Blob | undefined;
 }
 
 /** Reports that an iteration has not yet come to. */
@@ -273,6 +285,12 @@ function checkBatch(batch = 1, patch = USUAL_PATCH): void {
   throw new UnnoiseError("option", message);
 }
 
+function noiseOf({ noise }: FineTuneOptions): string | undefined {
+  if (noise === undefined || typeof noise === "string") return noise;
+  if (typeof noise.json === "string") return noise.json;
+  throw new UnnoiseError("option", "noise is what noiseModel gives, or its json.");
+}
+
 /**
  * What the worker is told of the options.
  *
@@ -286,5 +304,5 @@ export function trainingOptions(options: FineTuneOptions): TrainingOptions {
     if (value === undefined || (Number.isInteger(value) && value >= 0 && value < 2 ** 32)) continue;
     throw new UnnoiseError("option", `${name} is ${value}; it is a whole number from 0 to 2^32 - 1.`);
   }
-  return { objective, steps, seconds, seed, learningRate, batch, patch, shots };
+  return { objective, steps, seconds, seed, learningRate, batch, patch, shots, noise: noiseOf(options) };
 }

@@ -225,6 +225,27 @@ const handlers: Handlers = {
     return helping.denoise(task);
   },
 
+  async measure({ source }, id) {
+    const { photo } = await toPhoto(source);
+    try {
+      const measurement = engine().engine.measure(photo);
+      try {
+        while (await measurement.step()) {
+          // So that a cancel is heard.
+          await new Promise((resolve) => setTimeout(resolve));
+          throwIfCanceled(id);
+        }
+      } catch (thrown) {
+        measurement.free();
+        throw thrown;
+      }
+      // Finishing uses it up, whether it succeeds or not.
+      return { noise: measurement.finish() };
+    } finally {
+      photo.free();
+    }
+  },
+
   async train({ shots, clean, options }, id) {
     const photos = await toPhotos(clean ? [...shots, clean] : shots);
     const twin = photos.splice(shots.length);
