@@ -36,6 +36,8 @@ export class App {
   #facts: PhotoFacts | undefined;
   readonly #stacks: Stacks;
   #run: AbortController | undefined;
+  /** The best network of a tuning that did not come to its end. */
+  #found: saved.Best | undefined;
   /** Ends the opening of a photo. */
   #opening: AbortController | undefined;
   /** Whether the photo on screen is one's own, and not to be forgotten. */
@@ -99,10 +101,11 @@ export class App {
   async remember(): Promise<void> {
     const photo = this.#photo;
     if (!photo || !this.#keeps) return;
-    const { own, card, device } = this.networks;
+    const { card, device, waiting } = this.networks;
+    const own = waiting ? undefined : this.networks.own;
     const kept = await saved.save({
       photo,
-      model: card.id,
+      model: (waiting ?? card).id,
       device,
       adapt: this.#views.advanced.adapt,
       weights: own && (await saved.sealed(own)),
@@ -114,6 +117,7 @@ export class App {
   /** Deletes all that the page keeps in this browser, but the page itself. */
   async forget(): Promise<void> {
     this.#keeps = false;
+    this.#offer(undefined);
     await Promise.all([saved.clear(), cache.delete()]);
     this.#views.panel.showKept(false);
     this.#views.panel.setStatus(text.photo.forgotten);
@@ -134,7 +138,9 @@ export class App {
       return;
     }
     await this.#open(photo, early !== "no");
-    if (this.#photo?.file !== file || isRisky()) return;
+    if (this.#photo?.file !== file) return;
+    await this.#dropFound();
+    if (isRisky()) return;
     this.#keeps = true;
     const remembered = this.remember();
     if (advanced.atOnce && early !== "canceled") await this.#denoiseAtOnce(early === "looked");
@@ -206,14 +212,22 @@ export class App {
     const { learn, panel } = this.#views;
     const { status } = panel;
     learn.begin();
-    const outcome = { better: false };
+    const outcome: { better: boolean; best?: saved.Best; signal?: AbortSignal } = { better: false };
     const done = await this.#running("learning", async (signal) => {
+      outcome.signal = signal;
+      await this.#dropFound();
       await this.remember();
       await this.#begin();
-      outcome.better = await this.#learning.run(photo, signal);
+      outcome.better = await this.#learning.run(photo, signal, (best) => {
+        outcome.best = best;
+        if (this.#keeps) void saved.keepBest(best);
+      });
     });
-    const { better } = outcome;
+    const { better, best, signal } = outcome;
     await this.remember();
+    // What was found before a crash is not lost; what was given up is.
+    if (done || signal?.aborted) await this.#dropFound();
+    else this.#offer(best);
     if (!done) learn.showNothing(text.tune.unchanged);
     this.#choice.show(this.#facts);
     if (!done) return;
@@ -237,6 +251,17 @@ export class App {
   /** Ends the tuning, and keeps what was best so far. */
   stopLearning(): void {
     this.#learning.stop();
+  }
+
+  /** Goes on with the network of a tuning that did not come to its end. */
+  async useFound(): Promise<void> {
+    const found = this.#found;
+    if (!found || this.#run || !(await this.networks.useFound(found))) return;
+    this.#views.learn.showUsed(found.step);
+    this.#views.advanced.adapt = "auto";
+    await this.remember();
+    await this.#dropFound();
+    await this.denoise();
   }
 
   /** Goes back to the network from before the last tuning. */
@@ -391,8 +416,21 @@ export class App {
     if (this.#photo?.file !== photo.file) return;
     this.#keeps = true;
     await this.remember();
-    const back = text.photo.back(photo.name);
-    this.#views.panel.setStatus(learning ? `${back} ${text.photo.backUntuned}` : back);
+    const found = await saved.loadBest();
+    this.#offer(found);
+    const untuned = learning ? ` ${text.photo.backUntuned}` : "";
+    const more = found ? ` ${text.photo.backTuned}` : untuned;
+    this.#views.panel.setStatus(text.photo.back(photo.name) + more);
+  }
+
+  #offer(found: saved.Best | undefined): void {
+    this.#found = found;
+    this.#views.learn.showFound(found?.step);
+  }
+
+  async #dropFound(): Promise<void> {
+    this.#offer(undefined);
+    await saved.dropBest();
   }
 
   /** What was denoised before is not what is on screen any more. */

@@ -57,6 +57,7 @@ export const FINE_TUNE: Known = {
   clean: "any",
   preview: "any",
   onPreview: "function",
+  onBest: "function",
 };
 
 /**

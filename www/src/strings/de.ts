@@ -55,6 +55,7 @@ export const de: Strings = {
     notAFile: "Was abgelegt wurde, ist keine Datei. Das Bild zuerst speichern, dann seine Datei ablegen.",
     back: (name) => `${name} ist wieder da, wie die Seite verlassen wurde.`,
     backUntuned: "Die begonnene Anpassung kam nicht zu Ende: bitte neu starten.",
+    backTuned: "Die Anpassung kam nicht zu Ende; was bis dahin gelernt wurde, lässt sich unten verwenden.",
   },
 
   purpose: {
@@ -223,6 +224,9 @@ export const de: Strings = {
     better: (steps) => `Nach ${steps} besser; behalten.`,
     notBetterScratch: "Nicht besser als zufällige Gewichte: nichts wird behalten.",
     notBetter: "Nicht deutlich besser: das Netz von vorher bleibt.",
+    interrupted: (steps) =>
+      `Die letzte Anpassung kam nicht zu Ende, aber schon nach ${steps} war das Netz besser.`,
+    use: "Dieses Netz verwenden",
     reverted: "Zurück beim Netz von vorher.",
     unchanged: "Das Netz von vorher bleibt.",
     about:

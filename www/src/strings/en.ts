@@ -53,6 +53,7 @@ export const en = {
     notAFile: "What was dropped is not a file. Save the picture first, then drop its file.",
     back: (name: string) => `${name} is back, from before the page was left.`,
     backUntuned: "The tuning that was under way did not come to its end: start it again.",
+    backTuned: "The tuning did not come to its end; what was learned until then can be used below.",
   },
 
   purpose: {
@@ -207,6 +208,9 @@ export const en = {
     better: (steps: string) => `Better after ${steps}; kept.`,
     notBetterScratch: "Not better than random weights: nothing is kept.",
     notBetter: "Not clearly better: the original network is kept.",
+    interrupted: (steps: string) =>
+      `The last tuning did not come to its end, but the network was already better after ${steps}.`,
+    use: "Use that network",
     reverted: "Back to the original network.",
     unchanged: "The original network is kept.",
     about:
