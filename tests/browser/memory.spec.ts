@@ -120,7 +120,8 @@ for (const workers of [1, 3]) {
     const whole = await denoise(page, workers);
     expect(whole.notes).toEqual([]);
     expect(got.tiles).toBeGreaterThan(whole.tiles);
-    expect(whole.apart).toBeLessThan(1e-5);
+    // Results have the 8 bits of the file: what tiles make of 1e-6 may be rounded to the next level.
+    expect(whole.apart).toBeLessThan(1.01 / 255);
   });
 }
 
