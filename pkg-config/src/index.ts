@@ -17,7 +17,13 @@ export { UnnoiseError, type ErrorCode } from "./shared/errors.js";
 export { models, objectives } from "./main/models.js";
 export { DenoiseResult } from "./main/result.js";
 export { Stack, type StackOptions, StackPage } from "./main/stack.js";
-export { FineTuning, type FineTuneOptions, type FineTuned, type TuningProgress } from "./main/tuning.js";
+export {
+  FineTuning,
+  type BestSoFar,
+  type FineTuneOptions,
+  type FineTuned,
+  type TuningProgress,
+} from "./main/tuning.js";
 export type {
   Adapt,
   AdaptMode,

@@ -207,6 +207,15 @@ impl Trainer {
         Ok(())
     }
 
+    /// What [`Trainer::finish`] would give now, where a model was found better than the one before training: to be kept while the
+    /// run goes on.
+    #[must_use]
+    pub fn best(&self) -> Option<Tuned> {
+        let model = self.best.clone()?;
+        let (progress, noise) = (self.progress.clone(), self.material.noise.clone());
+        Some(Tuned { model, kept: true, learned: None, progress, seed: self.options.seed, noise })
+    }
+
     /// The best model so far, or the one before training if none was better.
     #[must_use]
     pub fn finish(self) -> Tuned {

@@ -150,6 +150,18 @@ impl Trainer {
         }
     }
 
+    /// The best weights so far as a safetensors file with notes that name `base`, as [`Engine::adopt`] would give them now;
+    /// `undefined` while none are better than those before training.
+    ///
+    /// # Errors
+    /// `device`.
+    pub async fn best(&self, base: String) -> Result<Option<Vec<u8>>, JsValue> {
+        match self.inner.best() {
+            Some(tuned) => tuned.to_safetensors(&base, Precision::F32).await.map(Some).map_err(js_error),
+            None => Ok(None),
+        }
+    }
+
     /// A part of the (first) photo as the network denoises it at the moment: 8-bit RGBA.
     ///
     /// # Errors

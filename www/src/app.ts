@@ -38,6 +38,8 @@ export class App {
   #facts: PhotoFacts | undefined;
   readonly #stacks: Stacks;
   #run: AbortController | undefined;
+  /** The best network of a tuning that did not come to its end. */
+  #found: saved.Best | undefined;
   /** Ends the opening of a photo. */
   #opening: AbortController | undefined;
   /** Whether the photo on screen is one's own, and not to be forgotten. */
@@ -102,10 +104,11 @@ export class App {
   async remember(): Promise<void> {
     const photo = this.#photo;
     if (!photo || !this.#keeps) return;
-    const { own, card, device } = this.networks;
+    const { card, device, waiting } = this.networks;
+    const own = waiting ? undefined : this.networks.own;
     const kept = await saved.save({
       photo,
-      model: card.id,
+      model: (waiting ?? card).id,
       device,
       adapt: this.#views.advanced.adapt,
       weights: own && (await saved.sealed(own)),
@@ -117,6 +120,7 @@ export class App {
   /** Deletes all that the page keeps in this browser, but the page itself. */
   async forget(): Promise<void> {
     this.#keeps = false;
+    this.#offer(undefined);
     await Promise.all([saved.clear(), cache.delete()]);
     this.#views.panel.showKept(false);
     this.#views.panel.setStatus(text.photo.forgotten);
@@ -137,7 +141,9 @@ export class App {
       return;
     }
     await this.#open(photo, early !== "no");
-    if (this.#photo?.file !== file || isRisky()) return;
+    if (this.#photo?.file !== file) return;
+    await this.#dropFound();
+    if (isRisky()) return;
     this.#keeps = true;
     const remembered = this.remember();
     if (advanced.atOnce && early !== "canceled") await this.#denoiseAtOnce(early === "looked");
@@ -214,14 +220,23 @@ export class App {
     const { status } = panel;
     const before = this.comparison.selected?.number;
     learn.begin();
-    const outcome = { better: false };
+    const outcome: { better: boolean; best?: saved.Best; signal?: AbortSignal } = { better: false };
     const done = await this.#running("learning", async (signal) => {
+      outcome.signal = signal;
+      await this.#dropFound();
       await this.remember();
       await this.#begin();
-      outcome.better = await this.#learning.run(photo, signal, noise);
+      const keepBest = (found: saved.Best) => {
+        outcome.best = found;
+        if (this.#keeps) void saved.keepBest(found);
+      };
+      outcome.better = await this.#learning.run(photo, signal, keepBest, noise);
     });
-    const { better } = outcome;
+    const { better, best, signal } = outcome;
     await this.remember();
+    // What was found before a crash is not lost; what was given up is.
+    if (done || signal?.aborted) await this.#dropFound();
+    else this.#offer(best);
     if (!done) learn.showNothing(text.tune.unchanged);
     this.#choice.show(this.#facts);
     if (!done) return;
@@ -269,6 +284,17 @@ export class App {
     this.#views.learn.showChosen(true);
     this.#views.advanced.adapt = "auto";
     await this.#denoiseBeside(before);
+  }
+
+  /** Goes on with the network of a tuning that did not come to its end. */
+  async useFound(): Promise<void> {
+    const found = this.#found;
+    if (!found || this.#run || !(await this.networks.useFound(found))) return;
+    this.#views.learn.showUsed(found.step);
+    this.#views.advanced.adapt = "auto";
+    await this.remember();
+    await this.#dropFound();
+    await this.denoise();
   }
 
   /** Goes back to the network from before the last tuning. */
@@ -424,8 +450,21 @@ export class App {
     if (this.#photo?.file !== photo.file) return;
     this.#keeps = true;
     await this.remember();
-    const back = text.photo.back(photo.name);
-    this.#views.panel.setStatus(learning ? `${back} ${text.photo.backUntuned}` : back);
+    const found = await saved.loadBest();
+    this.#offer(found);
+    const untuned = learning ? ` ${text.photo.backUntuned}` : "";
+    const more = found ? ` ${text.photo.backTuned}` : untuned;
+    this.#views.panel.setStatus(text.photo.back(photo.name) + more);
+  }
+
+  #offer(found: saved.Best | undefined): void {
+    this.#found = found;
+    this.#views.learn.showFound(found?.step);
+  }
+
+  async #dropFound(): Promise<void> {
+    this.#offer(undefined);
+    await saved.dropBest();
   }
 
   /** Denoises the photo, and compares the result with the one of that number, while there is such. */

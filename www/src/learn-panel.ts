@@ -18,6 +18,7 @@ export class LearnPanel {
   readonly stop = byId("learn-stop", HTMLButtonElement);
   readonly cancel = byId("learn-cancel", HTMLButtonElement);
   readonly use = byId("learn-use", HTMLButtonElement);
+  readonly useFound = byId("learn-use-found", HTMLButtonElement);
   readonly revert = byId("learn-revert", HTMLButtonElement);
   readonly download = byId("learn-download", HTMLButtonElement);
   readonly #objective = byId("objective", HTMLSelectElement);
@@ -91,7 +92,7 @@ export class LearnPanel {
     const within = learning
       ? document.activeElement === this.start
       : this.#run.contains(document.activeElement);
-    for (const control of [this.#objective, this.#budget, this.use, this.revert])
+    for (const control of [this.#objective, this.#budget, this.use, this.useFound, this.revert])
       control.disabled = activity !== "idle";
     // It has the focus when learning ends, and a disabled button would lose it.
     this.start.ariaDisabled = String(activity !== "idle");
@@ -140,6 +141,20 @@ export class LearnPanel {
     const [first, last] = [scores[0]?.[1], scores.at(-1)?.[1]];
     const fell = first !== undefined && last !== undefined && last < first;
     this.#picture.ariaLabel = tune.curvesOf(scores.length, fell);
+  }
+
+  /** Offers the network that a run had found after so many steps, when it did not come to its end; or offers none. */
+  showFound(step: number | undefined): void {
+    byId("learn-found", HTMLElement).hidden = step === undefined;
+    if (step === undefined) return;
+    byId("learn-found-about", HTMLElement).textContent = tune.interrupted(tune.steps(step));
+  }
+
+  /** That network is in use. */
+  showUsed(step: number): void {
+    this.#curves.hidden = true;
+    this.#outcome.hidden = false;
+    this.#say(tune.better(tune.steps(step)));
   }
 
   /** A run was given up: nothing is left of it. */

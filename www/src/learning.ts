@@ -3,6 +3,7 @@ import * as format from "./format";
 import type { LearnPanel } from "./learn-panel";
 import type { Networks } from "./networks";
 import { FROM_NOISE } from "./objectives";
+import type { Best } from "./saved";
 import type { Stage } from "./stage";
 
 /** Side of the part of the photo that is shown while the network learns, pixels of the result. */
@@ -45,11 +46,17 @@ export class Learning {
   }
 
   /**
-   * Tunes the network in use, as the panel says; from random weights where it has no others. Tells whether it is better now.
+   * Tunes the network in use, as the panel says; from random weights where it has no others. Tells whether it is better now,
+   * and on the way whenever one was found that is better than all before.
    *
    * @param noise a model of noise, as JSON, to be learned instead of that of the photo
    */
-  async run(photo: Subject, signal: AbortSignal, noise?: string): Promise<boolean> {
+  async run(
+    photo: Subject,
+    signal: AbortSignal,
+    onBest: (best: Best) => void,
+    noise?: string,
+  ): Promise<boolean> {
     const scratch = this.#networks.waiting !== undefined;
     await this.#networks.startRandom();
     const { engines, card } = this.#networks;
@@ -59,6 +66,7 @@ export class Learning {
     const { takesShots } = this.#panel;
     const shots = takesShots ? photo.shots?.slice(0, MAX_SHOTS) : undefined;
     const stack = takesShots && !shots ? await denoiser.openStack(photo.file, { signal }) : undefined;
+    const name = format.weightsName(photo.name, card.id);
     this.#stage.startResult(card.scale);
     this.#tuning = denoiser.fineTune(shots ?? (stack ? shotsAround(stack, photo.page) : photo.file), {
       page: photo.page,
@@ -73,10 +81,12 @@ export class Learning {
       onProgress: (progress) => {
         this.#panel.showProgress(progress);
       },
+      onBest: ({ step, weights }) => {
+        onBest({ model: card.id, step, weights: new File([weights], name) });
+      },
     });
     const tuned = await this.#outcome(this.#tuning, stack);
     this.#panel.showOutcome(tuned, scratch);
-    const name = format.weightsName(photo.name, card.id);
     if (tuned.kept) this.#networks.tuned(new File([await denoiser.exportWeights()], name), before);
     else if (tuned.learned) this.#networks.learned(new File([tuned.learned], name));
     return tuned.kept;

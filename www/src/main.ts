@@ -1,3 +1,4 @@
+import "./trusted";
 import "./styles/base.css";
 import "./styles/stage.css";
 import "./styles/panel.css";
@@ -92,6 +93,7 @@ on(learn.stop, "click", () => {
 });
 on(learn.cancel, "click", cancel);
 on(learn.use, "click", () => app.useLearned());
+on(learn.useFound, "click", () => app.useFound());
 on(learn.revert, "click", () => app.revert());
 on(learn.download, "click", () => {
   app.downloadWeights();

@@ -3,6 +3,7 @@ import type { AdvancedPanel } from "./advanced-panel";
 import { Engines, type Choice } from "./engines";
 import type { Panel } from "./panel";
 import type { Purpose } from "./purposes";
+import type { Best } from "./saved";
 import { text } from "./strings";
 import type { Tasks } from "./tasks";
 
@@ -82,7 +83,10 @@ export class Networks {
     weights: File | undefined;
   }): Promise<void> {
     await this.#tasks.attempt("starting", async () => {
-      await this.#use(choice);
+      const card = cardOf(choice.model);
+      const isUntrained = !card.weights && !choice.weights;
+      await this.#use(isUntrained ? { device: choice.device } : choice);
+      if (isUntrained) this.#waiting = card;
       if (choice.weights) this.#files.set(this.card.id, choice.weights);
     });
     this.#advanced.device.value = this.device;
@@ -181,6 +185,17 @@ export class Networks {
     this.#waiting = undefined;
     this.#onChange();
     return true;
+  }
+
+  /** Takes the network that a tuning had found which did not come to its end. When it does not start, all stays as it was. */
+  async useFound({ model, weights }: Best): Promise<boolean> {
+    const { choice } = this.engines;
+    const untrained = { ...choice, model, weights: undefined, preset: "small" };
+    const before = this.#waiting?.id === model ? untrained : choice;
+    const used = await this.#tasks.attempt("starting", () => this.#use({ model, weights }));
+    if (used) this.tuned(weights, before);
+    this.#onChange();
+    return used;
   }
 
   /** Goes back to the network from before the last tuning. */

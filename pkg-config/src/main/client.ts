@@ -2,6 +2,7 @@
 import { chooseDevice } from "../shared/device.js";
 import { absolute, folder } from "../shared/download.js";
 import { UnnoiseError, canceled, guarded, throwIfAborted, untilAborted } from "../shared/errors.js";
+import { MemoryShort, UNDIVIDED, lighter, noteOf, type Division } from "./division.js";
 import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
 import { atPage, sourceOn, toSource, type Input } from "./input.js";
 import type { Death, Hooks, Link, WorkerScript } from "./link.js";
@@ -50,6 +51,15 @@ const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
 /** How many workers a run may lose before it is given up, and how many GPUs before the CPU is used. */
 const LIVES = 2;
 
+/** What is known from attempts at a run that failed. */
+interface Attempts {
+  /** Tiles that are done. */
+  readonly kept: DoneTiles;
+  readonly division: Division;
+  /** What was lost on the way. */
+  readonly lost: readonly string[];
+}
+
 /** A worker with its engine running. */
 interface Session {
   readonly link: Link;
@@ -63,7 +73,8 @@ interface Session {
  * A network, ready on a device, in a worker of its own; large photos get further workers.
  *
  * Should the GPU be lost or the worker end, a photo under way goes on with a new one, from the last finished tile; after a
- * second failure of a GPU that `auto` chose, on the CPU. `onProgress` is told once (`restart`), and the result notes it.
+ * second failure of a GPU that `auto` chose, on the CPU. Where memory is short, the photo is done in smaller tiles, then by one
+ * worker. `onProgress` is told once (`restart`), and the result notes it.
  * Where the engine itself crashes again and again (out of memory), the call is rejected with `internal`, and the next one
  * starts a new engine.
  */
@@ -311,21 +322,33 @@ export class Denoiser {
       onProgress: tellSteps(guarded("onProgress", options.onProgress)),
       onTile: guarded("onTile", options.onTile),
     };
-    const kept = new DoneTiles();
+    let kept = new DoneTiles();
+    let division = UNDIVIDED;
     const lost: string[] = [];
+    const tell = (thrown: unknown) => {
+      if (lost.length > 0 || division !== UNDIVIDED) return;
+      hooks.onProgress?.({ phase: "restart", reason: UnnoiseError.from(thrown).message });
+    };
     for (;;) {
       throwIfAborted(options.signal);
       const session = await this.#live();
       try {
-        return await this.#attempt(session, source, run, hooks, kept, lost);
+        return await this.#attempt(session, source, run, hooks, { kept, division, lost });
       } catch (thrown) {
         const { death } = session.link;
+        const next = thrown instanceof MemoryShort ? lighter(division, thrown.plan) : undefined;
+        if (next && !options.signal?.aborted) {
+          tell(thrown);
+          [division, kept] = [next, new DoneTiles()];
+          continue;
+        }
         // A trap may be the photo's own doing; when no tile is done, it would only come again.
-        const hopeless = !death || death === "script" || (death === "trap" && kept.tiles.length === 0);
+        const vain =
+          death === "script" || death === "memory" || (death === "trap" && kept.tiles.length === 0);
+        const hopeless = !death || vain;
         if (hopeless || lost.length === LIVES || options.signal?.aborted || !this.#weights) throw thrown;
+        tell(thrown);
         lost.push(death === "gpu" ? "the GPU was lost on the way" : "the worker was lost on the way");
-        if (lost.length === 1)
-          hooks.onProgress?.({ phase: "restart", reason: UnnoiseError.from(thrown).message });
       }
     }
   }
@@ -335,30 +358,32 @@ export class Denoiser {
     given: Input,
     { detail, args }: CheckedOptions,
     hooks: RunHooks,
-    kept: DoneTiles,
-    lost: readonly string[],
+    { kept, division, lost }: Attempts,
   ): Promise<DenoiseResult> {
     const { link, engine, card } = session;
     if (detail > 0) checkEnlarges(card);
     const signal = { signal: hooks.signal };
     const source = await sourceOn(link, given);
-    const begun = await link.call("begin", { source, options: args }, signal);
+    const { tile = args.tile } = division;
+    const divided = tile === undefined ? args : { ...args, tile };
+    const begun = await link.call("begin", { source, options: divided }, signal);
     const start = performance.now();
+    let helpers: readonly Link[] = [];
     try {
-      const helpers = await this.#helpers(session, begun.plan.tiles);
+      if (!division.alone) helpers = await this.#helpers(session, begun.plan.tiles);
       const pace = new Pace(engine, card, begun, helpers.length);
       await runTiles(link, begun, helpers, pace, kept, hooks);
       const size = await link.call("finish", { job: begun.job }, signal);
       const run = ran(begun, helpers.length, performance.now() - start, size, card);
-      const notes = lost[0]
-        ? [...run.notes, `${lost[0]}: ${engine.info.device} went on from there`]
-        : run.notes;
+      const restarted = lost[0] && `${lost[0]}: ${engine.info.device} went on from there`;
+      const notes = [...run.notes, restarted, noteOf(division)].filter((note) => note !== undefined);
       const info = { ...engine.info, model: card.id, ...run, notes };
       return DenoiseResult.of(link, begun.job, { ...size, scale: card.scale }, info, detail);
     } catch (thrown) {
       link.drop(begun.job);
       void this.#leave(link);
-      throw thrown;
+      const isShort = [link, ...helpers].some(({ death }) => death === "memory");
+      throw isShort ? new MemoryShort(thrown, begun.plan) : thrown;
     } finally {
       session.pool.rest();
     }
@@ -388,9 +413,9 @@ export class Denoiser {
     // So that the worker is not ended while nothing but this, paused, would be lost.
     link.retain(job);
     try {
-      const last = await run.learn(link, job, progress, card.scale);
-      run.commit();
       const base = this.#weights?.name ?? card.id;
+      const last = await run.learn(link, { job, first: progress, scale: card.scale, base });
+      run.commit();
       const { kept, weights } = await link.call("adopt", { job, base });
       if (kept) this.#hold(session, { weights, name: `${base}, tuned` });
       const { objective, bestStep, step: steps, noise, scores, simulated, margin, seconds } = last;

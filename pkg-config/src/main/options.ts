@@ -61,6 +61,7 @@ export const FINE_TUNE: Known = {
   noise: "any",
   preview: "any",
   onPreview: "function",
+  onBest: "function",
 };
 
 /**

@@ -21,6 +21,14 @@ export interface TuningProgress extends LearningProgress {
   readonly preview: Tile | undefined;
 }
 
+/** The best network of a run so far. */
+export interface BestSoFar {
+  /** After which step it was found. */
+  readonly step: number;
+  /** Its weights as a safetensors file, as `exportWeights` gives them afterwards. */
+  readonly weights: Blob;
+}
+
 /** Options of `fineTune`. */
 export interface FineTuneOptions {
   /** Id of a card of `objectives(model)`. Default: what suits the network. */
@@ -59,6 +67,11 @@ export interface FineTuneOptions {
   readonly onProgress?: ((progress: TuningProgress) => void) | undefined;
   /** Called with every new picture of the `preview`, to paint it. */
   readonly onPreview?: ((tile: Tile) => void) | undefined;
+  /**
+   * Called whenever a network was found better than the original one and all before: a page that keeps these weights loses
+   * nothing of it when it is closed in the middle.
+   */
+  readonly onBest?: ((best: BestSoFar) => void) | undefined;
 }
 
 /** What came of fine-tuning, and what ran. */
@@ -157,6 +170,17 @@ export class FineTuning implements PromiseLike<FineTuned>, AsyncIterable<TuningP
   }
 }
 
+/** A run of fine-tuning in the worker. */
+interface TuningJob {
+  readonly job: number;
+  /** How far it is at first. */
+  readonly first: LearningProgress;
+  /** Output pixels per input pixel, per side. */
+  readonly scale: number;
+  /** What the weights are noted to come from. */
+  readonly base: string;
+}
+
 /** What is to happen with a run: what the caller says, and whom it is reported to. */
 export class TuningRun {
   readonly #options: FineTuneOptions;
@@ -220,7 +244,7 @@ export class TuningRun {
    *
    * @throws `UnnoiseError` `canceled` when the run is given up
    */
-  async learn(link: Link, job: number, first: LearningProgress, scale: number): Promise<LearningProgress> {
+  async learn(link: Link, { job, first, scale, base }: TuningJob): Promise<LearningProgress> {
     let last = first;
     let nextPreview = 0;
     let longest: number | undefined;
@@ -232,9 +256,10 @@ export class TuningRun {
       const hooks = { signal: this.signal, silence: longest && SLOWEST * longest };
       const { progress } = await link.call("learn", { job, milliseconds: REPORT_EVERY }, hooks);
       if (!progress) return last;
-      last = progress;
       const start = performance.now();
       longest = Math.max(longest ?? 0, start - asked);
+      if (progress.bestStep > last.bestStep) await this.#tellBest(link, { job, base }, progress.bestStep);
+      last = progress;
       const due = progress.phase === "learning" && start >= nextPreview;
       const preview = due ? await this.#preview(link, job, scale) : undefined;
       const end = performance.now();
@@ -250,6 +275,13 @@ export class TuningRun {
     const { rgba } = await link.call("preview", { job, area }, this);
     const image = platform.imageData(new Uint8ClampedArray(rgba.buffer), area.width * scale);
     return { x: area.x * scale, y: area.y * scale, image };
+  }
+
+  async #tellBest(link: Link, args: { job: number; base: string }, step: number): Promise<void> {
+    const tell = guarded("onBest", this.#options.onBest);
+    if (!tell) return;
+    const { weights } = await link.call("best", args, this);
+    if (weights) tell({ step, weights: new Blob([weights], { type: "application/octet-stream" }) });
   }
 
   #report(progress: TuningProgress): void {

@@ -143,6 +143,11 @@ export interface Calls {
   train: { args: TrainArgs; value: { job: number; progress: LearningProgress } };
   /** Learns for a while, at least a step; without progress there is nothing left to do. */
   learn: { args: { job: number; milliseconds: number }; value: { progress: LearningProgress | undefined } };
+  /** The best weights so far, if any are better than those before training; `base` is what they are noted to come from. */
+  best: {
+    args: { job: number; base: string };
+    value: { weights: Uint8Array<ArrayBuffer> | undefined };
+  };
   /** A part of the photo as it would be denoised now. */
   preview: { args: { job: number; area: Area }; value: { rgba: Uint8Array<ArrayBuffer> } };
   /** Ends fine-tuning, and goes on with the network that it made, if it is better; else gives what was learned, if anything. */
@@ -190,4 +195,10 @@ export type Reply =
   /** The script has been loaded; `locked` when the lock of `live` is held. */
   | { readonly kind: "here"; readonly locked: boolean }
   /** The engine is in an unknown state: end this worker. */
-  | { readonly kind: "crashed"; readonly message: string; readonly gpu: boolean };
+  | {
+      readonly kind: "crashed";
+      readonly message: string;
+      readonly gpu: boolean;
+      /** Whether its memory could not grow. */
+      readonly memory: boolean;
+    };

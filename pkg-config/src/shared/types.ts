@@ -74,7 +74,10 @@ export type Step =
       readonly remaining: number | undefined;
     }
   | {
-      /** The GPU or the worker was lost, and another one goes on from the last finished tile; said once in a run. */
+      /**
+       * The GPU or the worker was lost, and another one goes on from the last finished tile; or memory is short, and the photo is
+       * done in smaller tiles. Said once in a run.
+       */
       readonly phase: "restart";
       /** What happened: a sentence. */
       readonly reason: string;

@@ -55,6 +55,7 @@ export const de: Strings = {
     notAFile: "Was abgelegt wurde, ist keine Datei. Das Bild zuerst speichern, dann seine Datei ablegen.",
     back: (name) => `${name} ist wieder da, wie die Seite verlassen wurde.`,
     backUntuned: "Die begonnene Anpassung kam nicht zu Ende: bitte neu starten.",
+    backTuned: "Die Anpassung kam nicht zu Ende; was bis dahin gelernt wurde, lässt sich unten verwenden.",
   },
 
   purpose: {
@@ -254,6 +255,9 @@ export const de: Strings = {
     rose: (percent) => ` Der geschätzte Fehler stieg um ${percent} %.`,
     use: "Gelerntes verwenden",
     used: "Das Gelernte wird verwendet, weil Sie es gewählt haben. Vergleichen Sie die beiden Ergebnisse.",
+    interrupted: (steps) =>
+      `Die letzte Anpassung kam nicht zu Ende, aber schon nach ${steps} war das Netz besser.`,
+    useFound: "Dieses Netz verwenden",
     reverted: "Zurück beim Netz von vorher.",
     unchanged: "Das Netz von vorher bleibt.",
     about:

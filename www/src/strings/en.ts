@@ -53,6 +53,7 @@ export const en = {
     notAFile: "What was dropped is not a file. Save the picture first, then drop its file.",
     back: (name: string) => `${name} is back, from before the page was left.`,
     backUntuned: "The tuning that was under way did not come to its end: start it again.",
+    backTuned: "The tuning did not come to its end; what was learned until then can be used below.",
   },
 
   purpose: {
@@ -240,6 +241,9 @@ export const en = {
     rose: (percent: number) => ` The estimated error rose by ${percent} %.`,
     use: "Use what was learned",
     used: "What was learned is used, because you chose it. Compare the two results.",
+    interrupted: (steps: string) =>
+      `The last tuning did not come to its end, but the network was already better after ${steps}.`,
+    useFound: "Use that network",
     reverted: "Back to the original network.",
     unchanged: "The original network is kept.",
     about:
