@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::inference::{Execution, Job};
 use crate::models::Card;
-use crate::noise::NoiseEstimate;
+use crate::noise::{self, LevelNoise, NoiseEstimate};
 use crate::objectives::{self, Objective};
 
 /// What is known about a network: the model card.
@@ -109,6 +110,72 @@ pub struct TrainingOptions {
     pub patch: Option<usize>,
     /// Whether several photos are shots of one scene.
     pub shots: bool,
+    /// A model of noise to learn, as JSON, instead of that of the photo.
+    pub noise: Option<String>,
+}
+
+/// Brightnesses, evenly from black to white, that the deviation of noise is told at.
+const LEVELS: usize = 17;
+/// Distances, pixels, that correlations are told at.
+const DISTANCES: usize = 4;
+
+/// What the noise of a photo is like: a model that is good enough to make more of it.
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoiseModel {
+    /// In a sentence.
+    words: String,
+    /// Deviation by brightness, without lines and impulses: of each channel, from black to white. One channel is gray.
+    curves: Vec<Vec<LevelNoise>>,
+    /// Power at each frequency over the mean of all, 16x16 values, row by row, from half a cycle per pixel to the left and above;
+    /// in the middle, at row and column 8, is no change at all. White noise is 1 everywhere.
+    spectrum: Vec<f32>,
+    /// Whether all frequencies are equally strong: noise that is different from pixel to pixel.
+    white: bool,
+    /// Correlation with the pixels 1 to 4 to the right, -1 to 1.
+    right: Vec<f32>,
+    /// Correlation with the pixels 1 to 4 below, -1 to 1.
+    below: Vec<f32>,
+    /// Correlation of red and green, red and blue, green and blue, -1 to 1; empty for gray noise.
+    colors: Vec<f32>,
+    /// Whether the noise is that of few photons, counted one by one.
+    photons: bool,
+    /// Share of the pixels, or of the samples of each channel, that have lost their value, 0 to 1.
+    impulses: Option<f32>,
+    /// Deviation of the offsets of rows, where these are too bright or too dark; shares of white.
+    rows: Option<f32>,
+    /// Deviation of the offsets of columns.
+    columns: Option<f32>,
+    /// All of it, to be kept, and to be learned by `fineTune`.
+    json: String,
+}
+
+impl NoiseModel {
+    /// What is told of a model.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn of(model: &noise::NoiseModel) -> Result<Self> {
+        let levels = || (0..LEVELS).map(|i| i as f32 / (LEVELS - 1) as f32);
+        let point = |channel: usize, level: f32| LevelNoise { level, sigma: model.sigma_at(channel, level) };
+        let pairs: &[(usize, usize)] = if model.channels == 3 { &[(0, 1), (0, 2), (1, 2)] } else { &[] };
+        let noise::Defects { impulses, rows, columns } = &model.defects;
+        Ok(Self {
+            words: model.in_words(),
+            curves: (0..model.channels).map(|c| levels().map(|level| point(c, level)).collect()).collect(),
+            spectrum: model.power(),
+            white: model.is_white(),
+            right: (1..=DISTANCES).map(|i| model.correlation(i, 0)).collect(),
+            below: (1..=DISTANCES).map(|i| model.correlation(0, i)).collect(),
+            colors: pairs.iter().map(|(a, b)| model.channel_correlation(*a, *b)).collect(),
+            photons: model.is_of_photons(),
+            impulses: impulses.as_ref().map(|impulses| impulses.density),
+            rows: rows.as_ref().map(noise::Lines::sigma),
+            columns: columns.as_ref().map(noise::Lines::sigma),
+            json: model.to_json()?,
+        })
+    }
 }
 
 /// A planned run of a network over a photo.
@@ -154,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::models::{Adapt, Bundled, Conditions, Mode, Paper, Preset};
-    use crate::noise::{ChannelNoise, Correlation, LevelNoise};
+    use crate::noise::{ChannelNoise, Correlation};
     use crate::train::{Phase, Progress};
 
     const FILE: &str = "pkg-config/src/shared/contract.ts";
@@ -247,6 +314,7 @@ mod tests {
             declaration::<ChannelNoise>(),
             declaration::<LevelNoise>(),
             declaration::<Correlation>(),
+            declaration::<NoiseModel>(),
             declaration::<TrainingOptions>(),
             declaration::<Phase>(),
             declaration::<Progress>(),

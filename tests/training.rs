@@ -192,6 +192,34 @@ fn a_run_that_is_stopped_early_keeps_what_it_has_if_it_is_better() {
 }
 
 #[test]
+fn the_best_so_far_is_what_a_run_that_ends_there_keeps() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let card = models::card("unet").unwrap();
+    let options = Options { steps: Some(40), batch: Some(2), patch: Some(32), ..Options::default() };
+    let mut trainer = Trainer::new(model(card), &[noisy(96, 96, 3)], None, options).unwrap();
+    let file = |tuned: &Tuned| {
+        let bytes = block_on(tuned.to_safetensors("random", Precision::F32)).unwrap();
+        let StateDict { arrays, metadata } = StateDict::read(&bytes).unwrap();
+        let arrays: Vec<_> = arrays.into_iter().map(|(key, array)| (key, array.data)).collect();
+        (arrays, metadata)
+    };
+    while trainer.progress().best_step == 0 {
+        assert!(trainer.best().is_none(), "nothing was found better yet");
+        assert!(block_on(trainer.step()).unwrap().is_some(), "nothing better was found at all");
+    }
+    let best = file(&trainer.best().unwrap());
+    let found = trainer.progress().best_step;
+    for _ in 0..3 {
+        block_on(trainer.step()).unwrap();
+    }
+    assert_eq!(trainer.progress().best_step, found);
+    assert_eq!(file(&trainer.best().unwrap()), best, "what was kept changed while the run went on");
+    let tuned = trainer.finish();
+    assert!(tuned.kept && file(&tuned) == best);
+    assert_eq!(best.1.get("steps"), Some(&found.to_string()));
+}
+
+#[test]
 fn trained_weights_are_given_up_for_a_clear_gain_only_where_the_loss_judges() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let card = models::card("unet").unwrap();

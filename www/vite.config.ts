@@ -15,6 +15,9 @@ const POLICY = [
   "form-action 'none'",
 ].join("; ");
 
+/** What pages may do besides: start nothing that `src/trusted.ts` does not know, and make no HTML or code out of strings. */
+const PAGE_POLICY = [POLICY, "require-trusted-types-for 'script'", "trusted-types default"].join("; ");
+
 /** Its name must not change: browsers ask for it again to see whether there is a new version. */
 const SERVICE_WORKER = "service-worker.js";
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -25,7 +28,7 @@ export default defineConfig({
   plugins: [
     words(),
     qualityTable(path("../README.md")),
-    contentSecurityPolicy(POLICY),
+    contentSecurityPolicy(PAGE_POLICY),
     offlineFiles(SERVICE_WORKER, path("public"), path("../pkg/wasm")),
   ],
   build: {

@@ -8,7 +8,7 @@ import type { Artifact } from "./shared/protocol.js";
 
 /** What all builds export; they differ in what is inside of them, which `default` and `initSync` give. */
 export type Wasm = Omit<typeof cpu, "default" | "initSync"> & {
-  default(options: { module_or_path: cpu.InitInput }): Promise<unknown>;
+  default(options: { module_or_path: cpu.InitInput }): Promise<{ readonly memory: WebAssembly.Memory }>;
 };
 
 /** Glue and address of each build. */

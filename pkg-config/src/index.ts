@@ -17,7 +17,13 @@ export { UnnoiseError, type ErrorCode } from "./shared/errors.js";
 export { models, objectives } from "./main/models.js";
 export { DenoiseResult } from "./main/result.js";
 export { Stack, type StackOptions, StackPage } from "./main/stack.js";
-export { FineTuning, type FineTuneOptions, type FineTuned, type TuningProgress } from "./main/tuning.js";
+export {
+  FineTuning,
+  type BestSoFar,
+  type FineTuneOptions,
+  type FineTuned,
+  type TuningProgress,
+} from "./main/tuning.js";
 export type {
   Adapt,
   AdaptMode,
@@ -29,6 +35,7 @@ export type {
   LevelNoise,
   ModelCard,
   NoiseEstimate,
+  NoiseModel,
   ObjectiveCard,
   Paper,
   Phase,
@@ -47,6 +54,7 @@ export type {
   FloatPixels,
   ImageInput,
   ImageType,
+  PhotoNoise,
   Progress,
   RawPixels,
   RunInfo,

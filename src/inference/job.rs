@@ -18,7 +18,7 @@ use crate::photo::{Photo, Planar, check_detail, check_strength};
 const OVERVIEW_PIXELS: usize = 1 << 20;
 
 /// Deviation that a network is told at least, where it has to be told one: one step of 8 bits.
-const SMALLEST_SIGMA: f32 = 1.0 / 255.0;
+pub(super) const SMALLEST_SIGMA: f32 = 1.0 / 255.0;
 
 /// By how much the mean of a result may differ from that of the photo: this, in `[0, 1]` units, and a share of the noise.
 const MEAN_SHIFT: (f64, f64) = (0.01, 0.25);

@@ -6,6 +6,7 @@ mod adapted;
 mod detail;
 mod execution;
 mod job;
+mod measurement;
 mod pd;
 mod policy;
 mod r3;
@@ -17,6 +18,7 @@ mod worker;
 
 pub use execution::Execution;
 pub use job::{Job, Options};
+pub use measurement::{Measured, Measurement};
 pub use pd::pd;
 pub use r3::{R3_RATE, refine};
 pub use self_ensemble::self_ensemble;

@@ -8,6 +8,7 @@ mod estimate;
 mod fit;
 mod frequencies;
 mod model;
+mod patch;
 mod synthetic;
 
 pub(crate) use blur::box_blur;
@@ -15,4 +16,5 @@ pub use compression::is_noise_erased;
 pub use defects::{Defects, Impulses, Lines};
 pub use estimate::{ChannelNoise, Correlation, LevelNoise, NoiseEstimate};
 pub use model::{NoiseModel, Sampler};
+pub use patch::NoisePatch;
 pub use synthetic::add_white_gaussian;

@@ -156,6 +156,21 @@ impl NoiseModel {
         }
     }
 
+    /// Power of the field at each frequency, mean of the channels, over its mean: 16x16 values, row by row, from half a cycle
+    /// per pixel to the left and above; in the middle, at row and column 8, is no change at all. White noise is 1 everywhere.
+    pub fn power(&self) -> Vec<f32> {
+        let trace = |f: usize| (0..self.channels).map(|c| self.covariance(f)[c][c]).sum::<f32>();
+        let mean = (0..AREA).map(trace).sum::<f32>() / AREA as f32;
+        let from_middle = |i: usize| (i + SIDE / 2) % SIDE;
+        let at = |i: usize| from_middle(i / SIDE) * SIDE + from_middle(i % SIDE);
+        (0..AREA).map(|i| trace(at(i)) / mean.max(f32::MIN_POSITIVE)).collect()
+    }
+
+    /// Whether the noise is that of few photons, which are counted one by one.
+    pub fn is_of_photons(&self) -> bool {
+        photons(self).is_some()
+    }
+
     /// Whether the field is white: the same at all frequencies.
     pub fn is_white(&self) -> bool {
         let first = self.covariance(0);

@@ -6,6 +6,9 @@
 
 use crate::error::{Error, Kind, Result};
 
+/// Parts along each side of a large photo, where these stand for all of it.
+const GRID: usize = 3;
+
 /// What a network demands of the shape it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demands {
@@ -85,6 +88,18 @@ impl Plan {
             .collect();
         Ok(Self { tile_width, tile_height, overlap, tiles })
     }
+}
+
+/// The whole photo, or parts of one of more than so many pixels, which are spread over it from corner to corner.
+pub fn parts(width: usize, height: usize, pixels: usize) -> Vec<Rect> {
+    if width * height <= pixels {
+        return vec![Rect { x: 0, y: 0, width, height }];
+    }
+    let side = ((pixels / (GRID * GRID)) as f64).sqrt() as usize;
+    let (w, h) = (side.min(width), side.min(height));
+    let at = |i: usize, length: usize, part: usize| i * (length - part) / (GRID - 1);
+    let corners = (0..GRID).flat_map(|i| (0..GRID).map(move |j| (at(j, width, w), at(i, height, h))));
+    corners.map(|(x, y)| Rect { x, y, width: w, height: h }).collect()
 }
 
 /// The tile shape within `max_pixels` that costs least in all; among equals, the one with the fewest tiles.

@@ -5,14 +5,13 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Kind, Result};
 use crate::noise::{Defects, NoiseEstimate, NoiseModel, Sampler, box_blur};
+use crate::photo::tiles::{Rect, parts};
 use crate::photo::{Photo, Planar};
 
 /// Pixels of a photo, at most, that a network learns from: of a larger one, [`GRID`] x [`GRID`] windows.
 const PIXELS: usize = 1 << 20;
 /// Pixels of each of many pictures, at least.
 const LEAST_PIXELS: usize = 1 << 18;
-/// Windows along each side of a large photo.
-const GRID: usize = 3;
 /// Share of the area, about, that is held out from training, for validation.
 const HELD_OUT: f64 = 0.25;
 /// Pixels to each side that a blurred photo is the mean of.
@@ -84,7 +83,7 @@ impl Material {
                 return Err(Error::new(Kind::Option, message));
             }
         }
-        Ok(Self::of_windows(windows(width, height, PIXELS), shots, clean, channels))
+        Ok(Self::of_windows(parts(width, height, PIXELS), shots, clean, channels))
     }
 
     /// From several pictures, of any sizes, that have noise of one kind: each is a scene, or some.
@@ -103,20 +102,20 @@ impl Material {
         let pixels = (PIXELS / pictures.len().max(1)).max(LEAST_PIXELS);
         let scenes = pictures.iter().flat_map(|picture| {
             let photo = picture.as_ref();
-            let windows = windows(photo.width(), photo.height(), pixels);
+            let windows = parts(photo.width(), photo.height(), pixels);
             Self::of_windows(windows, std::slice::from_ref(picture), None, channels).scenes
         });
         Ok(Self { scenes: scenes.collect(), defects: Defects::default(), noise: None, sampler: None })
     }
 
     fn of_windows(
-        windows: Vec<[usize; 4]>,
+        windows: Vec<Rect>,
         shots: &[impl AsRef<Photo>],
         clean: Option<&Photo>,
         channels: usize,
     ) -> Self {
-        let scene = |[x, y, w, h]: [usize; 4]| {
-            let planes = |photo: &Photo| photo.window(x as isize, y as isize, w, h, channels);
+        let scene = |Rect { x, y, width, height }: Rect| {
+            let planes = |photo: &Photo| photo.window(x as isize, y as isize, width, height, channels);
             Scene {
                 shots: shots.iter().map(|shot| planes(shot.as_ref())).collect(),
                 clean: clean.map(planes),
@@ -195,18 +194,6 @@ impl Material {
     pub fn pixels(&self) -> usize {
         self.scenes.iter().map(|s| s.shots[0].width * s.shots[0].height).sum()
     }
-}
-
-/// The whole photo, or windows spread over one of more than so many pixels: `[x, y, width, height]`.
-fn windows(width: usize, height: usize, pixels: usize) -> Vec<[usize; 4]> {
-    if width * height <= pixels {
-        return vec![[0, 0, width, height]];
-    }
-    let side = ((pixels / (GRID * GRID)) as f64).sqrt() as usize;
-    let (w, h) = (side.min(width), side.min(height));
-    let at = |i: usize, length: usize, part: usize| i * (length - part) / (GRID - 1);
-    let corners = (0..GRID).flat_map(|i| (0..GRID).map(move |j| (at(j, width, w), at(i, height, h))));
-    corners.map(|(x, y)| [x, y, w, h]).collect()
 }
 
 #[cfg(test)]

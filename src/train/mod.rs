@@ -170,11 +170,16 @@ impl Trainer {
     /// The model as it is at the moment, averaged over the last steps while it learns, else the best so far.
     #[must_use]
     pub fn current(&self) -> Model {
+        self.learning().unwrap_or_else(|| self.current_best().clone())
+    }
+
+    /// The learner in the midst of its learning.
+    fn learning(&self) -> Option<Model> {
         match (&self.work, self.stages.get(self.stage)) {
             (Work::Learn(learning), Some(Stage::Learn { who: Who::Learner, .. })) if learning.done() > 0 => {
-                self.tuned(learning.average())
+                Some(self.tuned(learning.average()))
             }
-            _ => self.current_best().clone(),
+            _ => None,
         }
     }
 
@@ -202,14 +207,24 @@ impl Trainer {
         Ok(())
     }
 
+    /// What [`Trainer::finish`] would give now, where a model was found better than the one before training: to be kept while the
+    /// run goes on.
+    #[must_use]
+    pub fn best(&self) -> Option<Tuned> {
+        let model = self.best.clone()?;
+        let (progress, noise) = (self.progress.clone(), self.material.noise.clone());
+        Some(Tuned { model, kept: true, learned: None, progress, seed: self.options.seed, noise })
+    }
+
     /// The best model so far, or the one before training if none was better.
     #[must_use]
     pub fn finish(self) -> Tuned {
         let kept = self.best.is_some();
+        let learned = self.learned.clone().or_else(|| self.learning());
         Tuned {
             model: self.best.unwrap_or(self.start),
             kept,
-            learned: self.learned,
+            learned,
             progress: self.progress,
             seed: self.options.seed,
             noise: self.material.noise,

@@ -162,7 +162,7 @@ pub struct Tuned {
     pub model: Model,
     /// Whether it is the tuned one.
     pub kept: bool,
-    /// What was learned in the end, kept or not; `None` of a run that was stopped before its end.
+    /// What was learned in the end, kept or not; `None` of a run that was stopped before it learned.
     pub learned: Option<Model>,
     /// Where the run ended.
     pub progress: Progress,
@@ -178,13 +178,27 @@ impl Tuned {
     /// # Errors
     /// [`Kind::Device`] when the device fails, [`Kind::Weights`] when they cannot be written.
     pub async fn to_safetensors(&self, base: &str, precision: Precision) -> Result<Vec<u8>> {
-        let mut state: StateDict = self.model.export().await?;
-        state.metadata.extend(self.notes(base));
+        let steps = if self.kept { self.progress.best_step } else { 0 };
+        self.file(&self.model, base, steps, precision).await
+    }
+
+    /// What was learned in the end as such a file, also where it is not kept: for those who like it better all the same. `None`
+    /// where nothing was learned.
+    ///
+    /// # Errors
+    /// As [`Tuned::to_safetensors`].
+    pub async fn learned_to_safetensors(&self, base: &str, precision: Precision) -> Result<Option<Vec<u8>>> {
+        let Some(learned) = &self.learned else { return Ok(None) };
+        self.file(learned, base, self.progress.step, precision).await.map(Some)
+    }
+
+    async fn file(&self, model: &Model, base: &str, steps: usize, precision: Precision) -> Result<Vec<u8>> {
+        let mut state: StateDict = model.export().await?;
+        state.metadata.extend(self.notes(base, steps));
         state.to_safetensors(precision)
     }
 
-    fn notes(&self, base: &str) -> BTreeMap<String, String> {
-        let steps = if self.kept { self.progress.best_step } else { 0 };
+    fn notes(&self, base: &str, steps: usize) -> BTreeMap<String, String> {
         let notes = [
             ("format", "pt".to_string()),
             ("model", self.model.card().id.to_string()),

@@ -47,16 +47,17 @@ const MOVED: f32 = 1.0;
 /// that kept five of five which gained 0.3 to 0.7 dB, and none that lost.
 const HALF_WAY_SIMULATED: f32 = 0.9;
 
-/// How far the model of a photo's noise can be trusted.
+/// How far the estimated risk can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Trust {
     /// As far as any.
     Usual,
-    /// JPEG has erased noise: flat blocks show too little of it, and what JPEG made of texture besides.
-    Erased,
     /// Impulses or offsets of lines were taken out: medians and corrections stand in their place, which are no noise of any
     /// model, and a result is as likely to follow them as the photo.
     Mended,
+    /// Not at all: JPEG has erased noise, so flat blocks show too little of it, and what JPEG made of texture besides. On
+    /// seven crops of CC15 for which that is so, the estimate promised a gain each time; three gained, 0.2 dB at most.
+    Erased,
 }
 
 impl Trust {
@@ -64,21 +65,19 @@ impl Trust {
     const fn doubts(self) -> [f32; 2] {
         match self {
             Self::Usual => [0.8, 1.2],
-            Self::Erased => [0.5, 3.0],
-            Self::Mended => [0.0, 3.0],
+            Self::Mended | Self::Erased => [0.0, 3.0],
         }
     }
 
     /// How many times the mean square of the noise that was found a network may take away without having taken detail.
     ///
-    /// What the model does not know of (blotches of JPEG, correlations of far pixels) looks like detail: on photos of cameras,
-    /// each network that came nearer to the noisy photo lost 0.1 to 0.8 dB by it. Of mended photos, where noise may be no
-    /// part of the risk, the distance is all that there is to go by.
+    /// What the model does not know of (correlations of far pixels, texture in flat blocks) looks like detail: on photos of
+    /// cameras, each network that came nearer to the noisy photo lost 0.1 to 0.8 dB by it. Of mended photos, where noise may
+    /// be no part of the risk, the distance is all that there is to go by.
     const fn explains(self) -> f32 {
         match self {
             Self::Usual => 4.0,
-            Self::Erased => f32::INFINITY,
-            Self::Mended => 0.0,
+            Self::Mended | Self::Erased => 0.0,
         }
     }
 }
@@ -160,7 +159,9 @@ impl ValidationReport {
             return self.score < before.score;
         }
         let simulated = self.simulated.zip(before.simulated).is_none_or(|(after, before)| after < before);
-        simulated && self.trust.doubts().iter().all(|doubt| self.loss_to(before, *doubt, MOVED) < 0.0)
+        simulated
+            && self.trust != Trust::Erased
+            && self.trust.doubts().iter().all(|doubt| self.loss_to(before, *doubt, MOVED) < 0.0)
     }
 
     /// Whether a mean of the weights `before` and after is worth to be kept: with less proof than
@@ -414,10 +415,11 @@ mod tests {
         assert!(!report([1.27, 0.7, 0.0], 0.9).is_surely_better(&before));
         // It has moved further than it has got better.
         assert!(!report([1.1, 0.7, 0.2], 0.9).is_surely_better(&before));
-        // JPEG has made the noise look stronger than it is where it was.
-        let further = [1.1, 0.8, 0.05];
-        assert!(report(further, 0.9).is_surely_better(&before));
-        assert!(!doubted(further, 0.9, Trust::Erased).is_surely_better(&before));
+        // JPEG has erased noise.
+        assert!(!doubted([1.1, 0.7, 0.05], 0.9, Trust::Erased).is_surely_better(&before));
+        // Impulses were taken out, and the noise may be nothing at all.
+        assert!(!doubted([1.1, 0.7, 0.05], 0.9, Trust::Mended).is_surely_better(&before));
+        assert!(doubted([0.9, 0.7, 0.05], 0.9, Trust::Mended).is_surely_better(&before));
         // It is nearer to the noisy photo, which proves nothing, if the network did not take away more than the noise before.
         let nearer = [0.5, 1.0, 0.05];
         assert!(!report(nearer, 0.9).is_surely_better(&before));

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use super::photo::Photo;
 use super::{js_error, set, to_js};
-use crate::contract::{RunOptions, RunPlan};
+use crate::contract::{NoiseModel, RunOptions, RunPlan};
 use crate::device::Backend;
 use crate::inference::{self, Execution, Options, SelfTest, Task};
 use crate::models::{Conditions, Mode, Model};
@@ -52,6 +52,15 @@ export interface Task extends Block {
   /** Where the window begins in the photo: column, row. */
   readonly at: readonly [number, number];
   readonly core: Area;
+}
+
+/** The noise of a photo: what is told of it, and two flat patches, planar, 0 to 1, unless the photo is too small. */
+export interface MeasuredNoise {
+  readonly model: NoiseModel;
+  /** As it is in the photo. */
+  readonly photo: Block | undefined;
+  /** Simulated. */
+  readonly simulated: Block | undefined;
 }
 
 /** A rectangle of the result that has become final, 8-bit RGBA. */
@@ -165,6 +174,18 @@ impl Engine {
     }
 }
 
+#[wasm_bindgen]
+impl Engine {
+    /// Plans a measurement of a photo's noise; nothing is denoised yet.
+    ///
+    /// # Errors
+    /// `option` when the network enlarges; `model` when no network is loaded.
+    pub fn measure(&self, photo: &Photo) -> Result<NoiseMeasurement, JsValue> {
+        let inner = inference::Measurement::new(self.model()?, &photo.inner).map_err(js_error)?;
+        Ok(NoiseMeasurement { inner })
+    }
+}
+
 impl Engine {
     pub(super) fn model(&self) -> Result<Model, JsValue> {
         self.model.clone().ok_or_else(|| js_error(Error::new(Kind::Model, "no network is loaded")))
@@ -250,6 +271,39 @@ impl Job {
         let event = rect_object(rect);
         set(&event, "rgba", Uint8Array::from(rgba.as_slice()));
         event.into()
+    }
+}
+
+/// A measurement of a photo's noise, pumped part by part. Dropping it midway is the cancel.
+#[wasm_bindgen]
+pub struct NoiseMeasurement {
+    inner: inference::Measurement,
+}
+
+#[wasm_bindgen]
+impl NoiseMeasurement {
+    /// Denoises a part; whether it is not the last one.
+    ///
+    /// # Errors
+    /// `device`, `internal`.
+    pub async fn step(&mut self) -> Result<bool, JsValue> {
+        Ok(self.inner.step().await.map_err(js_error)?.is_some_and(|done| done < 1.0))
+    }
+
+    /// What was measured; the measurement is used up.
+    ///
+    /// # Errors
+    /// `option` when the photo is too small.
+    #[wasm_bindgen(unchecked_return_type = "MeasuredNoise")]
+    pub fn finish(self) -> Result<JsValue, JsValue> {
+        let measured = self.inner.finish().map_err(js_error)?;
+        let object = Object::new();
+        set(&object, "model", to_js(&NoiseModel::of(&measured.noise).map_err(js_error)?)?);
+        if let Some(patch) = measured.patch {
+            set(&object, "photo", planar_object(&patch.photo));
+            set(&object, "simulated", planar_object(&patch.simulated));
+        }
+        Ok(object.into())
     }
 }
 

@@ -9,6 +9,7 @@ use super::photo::Photo;
 use super::{js_error, to_js};
 use crate::contract::TrainingOptions;
 use crate::inference::{Job, Options};
+use crate::noise::NoiseModel;
 use crate::objectives::Objective;
 use crate::photo;
 use crate::train;
@@ -38,31 +39,39 @@ impl Engine {
         #[wasm_bindgen(unchecked_param_type = "TrainingOptions")] options: JsValue,
     ) -> Result<Trainer, JsValue> {
         let model = self.model()?;
-        let options = read_options(options).map_err(js_error)?;
+        let (options, noise) = read_options(options).map_err(js_error)?;
         let photo =
             photos.first().map(|photo| Arc::clone(&photo.inner)).ok_or_else(|| js_error(no_shot()))?;
         // Pictures of one kind have to be seen alike.
         let alike = |shot: Photo| Arc::unwrap_or_clone(shot.inner).stretched_like(&photo);
         let photos: Vec<_> = photos.into_iter().map(|shot| Arc::new(alike(shot))).collect();
         let clean = clean.into_iter().next().map(alike);
-        let inner = train::Trainer::new(model, &photos, clean.as_ref(), options).map_err(js_error)?;
+        let mut inner = train::Trainer::new(model, &photos, clean.as_ref(), options).map_err(js_error)?;
+        if let Some(noise) = noise {
+            inner.use_noise(&noise).map_err(js_error)?;
+        }
         Ok(Trainer { inner, photo })
     }
 
     /// Takes over what a trainer has learned, if that is better than the loaded network. The trainer is used up. Gives
-    /// `{kept, weights}`, the tuned weights as a safetensors file with notes that name `base`.
+    /// `{kept, weights}`, the tuned weights as a safetensors file with notes that name `base`: where they are not kept, what was
+    /// learned in the end, or nothing.
     ///
     /// # Errors
     /// `device`.
     pub async fn adopt(&mut self, mut trainer: Trainer, base: String) -> Result<Adopted, JsValue> {
         trainer.inner.settle().await.map_err(js_error)?;
         let tuned = trainer.inner.finish();
-        if !tuned.kept {
-            return Ok(Adopted { kept: false, weights: Vec::new() });
+        let kept = tuned.kept;
+        let weights = match kept {
+            true => Some(tuned.to_safetensors(&base, Precision::F32).await),
+            false => tuned.learned_to_safetensors(&base, Precision::F32).await.transpose(),
+        };
+        let weights = weights.transpose().map_err(js_error)?.unwrap_or_default();
+        if kept {
+            self.model = Some(tuned.model);
         }
-        let weights = tuned.to_safetensors(&base, Precision::F32).await.map_err(js_error)?;
-        self.model = Some(tuned.model);
-        Ok(Adopted { kept: true, weights })
+        Ok(Adopted { kept, weights })
     }
 
     /// The weights of the loaded network as a safetensors file, with the note that says how they are to be run.
@@ -95,14 +104,16 @@ fn no_shot() -> Error {
     Error::new(Kind::Option, "there is no photo to learn from")
 }
 
-fn read_options(options: JsValue) -> Result<train::Options, Error> {
+/// The options, and a model of noise to learn.
+fn read_options(options: JsValue) -> Result<(train::Options, Option<NoiseModel>), Error> {
     let given: TrainingOptions = if options.is_undefined() || options.is_null() {
         TrainingOptions::default()
     } else {
         serde_wasm_bindgen::from_value(options).map_err(|e| Error::new(Kind::Option, e.to_string()))?
     };
     let defaults = train::Options::default();
-    Ok(train::Options {
+    let noise = given.noise.as_deref().map(NoiseModel::from_json).transpose()?;
+    let options = train::Options {
         objective: given.objective.map(|id| id.parse::<Objective>()).transpose()?,
         steps: given.steps,
         seconds: given.seconds,
@@ -112,7 +123,8 @@ fn read_options(options: JsValue) -> Result<train::Options, Error> {
         patch: given.patch,
         shots: given.shots,
         ..defaults
-    })
+    };
+    Ok((options, noise))
 }
 
 #[wasm_bindgen]
@@ -135,6 +147,18 @@ impl Trainer {
         match self.inner.step().await.map_err(js_error)? {
             Some(progress) => to_js(progress),
             None => Ok(JsValue::UNDEFINED),
+        }
+    }
+
+    /// The best weights so far as a safetensors file with notes that name `base`, as [`Engine::adopt`] would give them now;
+    /// `undefined` while none are better than those before training.
+    ///
+    /// # Errors
+    /// `device`.
+    pub async fn best(&self, base: String) -> Result<Option<Vec<u8>>, JsValue> {
+        match self.inner.best() {
+            Some(tuned) => tuned.to_safetensors(&base, Precision::F32).await.map(Some).map_err(js_error),
+            None => Ok(None),
         }
     }
 

@@ -10,6 +10,8 @@ for (const colorScheme of ["light", "dark"] as const) {
     expect(await violations()).toEqual([]);
     await app.show(photo(48, 32));
     await app.denoise();
+    await page.getByText("What the noise is like").click();
+    await expect(page.getByRole("img", { name: /^Strength of the noise/ })).toBeVisible({ timeout: 60_000 });
     await app.drop(file("letter.png", "Dear Sir or Madam"));
     await expect(app.alert).toBeVisible();
     expect(await violations()).toEqual([]);
@@ -39,6 +41,8 @@ test("the boundary, the zoom and the photo move by keyboard", async ({ app, page
 test("every control can be reached with Tab", async ({ app, page }) => {
   await app.show(photo(48, 32));
   await app.denoise();
+  await page.getByText("What the noise is like").press("Enter");
+  await expect(page.getByRole("button", { name: "Save noise model" })).toBeVisible({ timeout: 60_000 });
   const reached = new Set<string>();
   await page.locator("body").press("Tab");
   for (let i = 0; i < 60; i++) {
@@ -46,7 +50,16 @@ test("every control can be reached with Tab", async ({ app, page }) => {
     await page.keyboard.press("Tab");
   }
   const controls = ["purpose", "viewport", "divider", "zoom-fit", "theme", "open", "denoise", "strength"];
-  for (const id of [...controls, "download", "copy", "model", "weights-open", "device"])
+  for (const id of [
+    ...controls,
+    "noise-save",
+    "noise-open",
+    "download",
+    "copy",
+    "model",
+    "weights-open",
+    "device",
+  ])
     expect(reached).toContain(id);
 });
 

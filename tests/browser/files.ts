@@ -39,6 +39,13 @@ export function photo(width: number, height: number, name = `${width}x${height}.
   return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
 }
 
+/** A PNG whose left half is black and whose right half is white. */
+export function halves(width: number, height: number, name = `${width}x${height}.png`): TestFile {
+  const value = (_: unknown, i: number) => (Math.floor(i / 3) % width < width / 2 ? 0 : 255);
+  const data = Uint8Array.from({ length: 3 * width * height }, value);
+  return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
+}
+
 /** A PNG whose header claims a size that the few bytes after it do not have. */
 export function hugePng(width: number, height: number): TestFile {
   return { name: "huge.png", mimeType: "image/png", buffer: pngOf(width, height, new Uint8Array(16)) };

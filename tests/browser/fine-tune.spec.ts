@@ -183,6 +183,56 @@ test("giving up leaves the network as it was, stopping keeps the best so far", a
   expect(got.stopped.seconds).toBeLessThan(55);
 });
 
+test("the best weights so far are told while a network learns, and are those that it ends with", async ({
+  page,
+}) => {
+  const got = await page.evaluate(
+    async (text) => {
+      const { Denoiser } = window.unnoise;
+      const bytes = window.fromBase64(text);
+      // The notes in the header have no order.
+      const contentsOf = async (file: Blob) => {
+        const bytes = new Uint8Array(await file.arrayBuffer());
+        const start = 8 + new DataView(bytes.buffer).getUint32(0, true);
+        const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start))) as object;
+        return { header, arrays: Array.from(bytes.subarray(start)) };
+      };
+      const few = { steps: 60, patch: 32, batch: 2 };
+      const denoiser = await Denoiser.create({ device: "flex", model: "noise2void", preset: "small" });
+      const told: { step: number; weights: Blob }[] = [];
+      const tuned = await denoiser.fineTune(bytes, {
+        ...few,
+        onBest: (best) => {
+          told.push(best);
+        },
+      });
+      const last = told.at(-1);
+      const best = last && (await contentsOf(last.weights));
+      const exported = await contentsOf(await denoiser.exportWeights());
+      await denoiser.revert();
+      const before = await contentsOf(await denoiser.exportWeights());
+      const thrown = await window.failure(
+        denoiser.fineTune(bytes, {
+          ...few,
+          onBest: () => {
+            throw new Error("mine");
+          },
+        }),
+      );
+      const after = await contentsOf(await denoiser.exportWeights());
+      return { tuned, steps: told.map(({ step }) => step), best, exported, before, thrown, after };
+    },
+    base64(112, 96),
+  );
+  expect(got.tuned.kept).toBe(true);
+  expect(got.steps.at(-1)).toBe(got.tuned.bestStep);
+  expect(got.steps).toEqual([...new Set(got.steps)].sort((a, b) => a - b));
+  expect(got.exported.arrays.length).toBeGreaterThan(0);
+  expect(got.best).toEqual(got.exported);
+  expect(got.thrown).toBe("option");
+  expect(got.after).toEqual(got.before);
+});
+
 test("a paused run ends with its denoiser; what cannot be done is said", async ({ page }) => {
   const codes = await page.evaluate(async (text) => {
     const { Denoiser, objectives } = window.unnoise;

@@ -2,9 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { file, photo } from "./files";
+import { file, halves, photo } from "./files";
 import { expect, test } from "./page";
-import { worstDifference } from "./pixels";
+import { onStage, worstDifference } from "./pixels";
 
 /** A network that the package has no weights for. */
 const UNTRAINED = "sasl-bnn";
@@ -60,9 +60,12 @@ test("a network without weights learns the photo from scratch", async ({ app, pa
     expect(await shownPixels(page)).not.toBe(first);
   }).toPass({ timeout: 30_000 });
 
-  await expect(app.learned).toHaveText(/^Better after \d+ steps?; kept\. \(\d+ steps?, .+\)$/, {
-    timeout: 120_000,
-  });
+  await expect(app.learned).toHaveText(
+    /^Better after \d+ steps?; kept\. \(\d+ steps?, .+\) The estimated error fell by \d+ %\.$/,
+    {
+      timeout: 120_000,
+    },
+  );
   await expect(app.status).toContainText("Done in", { timeout: 60_000 });
   await expect(app.weights).toHaveText(`48x40-${UNTRAINED}.safetensors`);
   const tuned = (await app.download()).picture;
@@ -112,4 +115,36 @@ test("canceling leaves the result as it was; stopping keeps or says that nothing
   await expect(app.status).toContainText("Done in", { timeout: 60_000 });
   // What was chosen stays chosen.
   await expect(app.objective).toHaveValue("noise2void");
+});
+
+test("what was learned can be used whatever the estimate says, is shown beside the result before, and given up", async ({
+  app,
+  page,
+}) => {
+  // Where all is black or white, no gain can be told.
+  await app.show(halves(72, 64));
+  await app.denoise();
+  const before = (await app.download()).picture;
+  await app.budget.selectOption("10");
+  await app.learnButton.click();
+  await expect(app.learned).toHaveText(/^Not clearly better: the original network is kept\. \(/, {
+    timeout: 60_000,
+  });
+  await expect(app.revertButton).toBeHidden();
+
+  const use = page.getByRole("button", { name: "Use what was learned" });
+  await use.click();
+  await expect(app.learned).toHaveText(/^What was learned is used, because you chose it\./);
+  await expect(app.weights).toHaveText("72x64-unet.safetensors");
+  await expect(page.locator("#label-before")).toHaveText("Result 1");
+  await expect(page.getByRole("radio", { name: /^Result 2: .*72x64-unet\.safetensors/ })).toBeChecked();
+  expect(worstDifference(await onStage(page, "before"), before)).toBe(0);
+  await expect(page.getByRole("button", { name: "Save weights" })).toBeVisible();
+
+  await app.revertButton.click();
+  await expect(app.learned).toHaveText("Back to the original network.");
+  await expect(app.weights).toHaveText(/^Shipped/);
+  await expect(use).toBeVisible();
+  await page.getByRole("radio", { name: /^Result 1/ }).check();
+  expect(worstDifference((await app.download()).picture, before)).toBe(0);
 });

@@ -1,6 +1,13 @@
 /** What the page keeps for a reload: photo, settings and tuned weights; until one says no. */
-import { photo } from "./files";
+import type { Page } from "@playwright/test";
+import { file, photo, read } from "./files";
 import { expect, test } from "./page";
+import { worstDifference } from "./pixels";
+
+/** A network that the package has no weights for. */
+const UNTRAINED = "sasl-bnn";
+/** A small RED-Net, as a file of weights. */
+const POOR = read("../fixtures/rednet/rednet20_tiny_stride1_c3/weights.safetensors");
 
 test("a reload brings back photo, settings and weights; one button deletes all", async ({ app, page }) => {
   const kept = page.getByText("Kept in this browser for a reload");
@@ -42,6 +49,77 @@ test("a reload in the middle of learning loses neither the photo nor the weights
   });
   await expect(app.photoName).toHaveText("mine.png");
   await app.denoise();
+});
+
+test("a network that learned from scratch waits to learn again after a reload", async ({ app, page }) => {
+  await app.show(photo(48, 40, "mine.png"));
+  await app.model.selectOption(UNTRAINED);
+  await app.learnButton.click();
+  await expect(app.learning).toContainText(/[1-9]\d* steps? ·/, { timeout: 60_000 });
+  await page.reload();
+  await expect(app.status).toContainText("start it again", { timeout: 60_000 });
+  await app.openAdvanced();
+  await expect(app.model).toHaveValue(UNTRAINED);
+  await expect(app.learnButton).toHaveText("Train from scratch");
+  await expect(app.denoiseButton).toBeDisabled();
+});
+
+/** Puts a network into the page's store as the best of a tuning under way, whole or without its end; or asks for it. */
+function keptBest(page: Page, put: "nothing" | "whole" | "damaged" = "nothing"): Promise<boolean> {
+  return page.evaluate(
+    async ([what, base64]) => {
+      const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+      const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+      const sha256 = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      const weights = new File([what === "whole" ? bytes : bytes.subarray(4)], "mine-rednet.safetensors");
+      const opening = indexedDB.open("unnoise", 1);
+      await new Promise((resolve) => (opening.onsuccess = resolve));
+      const store = opening.result.transaction("session", "readwrite").objectStore("session");
+      const entry = { version: 1, model: "rednet", step: 7, weights, sha256 };
+      const asked = what === "nothing" ? store.get("best") : store.put(entry, "best");
+      await new Promise((resolve) => (asked.onsuccess = resolve));
+      opening.result.close();
+      return asked.result !== undefined;
+    },
+    [put, POOR.toString("base64")] as const,
+  );
+}
+
+test("the best network of a tuning that was cut off is offered, unless it is kept damaged", async ({
+  app,
+  page,
+}) => {
+  test.slow();
+  await app.show(photo(48, 40, "mine.png"));
+  await expect(page.getByText("Kept in this browser for a reload")).toBeVisible();
+  const use = page.getByRole("button", { name: "Use that network" });
+  const back = "mine.png is back, from before the page was left.";
+  await keptBest(page, "damaged");
+  await page.reload();
+  await expect(app.status).toHaveText(back, { timeout: 60_000 });
+  await expect(use).toBeHidden();
+
+  await keptBest(page, "whole");
+  await page.reload();
+  const found = "The tuning did not come to its end; what was learned until then can be used below.";
+  await expect(app.status).toHaveText(`${back} ${found}`, { timeout: 60_000 });
+  await use.click();
+  await expect(app.learned).toHaveText("Better after 7 steps; kept.");
+  await expect(app.status).toContainText("Done in", { timeout: 60_000 });
+  await expect(app.weights).toHaveText("mine-rednet.safetensors");
+  await expect(use).toBeHidden();
+  expect(await keptBest(page)).toBe(false);
+  const result = (await app.download()).picture;
+  await app.openAdvanced();
+  await app.chooseWeights(file("same.safetensors", POOR));
+  await expect(app.weights).toHaveText("same.safetensors");
+  await app.denoise();
+  expect(worstDifference((await app.download()).picture, result)).toBe(0);
+
+  await keptBest(page, "whole");
+  await page.getByRole("button", { name: "Delete all" }).click();
+  await expect(app.status).toHaveText("Nothing is kept any more.");
+  expect(await keptBest(page)).toBe(false);
 });
 
 test("what is kept damaged, or by another version, is dropped", async ({ app, page }) => {

@@ -7,6 +7,7 @@ import * as format from "./format";
 import { Learning } from "./learning";
 import { shrunk } from "./memory";
 import { Networks } from "./networks";
+import { Measuring } from "./measuring";
 import type { Activity } from "./panel";
 import type { Photo, PhotoFacts } from "./photo";
 import { Results } from "./results";
@@ -29,6 +30,7 @@ export class App {
   readonly delivery: Delivery;
   readonly #views: Views;
   readonly #learning: Learning;
+  readonly #measuring: Measuring;
   readonly #choice: Choice;
   #photo: Photo | undefined;
   /** The one that was there before it. */
@@ -36,6 +38,8 @@ export class App {
   #facts: PhotoFacts | undefined;
   readonly #stacks: Stacks;
   #run: AbortController | undefined;
+  /** The best network of a tuning that did not come to its end. */
+  #found: saved.Best | undefined;
   /** Ends the opening of a photo. */
   #opening: AbortController | undefined;
   /** Whether the photo on screen is one's own, and not to be forgotten. */
@@ -44,9 +48,9 @@ export class App {
   #opened = 0;
 
   constructor(views: Views) {
-    const { stage, panel, result, save, advanced, learn } = views;
+    const { stage, panel, result, save, advanced, learn, noise } = views;
     this.#views = views;
-    this.tasks = new Tasks(panel, [panel, advanced, learn]);
+    this.tasks = new Tasks(panel, [panel, advanced, learn, noise]);
     this.networks = new Networks(this.tasks, panel, advanced, {
       onChange: () => {
         this.#choice.show(this.#facts);
@@ -70,6 +74,7 @@ export class App {
     this.delivery = new Delivery(panel, save, this.comparison);
     this.#stacks = new Stacks(stage, panel, result, advanced, this.networks);
     this.#learning = new Learning(stage, learn, this.networks);
+    this.#measuring = new Measuring(noise, this.networks.engines);
     this.#choice.show(this.#facts);
   }
 
@@ -99,10 +104,11 @@ export class App {
   async remember(): Promise<void> {
     const photo = this.#photo;
     if (!photo || !this.#keeps) return;
-    const { own, card, device } = this.networks;
+    const { card, device, waiting } = this.networks;
+    const own = waiting ? undefined : this.networks.own;
     const kept = await saved.save({
       photo,
-      model: card.id,
+      model: (waiting ?? card).id,
       device,
       adapt: this.#views.advanced.adapt,
       weights: own && (await saved.sealed(own)),
@@ -114,6 +120,7 @@ export class App {
   /** Deletes all that the page keeps in this browser, but the page itself. */
   async forget(): Promise<void> {
     this.#keeps = false;
+    this.#offer(undefined);
     await Promise.all([saved.clear(), cache.delete()]);
     this.#views.panel.showKept(false);
     this.#views.panel.setStatus(text.photo.forgotten);
@@ -134,7 +141,9 @@ export class App {
       return;
     }
     await this.#open(photo, early !== "no");
-    if (this.#photo?.file !== file || isRisky()) return;
+    if (this.#photo?.file !== file) return;
+    await this.#dropFound();
+    if (isRisky()) return;
     this.#keeps = true;
     const remembered = this.remember();
     if (advanced.atOnce && early !== "canceled") await this.#denoiseAtOnce(early === "looked");
@@ -199,27 +208,41 @@ export class App {
     this.#views.panel.setStatus(status);
   }
 
-  /** Tunes the network to the photo on screen, then denoises the photo with what is kept. */
-  async learn(): Promise<void> {
+  /**
+   * Tunes the network to the photo on screen, then denoises the photo with what is kept.
+   *
+   * @param noise a model of noise, as JSON, to be learned instead of that of the photo
+   */
+  async learn(noise?: string): Promise<void> {
     const photo = this.#photo;
     if (!photo || this.#run) return;
     const { learn, panel } = this.#views;
     const { status } = panel;
+    const before = this.comparison.selected?.number;
     learn.begin();
-    const outcome = { better: false };
+    const outcome: { better: boolean; best?: saved.Best; signal?: AbortSignal } = { better: false };
     const done = await this.#running("learning", async (signal) => {
+      outcome.signal = signal;
+      await this.#dropFound();
       await this.remember();
       await this.#begin();
-      outcome.better = await this.#learning.run(photo, signal);
+      const keepBest = (found: saved.Best) => {
+        outcome.best = found;
+        if (this.#keeps) void saved.keepBest(found);
+      };
+      outcome.better = await this.#learning.run(photo, signal, keepBest, noise);
     });
-    const { better } = outcome;
+    const { better, best, signal } = outcome;
     await this.remember();
+    // What was found before a crash is not lost; what was given up is.
+    if (done || signal?.aborted) await this.#dropFound();
+    else this.#offer(best);
     if (!done) learn.showNothing(text.tune.unchanged);
     this.#choice.show(this.#facts);
     if (!done) return;
     // Tuned weights say by themselves how they want to be run.
     if (better) this.#views.advanced.adapt = "auto";
-    if (better || !this.comparison.selected) await this.denoise();
+    if (better || !this.comparison.selected) await this.#denoiseBeside(before);
     else {
       await this.comparison.restore();
       panel.setStatus(status);
@@ -239,9 +262,44 @@ export class App {
     this.#learning.stop();
   }
 
+  /** Tunes the network by a model of noise that was saved. */
+  async learnNoise(file: File): Promise<void> {
+    await this.learn(await file.text());
+  }
+
+  /** Saves the model of the photo's noise. */
+  saveNoise(): void {
+    if (this.#photo) this.#measuring.save(this.#photo.name);
+  }
+
+  /** Measures the photo's noise, if that is wanted. */
+  async showNoise(): Promise<void> {
+    if (this.#photo) await this.#measuring.show(this.#photo);
+  }
+
+  /** Uses what was learned though the estimate did not speak for it, and shows its result beside the one before. */
+  async useLearned(): Promise<void> {
+    const before = this.comparison.selected?.number;
+    if (!(await this.networks.useLearned())) return;
+    this.#views.learn.showChosen(true);
+    this.#views.advanced.adapt = "auto";
+    await this.#denoiseBeside(before);
+  }
+
+  /** Goes on with the network of a tuning that did not come to its end. */
+  async useFound(): Promise<void> {
+    const found = this.#found;
+    if (!found || this.#run || !(await this.networks.useFound(found))) return;
+    this.#views.learn.showUsed(found.step);
+    this.#views.advanced.adapt = "auto";
+    await this.remember();
+    await this.#dropFound();
+    await this.denoise();
+  }
+
   /** Goes back to the network from before the last tuning. */
   async revert(): Promise<void> {
-    if (await this.networks.revert()) this.#views.learn.showNothing(text.tune.reverted);
+    if (await this.networks.revert()) this.#views.learn.showChosen(false);
   }
 
   /** Saves the tuned weights. */
@@ -342,6 +400,7 @@ export class App {
     if (this.#photo?.file !== photo.file) this.#before = this.#photo;
     this.#photo = photo;
     this.#facts = facts;
+    this.#measuring.clear();
   }
 
   /** Shows the photo again that was there before one that could not be read after all. */
@@ -391,8 +450,27 @@ export class App {
     if (this.#photo?.file !== photo.file) return;
     this.#keeps = true;
     await this.remember();
-    const back = text.photo.back(photo.name);
-    this.#views.panel.setStatus(learning ? `${back} ${text.photo.backUntuned}` : back);
+    const found = await saved.loadBest();
+    this.#offer(found);
+    const untuned = learning ? ` ${text.photo.backUntuned}` : "";
+    const more = found ? ` ${text.photo.backTuned}` : untuned;
+    this.#views.panel.setStatus(text.photo.back(photo.name) + more);
+  }
+
+  #offer(found: saved.Best | undefined): void {
+    this.#found = found;
+    this.#views.learn.showFound(found?.step);
+  }
+
+  async #dropFound(): Promise<void> {
+    this.#offer(undefined);
+    await saved.dropBest();
+  }
+
+  /** Denoises the photo, and compares the result with the one of that number, while there is such. */
+  async #denoiseBeside(number: number | undefined): Promise<void> {
+    await this.denoise();
+    if (this.comparison.has(number)) await this.comparison.compareWith(number);
   }
 
   /** What was denoised before is not what is on screen any more. */
@@ -445,5 +523,6 @@ export class App {
     if (this.#facts && this.#photo) this.delivery.take({ ...this.#facts, name: this.#photo.name });
     this.#choice.show(this.#facts);
     panel.setStatus(doneLine(result));
+    void this.showNoise();
   }
 }

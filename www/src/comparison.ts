@@ -52,6 +52,11 @@ export class Comparison {
     return this.#results.find(this.#history.present?.number);
   }
 
+  /** Whether there is a result of that number beside the one on screen. */
+  has(number: number | undefined): boolean {
+    return this.#results.find(number) !== undefined && number !== this.selected?.number;
+  }
+
   /** How it is mixed. */
   get mix(): Mix {
     return this.#history.present?.mix ?? WHOLE;

@@ -1,4 +1,4 @@
-import type { Adapt, ModelCard, NoiseEstimate } from "unnoise";
+import type { Adapt, FineTuned, ModelCard, NoiseEstimate, NoiseModel } from "unnoise";
 import { language, text } from "./strings";
 
 /** From which deviation on, of 255, noise is called what. */
@@ -89,6 +89,59 @@ function method({ pd, refinements, secondPass, detail, wiener, selfEnsemble }: A
 export function advice({ correlated }: NoiseEstimate, card: ModelCard, best: ModelCard): string {
   const known = card.correlated || card.scale > 1 || !card.weights;
   return correlated && !known ? text.noise.advice(card.title, best.title) : "";
+}
+
+/** Brightnesses, 0 to 1, at which the strength of noise is told. */
+const TOLD = { dark: 0.125, middle: 0.5, bright: 0.875 };
+/** Correlation of colours from which noise is the same in all of them. */
+const SAME = 0.9;
+
+/** `IMG_1.jpg` as `IMG_1-noise.json`. */
+export function noiseName(photo: string): string {
+  return `${photo.replace(/\.[^.]*$/, "") || "photo"}-noise.json`;
+}
+
+/** The strength of noise by brightness, in a sentence. */
+export function noiseStrength({ curves }: NoiseModel): string {
+  const at = (level: number) => {
+    const squares = curves.map((curve) => (curve[Math.round(level * (curve.length - 1))]?.sigma ?? 0) ** 2);
+    return decimals(255 * Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / curves.length), 1);
+  };
+  return text.noise.strengthAt(at(TOLD.dark), at(TOLD.middle), at(TOLD.bright));
+}
+
+/** What the spectrum of noise is like, in a sentence, and whether the colours differ. */
+export function noiseSpectrum({ white, right, below, colors }: NoiseModel): string {
+  const near = Math.max(right[0] ?? 0, below[0] ?? 0);
+  const words = text.noise;
+  const spread = white ? words.white : near > 0 ? words.coarse(decimals(near, 2)) : words.fine;
+  return colors.length > 0 && Math.min(...colors) > SAME ? `${spread} ${words.sameColours}` : spread;
+}
+
+/** What else there is of noise, as sentences. */
+export function noiseDefects({ photons, impulses, rows, columns }: NoiseModel): string {
+  const words = text.noise;
+  const sentences = [
+    ...(photons ? [words.photons] : []),
+    ...(impulses === null ? [] : [words.impulses(decimals(100 * impulses, 1))]),
+    ...(rows === null ? [] : [words.rows(decimals(255 * rows, 1))]),
+    ...(columns === null ? [] : [words.columns(decimals(255 * columns, 1))]),
+  ];
+  return sentences.join(" ");
+}
+
+/** By how much the score of a run has changed, in a sentence; none where that cannot be told. */
+export function change({ kept, bestStep, scores }: FineTuned): string {
+  const before = scores[0]?.[1];
+  const after = (kept ? scores.find(([step]) => step === bestStep) : scores.at(-1))?.[1];
+  if (before === undefined || after === undefined || before <= 0 || scores.length < 2) return "";
+  const percent = Math.round(100 * Math.min(1, Math.abs(1 - after / before)));
+  if (after > before) return text.tune.rose(percent);
+  return kept ? text.tune.fell(percent) : text.tune.fellUnsurely(percent);
+}
+
+function decimals(value: number, digits: number): string {
+  return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 /** What a user should know of a file or a result, as sentences. */

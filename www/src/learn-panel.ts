@@ -17,6 +17,8 @@ export class LearnPanel {
   readonly start = byId("learn-start", HTMLButtonElement);
   readonly stop = byId("learn-stop", HTMLButtonElement);
   readonly cancel = byId("learn-cancel", HTMLButtonElement);
+  readonly use = byId("learn-use", HTMLButtonElement);
+  readonly useFound = byId("learn-use-found", HTMLButtonElement);
   readonly revert = byId("learn-revert", HTMLButtonElement);
   readonly download = byId("learn-download", HTMLButtonElement);
   readonly #objective = byId("objective", HTMLSelectElement);
@@ -90,7 +92,7 @@ export class LearnPanel {
     const within = learning
       ? document.activeElement === this.start
       : this.#run.contains(document.activeElement);
-    for (const control of [this.#objective, this.#budget, this.revert])
+    for (const control of [this.#objective, this.#budget, this.use, this.useFound, this.revert])
       control.disabled = activity !== "idle";
     // It has the focus when learning ends, and a disabled button would lose it.
     this.start.ariaDisabled = String(activity !== "idle");
@@ -126,25 +128,53 @@ export class LearnPanel {
   }
 
   /** Shows what came of a run. */
-  showOutcome({ kept, bestStep, steps, scores, seconds }: FineTuned, random: boolean): void {
+  showOutcome(tuned: FineTuned, random: boolean): void {
+    const { kept, bestStep, steps, scores, seconds, learned } = tuned;
     const verdict = kept
       ? tune.better(tune.steps(bestStep))
       : random
         ? tune.notBetterScratch
         : tune.notBetter;
-    this.#say(`${verdict} (${tune.steps(steps)}, ${format.seconds(seconds)})`);
-    this.#outcome.hidden = !kept;
+    this.#say(`${verdict} (${tune.steps(steps)}, ${format.seconds(seconds)})${format.change(tuned)}`);
+    this.#offerChoice(kept ? "used" : learned ? "unused" : "none");
     this.#chart.draw();
     const [first, last] = [scores[0]?.[1], scores.at(-1)?.[1]];
     const fell = first !== undefined && last !== undefined && last < first;
     this.#picture.ariaLabel = tune.curvesOf(scores.length, fell);
   }
 
+  /** Offers the network that a run had found after so many steps, when it did not come to its end; or offers none. */
+  showFound(step: number | undefined): void {
+    byId("learn-found", HTMLElement).hidden = step === undefined;
+    if (step === undefined) return;
+    byId("learn-found-about", HTMLElement).textContent = tune.interrupted(tune.steps(step));
+  }
+
+  /** That network is in use. */
+  showUsed(step: number): void {
+    this.#curves.hidden = true;
+    this.#outcome.hidden = false;
+    this.#say(tune.better(tune.steps(step)));
+  }
+
   /** A run was given up: nothing is left of it. */
   showNothing(message: string): void {
     this.#curves.hidden = true;
-    this.#outcome.hidden = true;
+    this.#offerChoice("none");
     this.#say(message);
+  }
+
+  /** What was learned is used, or not, as one has chosen. */
+  showChosen(used: boolean): void {
+    this.#offerChoice(used ? "used" : "unused");
+    this.#say(used ? tune.used : tune.reverted);
+  }
+
+  /** Offers to go back from what was learned, or to use it; whatever the estimate says. */
+  #offerChoice(learned: "none" | "used" | "unused"): void {
+    this.#outcome.hidden = learned === "none";
+    this.use.hidden = learned === "used";
+    this.revert.hidden = this.download.hidden = learned !== "used";
   }
 
   #offer(): void {

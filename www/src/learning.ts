@@ -2,6 +2,8 @@ import type { FineTuned, FineTuning, Stack, StackPage } from "unnoise";
 import * as format from "./format";
 import type { LearnPanel } from "./learn-panel";
 import type { Networks } from "./networks";
+import { FROM_NOISE } from "./objectives";
+import type { Best } from "./saved";
 import type { Stage } from "./stage";
 
 /** Side of the part of the photo that is shown while the network learns, pixels of the result. */
@@ -43,8 +45,18 @@ export class Learning {
     this.#networks = networks;
   }
 
-  /** Tunes the network in use, as the panel says; from random weights where it has no others. Tells whether it is better now. */
-  async run(photo: Subject, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Tunes the network in use, as the panel says; from random weights where it has no others. Tells whether it is better now,
+   * and on the way whenever one was found that is better than all before.
+   *
+   * @param noise a model of noise, as JSON, to be learned instead of that of the photo
+   */
+  async run(
+    photo: Subject,
+    signal: AbortSignal,
+    onBest: (best: Best) => void,
+    noise?: string,
+  ): Promise<boolean> {
     const scratch = this.#networks.waiting !== undefined;
     await this.#networks.startRandom();
     const { engines, card } = this.#networks;
@@ -54,10 +66,12 @@ export class Learning {
     const { takesShots } = this.#panel;
     const shots = takesShots ? photo.shots?.slice(0, MAX_SHOTS) : undefined;
     const stack = takesShots && !shots ? await denoiser.openStack(photo.file, { signal }) : undefined;
+    const name = format.weightsName(photo.name, card.id);
     this.#stage.startResult(card.scale);
     this.#tuning = denoiser.fineTune(shots ?? (stack ? shotsAround(stack, photo.page) : photo.file), {
       page: photo.page,
-      objective: this.#panel.objective,
+      objective: noise === undefined ? this.#panel.objective : FROM_NOISE,
+      noise,
       budget: this.#panel.budget,
       steps: scratch ? ENDLESS : undefined,
       signal,
@@ -67,13 +81,15 @@ export class Learning {
       onProgress: (progress) => {
         this.#panel.showProgress(progress);
       },
+      onBest: ({ step, weights }) => {
+        onBest({ model: card.id, step, weights: new File([weights], name) });
+      },
     });
     const tuned = await this.#outcome(this.#tuning, stack);
     this.#panel.showOutcome(tuned, scratch);
-    if (!tuned.kept) return false;
-    const weights = new File([await denoiser.exportWeights()], format.weightsName(photo.name, card.id));
-    this.#networks.tuned(weights, before);
-    return true;
+    if (tuned.kept) this.#networks.tuned(new File([await denoiser.exportWeights()], name), before);
+    else if (tuned.learned) this.#networks.learned(new File([tuned.learned], name));
+    return tuned.kept;
   }
 
   /** Ends a run early, and keeps what was best so far. */

@@ -1,3 +1,4 @@
+import "./trusted";
 import "./styles/base.css";
 import "./styles/stage.css";
 import "./styles/panel.css";
@@ -7,6 +8,7 @@ import { byId } from "./dom";
 import { initIntake, initPicker, isWeights } from "./intake";
 import { LearnPanel } from "./learn-panel";
 import { initOffline } from "./offline/offline";
+import { NoisePanel } from "./noise-panel";
 import { Panel } from "./panel";
 import { PURPOSES } from "./purposes";
 import { Batch } from "./queue/batch";
@@ -23,7 +25,8 @@ initLanguage(byId("language", HTMLSelectElement));
 
 const [stage, panel, result] = [new Stage(), new Panel(), new ResultPanel()];
 const [save, advanced, learn] = [new SavePanel(), new AdvancedPanel(), new LearnPanel()];
-const app = new App({ stage, panel, result, save, advanced, learn });
+const noise = new NoisePanel();
+const app = new App({ stage, panel, result, save, advanced, learn, noise });
 const { tasks, networks } = app;
 const batch = new Batch({
   ...{ stage, panel, advanced, save, tasks, networks },
@@ -89,9 +92,19 @@ on(learn.stop, "click", () => {
   app.stopLearning();
 });
 on(learn.cancel, "click", cancel);
+on(learn.use, "click", () => app.useLearned());
+on(learn.useFound, "click", () => app.useFound());
 on(learn.revert, "click", () => app.revert());
 on(learn.download, "click", () => {
   app.downloadWeights();
+});
+
+noise.listen(() => void app.showNoise());
+on(noise.save, "click", () => {
+  app.saveNoise();
+});
+initPicker(noise.open, noise.file, ([file]) => {
+  if (file) void app.learnNoise(file);
 });
 
 on(advanced.purpose, "change", () => {

@@ -3,6 +3,7 @@ import type { AdvancedPanel } from "./advanced-panel";
 import { Engines, type Choice } from "./engines";
 import type { Panel } from "./panel";
 import type { Purpose } from "./purposes";
+import type { Best } from "./saved";
 import { text } from "./strings";
 import type { Tasks } from "./tasks";
 
@@ -18,6 +19,8 @@ export class Networks {
   readonly #files = new Map<string, File>();
   /** The network from before the last tuning, to go back to. */
   #before: Choice | undefined;
+  /** What was learned last, whether it is in use or not. */
+  #learned: File | undefined;
   /** What `auto` is on the device in use, where that is known. */
   #auto: string | undefined;
   readonly #onChange: () => void;
@@ -80,7 +83,10 @@ export class Networks {
     weights: File | undefined;
   }): Promise<void> {
     await this.#tasks.attempt("starting", async () => {
-      await this.#use(choice);
+      const card = cardOf(choice.model);
+      const isUntrained = !card.weights && !choice.weights;
+      await this.#use(isUntrained ? { device: choice.device } : choice);
+      if (isUntrained) this.#waiting = card;
       if (choice.weights) this.#files.set(this.card.id, choice.weights);
     });
     this.#advanced.device.value = this.device;
@@ -156,9 +162,40 @@ export class Networks {
   /** Notes that the network in use has been tuned, and is to be gone back from to `before`. */
   tuned(weights: File, before: Choice): void {
     this.engines.tuned(weights);
+    this.#learned = weights;
     this.#files.set(this.card.id, weights);
     this.#before = before;
     this.#waiting = undefined;
+  }
+
+  /** Notes what the network in use has learned, though it goes on as it was. */
+  learned(weights: File): void {
+    this.#learned = weights;
+  }
+
+  /** Uses what was learned last, because somebody likes it better. */
+  async useLearned(): Promise<boolean> {
+    const weights = this.#learned;
+    if (!weights) return false;
+    const before = this.engines.choice;
+    const use = () => this.#use({ model: this.card.id, weights });
+    if (!(await this.#tasks.attempt("starting", use))) return false;
+    this.#files.set(this.card.id, weights);
+    this.#before = before;
+    this.#waiting = undefined;
+    this.#onChange();
+    return true;
+  }
+
+  /** Takes the network that a tuning had found which did not come to its end. When it does not start, all stays as it was. */
+  async useFound({ model, weights }: Best): Promise<boolean> {
+    const { choice } = this.engines;
+    const untrained = { ...choice, model, weights: undefined, preset: "small" };
+    const before = this.#waiting?.id === model ? untrained : choice;
+    const used = await this.#tasks.attempt("starting", () => this.#use({ model, weights }));
+    if (used) this.tuned(weights, before);
+    this.#onChange();
+    return used;
   }
 
   /** Goes back to the network from before the last tuning. */
@@ -180,6 +217,7 @@ export class Networks {
   /** The network from before the last tuning is history: another one was chosen. */
   #forgetTuning(): void {
     this.#before = undefined;
+    this.#learned = undefined;
     this.#onForget();
   }
 

@@ -55,6 +55,8 @@ export class ResultPanel {
     this.#root.hidden = false;
     // An enlarged result cannot be mixed with the photo.
     byId("mix", HTMLElement).hidden = result.scale > 1;
+    // Networks that enlarge do not take noise off, and so cannot tell what it is like.
+    byId("noise-details", HTMLElement).hidden = result.scale > 1;
     byId("save-more", HTMLElement).hidden = false;
     byId("noise-about", HTMLElement).textContent = about;
     for (const [slider, share] of [
@@ -88,7 +90,7 @@ export class ResultPanel {
   showWhole(pages: number): void {
     this.#root.hidden = false;
     // Strength and formats are for one page, whose pixels are still there.
-    for (const id of ["mix", "results", "save-more"]) byId(id, HTMLElement).hidden = true;
+    for (const id of ["mix", "results", "save-more", "noise-details"]) byId(id, HTMLElement).hidden = true;
     byId("noise-about", HTMLElement).textContent = "";
     this.showHistory(false, false);
     byId("download-label", HTMLElement).textContent = text.save.savePages(pages);

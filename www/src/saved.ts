@@ -12,15 +12,33 @@ export interface Saved {
   readonly learning: boolean;
 }
 
-/** Counts changes of {@link Saved}: another version's state is dropped. */
+/** The best network so far of a tuning that is under way. */
+export interface Best {
+  readonly model: string;
+  /** Steps that it has learned. */
+  readonly step: number;
+  readonly weights: File;
+}
+
+/** Counts changes of {@link Saved} and {@link Best}: another version's state is dropped. */
 const VERSION = 1;
 const NAME = "unnoise";
 const STORE = "session";
+/** Keys of the best network so far, and of one that takes its place once it was read back as it was written. */
+const BEST = { kept: "best", written: "best, to be verified" };
 /** Milliseconds within which the browser has to answer. */
 const ANSWER = 2000;
 
 /** How often a state is gone on from that never got so far as to be kept again: it may be what brings the page down. */
 const TRIES = 3;
+
+interface BestEntry extends Best {
+  readonly version: number;
+  readonly sha256: string | undefined;
+}
+
+/** One change of the best network after the other. */
+let turn: Promise<unknown> = Promise.resolve();
 
 interface Entry extends Saved {
   readonly version: number;
@@ -55,9 +73,56 @@ export async function load(): Promise<Saved | undefined> {
   }
 }
 
+/** Keeps the best network so far. It takes the place of the one before when it is whole, and not before that. */
+export function keepBest(best: Best): Promise<void> {
+  return inTurn(async () => {
+    const entry = { ...best, version: VERSION, sha256: await digest(best.weights) };
+    await stored("readwrite", (store) => store.put(entry, BEST.written));
+    if (!(await readBest(BEST.written))) return;
+    await stored("readwrite", (store) => {
+      store.delete(BEST.written);
+      return store.put(entry, BEST.kept);
+    });
+  });
+}
+
+/** The best network of a tuning that did not come to its end, if one is kept and whole. */
+export async function loadBest(): Promise<Best | undefined> {
+  return readBest(BEST.kept);
+}
+
+/** Deletes what is kept of a tuning. */
+export function dropBest(): Promise<void> {
+  return inTurn(async () => {
+    await stored("readwrite", (store) => {
+      store.delete(BEST.written);
+      return store.delete(BEST.kept);
+    });
+  });
+}
+
 /** Deletes what is kept. */
-export async function clear(): Promise<void> {
-  await stored("readwrite", (store) => store.clear());
+export function clear(): Promise<void> {
+  return inTurn(async () => {
+    await stored("readwrite", (store) => store.clear());
+  });
+}
+
+function inTurn(change: () => Promise<void>): Promise<void> {
+  const mine = turn.then(change);
+  turn = mine.catch(() => undefined);
+  return mine;
+}
+
+async function readBest(key: string): Promise<Best | undefined> {
+  try {
+    const entry = (await stored("readonly", (store) => store.get(key))) as BestEntry | undefined;
+    const whole = entry?.version === VERSION && (await digest(entry.weights)) === entry.sha256;
+    return whole ? entry : undefined;
+  } catch {
+    // A file that the browser has lost cannot be read.
+    return undefined;
+  }
 }
 
 async function put(entry: Entry): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { AdvancedPanel } from "./advanced-panel";
 import type { LearnPanel } from "./learn-panel";
+import type { NoisePanel } from "./noise-panel";
 import type { Panel } from "./panel";
 import type { ResultPanel } from "./result-panel";
 import type { SavePanel } from "./save-panel";
@@ -13,4 +14,5 @@ export interface Views {
   readonly save: SavePanel;
   readonly advanced: AdvancedPanel;
   readonly learn: LearnPanel;
+  readonly noise: NoisePanel;
 }

@@ -1,11 +1,12 @@
 //! `unnoise info FILE`: what a file is; of a photo, what its noise is like and how it would be denoised.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
-use unnoise::inference::Options;
+use unnoise::inference::{Job, Measurement, Options};
 use unnoise::models::Model;
-use unnoise::noise::{Defects, NoiseModel};
+use unnoise::noise::NoiseModel;
 use unnoise::photo::{ImageFile, Photo};
 use unnoise::weights::StateDict;
 
@@ -80,7 +81,7 @@ pub fn run(args: &Args) -> Result<()> {
     file.notes().iter().for_each(|note| tell(&args.photo.display(), note));
     let photo = file.picture(0).map_err(context)?;
     let engine = args.engine.load()?;
-    let (model, mode) = find(&photo, args, &engine)?;
+    let (model, mode) = find(photo.clone(), args, &engine)?;
     if let Some(path) = &args.save_noise {
         write(path, model.to_json()?)?;
     }
@@ -102,19 +103,14 @@ fn weights(args: &Args, state: &StateDict) -> Result<()> {
     Ok(())
 }
 
-/// The model, with the network's result for what there is beside noise; and how the network was run.
-fn find(photo: &Photo, args: &Args, engine: &Loaded) -> Result<(NoiseModel, String)> {
-    let card = engine.model.card();
-    if card.scale != 1 {
-        return Err(format!("`{}` enlarges; take a network that removes noise", card.id).into());
-    }
-    let noisy = photo.planar();
-    let defects = Defects::of(&[&noisy]);
-    let calm = defects.removed(&noisy);
-    let first = engine.denoise(Photo::from_planar(&calm)?, Options::default(), "")?;
-    let model = NoiseModel::of(&[(&calm, &first.photo.planar())], defects);
-    let model = model.ok_or_else(|| format!("{}: too small to tell its noise", args.photo.display()))?;
-    Ok((model, first.adapt.to_string()))
+/// The model, and how the network would be run on the photo.
+fn find(photo: Photo, args: &Args, engine: &Loaded) -> Result<(NoiseModel, String)> {
+    let context = |e: unnoise::Error| e.context(args.photo.display());
+    let mut measurement = Measurement::new(engine.model.clone(), &photo).map_err(context)?;
+    while pollster::block_on(measurement.step())?.is_some() {}
+    let model = measurement.finish().map_err(context)?.noise;
+    let job = Job::new(engine.model.clone(), Arc::new(photo), Options::default())?;
+    Ok((model, job.adapt().to_string()))
 }
 
 impl Report {

@@ -2,15 +2,16 @@
 import { chooseDevice } from "../shared/device.js";
 import { absolute, folder } from "../shared/download.js";
 import { UnnoiseError, canceled, guarded, throwIfAborted, untilAborted } from "../shared/errors.js";
+import { MemoryShort, UNDIVIDED, lighter, noteOf, type Division } from "./division.js";
 import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
 import { atPage, sourceOn, toSource, type Input } from "./input.js";
 import type { Death, Hooks, Link, WorkerScript } from "./link.js";
 import { findModel, modelFor } from "./models.js";
-import { CREATE, DECODE, DENOISE, FINE_TUNE, checkOptions } from "./options.js";
+import { CREATE, DECODE, DENOISE, FINE_TUNE, MEASURE, checkOptions } from "./options.js";
 import { Pace } from "./pace.js";
 import { platform } from "../shared/platform.js";
 import type { AdaptMode, ModelCard, RunOptions, TrainingOptions } from "../shared/contract.js";
-import type { BegunJob, OpenArgs, OpenedEngine, PostedWasm } from "../shared/protocol.js";
+import type { BegunJob, Block, OpenArgs, OpenedEngine, PostedWasm } from "../shared/protocol.js";
 import { tellSteps } from "./progress.js";
 import { DenoiseResult, checkShare } from "./result.js";
 import { DoneTiles, runTiles, type RunHooks } from "./run.js";
@@ -26,6 +27,7 @@ import type {
   DeviceChoice,
   EngineInfo,
   ImageInput,
+  PhotoNoise,
   RunInfo,
   WasmSource,
 } from "../shared/types.js";
@@ -49,6 +51,15 @@ const DEVICES: readonly string[] = ["auto", "webgpu", "flex", "ndarray"];
 /** How many workers a run may lose before it is given up, and how many GPUs before the CPU is used. */
 const LIVES = 2;
 
+/** What is known from attempts at a run that failed. */
+interface Attempts {
+  /** Tiles that are done. */
+  readonly kept: DoneTiles;
+  readonly division: Division;
+  /** What was lost on the way. */
+  readonly lost: readonly string[];
+}
+
 /** A worker with its engine running. */
 interface Session {
   readonly link: Link;
@@ -62,7 +73,8 @@ interface Session {
  * A network, ready on a device, in a worker of its own; large photos get further workers.
  *
  * Should the GPU be lost or the worker end, a photo under way goes on with a new one, from the last finished tile; after a
- * second failure of a GPU that `auto` chose, on the CPU. `onProgress` is told once (`restart`), and the result notes it.
+ * second failure of a GPU that `auto` chose, on the CPU. Where memory is short, the photo is done in smaller tiles, then by one
+ * worker. `onProgress` is told once (`restart`), and the result notes it.
  * Where the engine itself crashes again and again (out of memory), the call is rejected with `internal`, and the next one
  * starts a new engine.
  */
@@ -207,6 +219,29 @@ export class Denoiser {
   }
 
   /**
+   * What the noise of a photo is like, measured where the network's result is flat, without learning: strength by brightness,
+   * spectrum, correlation, impulses, lines, and a flat patch beside a simulated one. Of a large photo parts are looked at, so
+   * it takes about as long for any. Takes its turn among the calls of `denoise`.
+   *
+   * ```js
+   * const noise = await denoiser.noiseModel(photo);
+   * await denoiser.fineTune(another, { noise: noise.json });
+   * ```
+   *
+   * @throws `UnnoiseError` as `decode`, and `option` for a network that enlarges and for photos smaller than 16x16 pixels
+   */
+  async noiseModel(
+    input: ImageInput,
+    options: { signal?: AbortSignal; page?: number } = {},
+  ): Promise<PhotoNoise> {
+    checkOptions("noiseModel", options, MEASURE);
+    const source = this.#given(input, options.signal);
+    const mine = this.#inTurn(async () => this.#measure(atPage(await source, options.page), options));
+    await source;
+    return untilAborted(mine, options.signal);
+  }
+
+  /**
    * Fine-tunes the network on a noisy photo (or several with noise of one kind): it learns from the photo alone, and is judged by
    * parts that it does not learn from. Afterwards the denoiser has the best network of the run, or the one from before
    * where none was better. Takes its turn among the calls of `denoise`.
@@ -240,7 +275,7 @@ export class Denoiser {
     const held = this.#weights?.weights;
     const bytes =
       held && isSafetensors(held) ? held : (await (await this.#live()).link.call("export", {})).weights;
-    return new Blob([bytes], { type: "application/octet-stream" });
+    return fileOf(bytes);
   }
 
   /**
@@ -287,21 +322,33 @@ export class Denoiser {
       onProgress: tellSteps(guarded("onProgress", options.onProgress)),
       onTile: guarded("onTile", options.onTile),
     };
-    const kept = new DoneTiles();
+    let kept = new DoneTiles();
+    let division = UNDIVIDED;
     const lost: string[] = [];
+    const tell = (thrown: unknown) => {
+      if (lost.length > 0 || division !== UNDIVIDED) return;
+      hooks.onProgress?.({ phase: "restart", reason: UnnoiseError.from(thrown).message });
+    };
     for (;;) {
       throwIfAborted(options.signal);
       const session = await this.#live();
       try {
-        return await this.#attempt(session, source, run, hooks, kept, lost);
+        return await this.#attempt(session, source, run, hooks, { kept, division, lost });
       } catch (thrown) {
         const { death } = session.link;
+        const next = thrown instanceof MemoryShort ? lighter(division, thrown.plan) : undefined;
+        if (next && !options.signal?.aborted) {
+          tell(thrown);
+          [division, kept] = [next, new DoneTiles()];
+          continue;
+        }
         // A trap may be the photo's own doing; when no tile is done, it would only come again.
-        const hopeless = !death || death === "script" || (death === "trap" && kept.tiles.length === 0);
+        const vain =
+          death === "script" || death === "memory" || (death === "trap" && kept.tiles.length === 0);
+        const hopeless = !death || vain;
         if (hopeless || lost.length === LIVES || options.signal?.aborted || !this.#weights) throw thrown;
+        tell(thrown);
         lost.push(death === "gpu" ? "the GPU was lost on the way" : "the worker was lost on the way");
-        if (lost.length === 1)
-          hooks.onProgress?.({ phase: "restart", reason: UnnoiseError.from(thrown).message });
       }
     }
   }
@@ -311,33 +358,44 @@ export class Denoiser {
     given: Input,
     { detail, args }: CheckedOptions,
     hooks: RunHooks,
-    kept: DoneTiles,
-    lost: readonly string[],
+    { kept, division, lost }: Attempts,
   ): Promise<DenoiseResult> {
     const { link, engine, card } = session;
     if (detail > 0) checkEnlarges(card);
     const signal = { signal: hooks.signal };
     const source = await sourceOn(link, given);
-    const begun = await link.call("begin", { source, options: args }, signal);
+    const { tile = args.tile } = division;
+    const divided = tile === undefined ? args : { ...args, tile };
+    const begun = await link.call("begin", { source, options: divided }, signal);
     const start = performance.now();
+    let helpers: readonly Link[] = [];
     try {
-      const helpers = await this.#helpers(session, begun.plan.tiles);
+      if (!division.alone) helpers = await this.#helpers(session, begun.plan.tiles);
       const pace = new Pace(engine, card, begun, helpers.length);
       await runTiles(link, begun, helpers, pace, kept, hooks);
       const size = await link.call("finish", { job: begun.job }, signal);
       const run = ran(begun, helpers.length, performance.now() - start, size, card);
-      const notes = lost[0]
-        ? [...run.notes, `${lost[0]}: ${engine.info.device} went on from there`]
-        : run.notes;
+      const restarted = lost[0] && `${lost[0]}: ${engine.info.device} went on from there`;
+      const notes = [...run.notes, restarted, noteOf(division)].filter((note) => note !== undefined);
       const info = { ...engine.info, model: card.id, ...run, notes };
       return DenoiseResult.of(link, begun.job, { ...size, scale: card.scale }, info, detail);
     } catch (thrown) {
       link.drop(begun.job);
       void this.#leave(link);
-      throw thrown;
+      const isShort = [link, ...helpers].some(({ death }) => death === "memory");
+      throw isShort ? new MemoryShort(thrown, begun.plan) : thrown;
     } finally {
       session.pool.rest();
     }
+  }
+
+  async #measure(given: Input, { signal }: { signal?: AbortSignal }): Promise<PhotoNoise> {
+    throwIfAborted(signal);
+    const { link } = await this.#live();
+    const source = await sourceOn(link, given);
+    const { model, photo, simulated } = (await link.call("measure", { source }, { signal })).noise;
+    const patches = photo && simulated && { photo: pictureOf(photo), simulated: pictureOf(simulated) };
+    return { ...model, patches };
   }
 
   async #fineTune(
@@ -355,14 +413,15 @@ export class Denoiser {
     // So that the worker is not ended while nothing but this, paused, would be lost.
     link.retain(job);
     try {
-      const last = await run.learn(link, job, progress, card.scale);
-      run.commit();
       const base = this.#weights?.name ?? card.id;
+      const last = await run.learn(link, { job, first: progress, scale: card.scale, base });
+      run.commit();
       const { kept, weights } = await link.call("adopt", { job, base });
       if (kept) this.#hold(session, { weights, name: `${base}, tuned` });
-      const { objective, bestStep, step: steps, noise, scores, margin, seconds } = last;
-      const info = { ...engine.info, model: card.id };
-      return { ...info, kept, objective, bestStep, steps, noise, scores, margin, seconds };
+      const { objective, bestStep, step: steps, noise, scores, simulated, margin, seconds } = last;
+      const learned = kept || weights.length === 0 ? undefined : fileOf(weights);
+      const told = { objective, bestStep, steps, noise, scores, simulated, margin, seconds };
+      return { ...engine.info, model: card.id, kept, ...told, learned };
     } finally {
       link.release(job);
       void this.#leave(link);
@@ -598,6 +657,21 @@ function ran(
     seconds,
     secondsPerMegapixel,
   };
+}
+
+function fileOf(weights: Uint8Array<ArrayBuffer>): Blob {
+  return new Blob([weights], { type: "application/octet-stream" });
+}
+
+/** Planar samples as a picture. */
+function pictureOf({ width, height, data }: Block): ImageData {
+  const area = width * height;
+  const channels = data.length / area;
+  const rgba = new Uint8ClampedArray(4 * area).fill(255);
+  for (let i = 0; i < area; i += 1) {
+    for (let c = 0; c < 3; c += 1) rgba[4 * i + c] = 255 * (data[Math.min(c, channels - 1) * area + i] ?? 0);
+  }
+  return platform.imageData(rgba, width);
 }
 
 /** The caller's wasm sources with every URL made absolute: the worker's base is another one. */

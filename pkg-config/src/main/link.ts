@@ -13,8 +13,8 @@ export interface Hooks {
   readonly silence?: number | undefined;
 }
 
-/** How a worker died: its script did not come, its memory is in doubt, its GPU failed, or nobody knows. */
-export type Death = "script" | "trap" | "gpu" | "gone";
+/** How a worker died: its script did not come, its memory is in doubt or did not grow, its GPU failed, or nobody knows. */
+export type Death = "script" | "trap" | "memory" | "gpu" | "gone";
 
 interface Pending extends Hooks {
   resolve(value: unknown): void;
@@ -255,12 +255,8 @@ export class Link {
   #crash(death: Death, message: string): void {
     if (this.#ended) return;
     this.#death = death;
-    const error =
-      death === "script"
-        ? new UnnoiseError("network", `The worker's script cannot be loaded (${message}).`)
-        : new UnnoiseError("internal", `The engine crashed (${message}); the next call starts a new one.`);
     this.#onCrash(death, this);
-    this.close(error);
+    this.close(errorOf(death, message));
   }
 
   /** The script runs. Its lock comes free when it ends, and only then. */
@@ -289,7 +285,7 @@ export class Link {
         this.#arrive(reply.locked);
         break;
       case "crashed":
-        this.#crash(reply.gpu ? "gpu" : "trap", reply.message);
+        this.#crash(reply.memory ? "memory" : reply.gpu ? "gpu" : "trap", reply.message);
         break;
       case "done":
         this.#stopping.delete(reply.id);
@@ -312,5 +308,20 @@ export class Link {
     } catch (thrown) {
       this.#giveUp(id, UnnoiseError.from(thrown));
     }
+  }
+}
+
+/** What calls are rejected with that a worker did not answer any more. */
+function errorOf(death: Death, message: string): UnnoiseError {
+  switch (death) {
+    case "script":
+      return new UnnoiseError("network", `The worker's script cannot be loaded (${message}).`);
+    case "memory":
+      return new UnnoiseError(
+        "too-large",
+        "There is not enough memory: take a smaller photo, or close other pages.",
+      );
+    default:
+      return new UnnoiseError("internal", `The engine crashed (${message}); the next call starts a new one.`);
   }
 }

@@ -29,6 +29,9 @@ export const CREATE: Known = {
 /** Options of `decode` and `openStack`. */
 export const DECODE: Known = { signal: "signal", page: "number" };
 
+/** Options of `noiseModel`. */
+export const MEASURE: Known = DECODE;
+
 /** Options of `denoise`, also for all pages of a stack. */
 export const DENOISE: Known = {
   ...RUN,
@@ -55,8 +58,10 @@ export const FINE_TUNE: Known = {
   page: "number",
   shots: "boolean",
   clean: "any",
+  noise: "any",
   preview: "any",
   onPreview: "function",
+  onBest: "function",
 };
 
 /**

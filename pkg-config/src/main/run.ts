@@ -46,7 +46,7 @@ export class DoneTiles {
 /**
  * Denoises all tiles of a job of the worker `lead`. Helpers are handed tiles one by one, and the lead puts together
  * what comes back; which of them does what makes no difference to the result. A helper that crashes loses its tile to
- * the others; without helpers the lead does all by itself. What is in `kept` already, from a worker that was lost, is put
+ * the others, unless its memory was too small, which ends the run; without helpers the lead does all by itself. What is in `kept` already, from a worker that was lost, is put
  * in place, and what is done is kept there.
  */
 export async function runTiles(
@@ -97,7 +97,7 @@ export async function runTiles(
       try {
         await denoise(helper, tile);
       } catch (thrown) {
-        const lost = helper.ended && !hooks.signal?.aborted;
+        const lost = helper.ended && helper.death !== "memory" && !hooks.signal?.aborted;
         // The other helpers stop as well when all is lost.
         if (!lost) waiting.length = 0;
         if (!lost) throw thrown;

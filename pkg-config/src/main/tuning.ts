@@ -1,7 +1,7 @@
 /** Fine-tuning as the caller sees it: options, reports, and the handle of a run. */
 import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
 import type { Link } from "./link.js";
-import type { LearningProgress, TrainingOptions } from "../shared/contract.js";
+import type { LearningProgress, NoiseModel, TrainingOptions } from "../shared/contract.js";
 import type { Area } from "../shared/protocol.js";
 import { platform } from "../shared/platform.js";
 import type { EngineInfo, ImageInput, Tile } from "../shared/types.js";
@@ -19,6 +19,14 @@ const SLOWEST = 50;
 export interface TuningProgress extends LearningProgress {
   /** The part of the photo that was asked for as `preview`, when there is a new picture of it. */
   readonly preview: Tile | undefined;
+}
+
+/** The best network of a run so far. */
+export interface BestSoFar {
+  /** After which step it was found. */
+  readonly step: number;
+  /** Its weights as a safetensors file, as `exportWeights` gives them afterwards. */
+  readonly weights: Blob;
 }
 
 /** Options of `fineTune`. */
@@ -46,6 +54,11 @@ export interface FineTuneOptions {
   readonly shots?: boolean | undefined;
   /** The scene without noise, for objectives that learn from it (`supervised`). */
   readonly clean?: ImageInput | undefined;
+  /**
+   * A model of noise to learn instead of that of the photo: what `noiseModel` gave for this one or another photo of its kind, or its
+   * `json`. For objectives that use it (`noise-model` and those like it).
+   */
+  readonly noise?: string | Pick<NoiseModel, "json"> | undefined;
   /** A part of the (first) photo to be shown as it would be denoised by then, about every two seconds. */
   readonly preview?: Area | (() => Area | undefined) | undefined;
   /** Gives up: the network stays as it was. */
@@ -54,6 +67,11 @@ export interface FineTuneOptions {
   readonly onProgress?: ((progress: TuningProgress) => void) | undefined;
   /** Called with every new picture of the `preview`, to paint it. */
   readonly onPreview?: ((tile: Tile) => void) | undefined;
+  /**
+   * Called whenever a network was found better than the original one and all before: a page that keeps these weights loses
+   * nothing of it when it is closed in the middle.
+   */
+  readonly onBest?: ((best: BestSoFar) => void) | undefined;
 }
 
 /** What came of fine-tuning, and what ran. */
@@ -71,9 +89,16 @@ export interface FineTuned extends EngineInfo {
   /** See `TuningProgress`. */
   readonly scores: LearningProgress["scores"];
   /** See `TuningProgress`. */
+  readonly simulated: LearningProgress["simulated"];
+  /** See `TuningProgress`. */
   readonly margin: number;
   /** Time of the run, seconds. */
   readonly seconds: number;
+  /**
+   * Where nothing is kept: the weights that were learned all the same, as safetensors, for those who like their result better
+   * (`Denoiser.create({ weights })`).
+   */
+  readonly learned: Blob | undefined;
 }
 
 /** Reports that an iteration has not yet come to. */
@@ -145,6 +170,17 @@ export class FineTuning implements PromiseLike<FineTuned>, AsyncIterable<TuningP
   }
 }
 
+/** A run of fine-tuning in the worker. */
+interface TuningJob {
+  readonly job: number;
+  /** How far it is at first. */
+  readonly first: LearningProgress;
+  /** Output pixels per input pixel, per side. */
+  readonly scale: number;
+  /** What the weights are noted to come from. */
+  readonly base: string;
+}
+
 /** What is to happen with a run: what the caller says, and whom it is reported to. */
 export class TuningRun {
   readonly #options: FineTuneOptions;
@@ -208,7 +244,7 @@ export class TuningRun {
    *
    * @throws `UnnoiseError` `canceled` when the run is given up
    */
-  async learn(link: Link, job: number, first: LearningProgress, scale: number): Promise<LearningProgress> {
+  async learn(link: Link, { job, first, scale, base }: TuningJob): Promise<LearningProgress> {
     let last = first;
     let nextPreview = 0;
     let longest: number | undefined;
@@ -220,9 +256,10 @@ export class TuningRun {
       const hooks = { signal: this.signal, silence: longest && SLOWEST * longest };
       const { progress } = await link.call("learn", { job, milliseconds: REPORT_EVERY }, hooks);
       if (!progress) return last;
-      last = progress;
       const start = performance.now();
       longest = Math.max(longest ?? 0, start - asked);
+      if (progress.bestStep > last.bestStep) await this.#tellBest(link, { job, base }, progress.bestStep);
+      last = progress;
       const due = progress.phase === "learning" && start >= nextPreview;
       const preview = due ? await this.#preview(link, job, scale) : undefined;
       const end = performance.now();
@@ -238,6 +275,13 @@ export class TuningRun {
     const { rgba } = await link.call("preview", { job, area }, this);
     const image = platform.imageData(new Uint8ClampedArray(rgba.buffer), area.width * scale);
     return { x: area.x * scale, y: area.y * scale, image };
+  }
+
+  async #tellBest(link: Link, args: { job: number; base: string }, step: number): Promise<void> {
+    const tell = guarded("onBest", this.#options.onBest);
+    if (!tell) return;
+    const { weights } = await link.call("best", args, this);
+    if (weights) tell({ step, weights: new Blob([weights], { type: "application/octet-stream" }) });
   }
 
   #report(progress: TuningProgress): void {
@@ -273,6 +317,12 @@ function checkBatch(batch = 1, patch = USUAL_PATCH): void {
   throw new UnnoiseError("option", message);
 }
 
+function noiseOf({ noise }: FineTuneOptions): string | undefined {
+  if (noise === undefined || typeof noise === "string") return noise;
+  if (typeof noise.json === "string") return noise.json;
+  throw new UnnoiseError("option", "noise is what noiseModel gives, or its json.");
+}
+
 /**
  * What the worker is told of the options.
  *
@@ -286,5 +336,5 @@ export function trainingOptions(options: FineTuneOptions): TrainingOptions {
     if (value === undefined || (Number.isInteger(value) && value >= 0 && value < 2 ** 32)) continue;
     throw new UnnoiseError("option", `${name} is ${value}; it is a whole number from 0 to 2^32 - 1.`);
   }
-  return { objective, steps, seconds, seed, learningRate, batch, patch, shots };
+  return { objective, steps, seconds, seed, learningRate, batch, patch, shots, noise: noiseOf(options) };
 }

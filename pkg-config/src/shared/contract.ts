@@ -427,6 +427,61 @@ readonly chroma: readonly [number, number, number] | null,
 };
 
 /**
+ * What the noise of a photo is like: a model that is good enough to make more of it.
+ */
+export type NoiseModel = {
+/**
+ * In a sentence.
+ */
+readonly words: string,
+/**
+ * Deviation by brightness, without lines and impulses: of each channel, from black to white. One channel is gray.
+ */
+readonly curves: ReadonlyArray<ReadonlyArray<LevelNoise>>,
+/**
+ * Power at each frequency over the mean of all, 16x16 values, row by row, from half a cycle per pixel to the left and above;
+ * in the middle, at row and column 8, is no change at all. White noise is 1 everywhere.
+ */
+readonly spectrum: ReadonlyArray<number>,
+/**
+ * Whether all frequencies are equally strong: noise that is different from pixel to pixel.
+ */
+readonly white: boolean,
+/**
+ * Correlation with the pixels 1 to 4 to the right, -1 to 1.
+ */
+readonly right: ReadonlyArray<number>,
+/**
+ * Correlation with the pixels 1 to 4 below, -1 to 1.
+ */
+readonly below: ReadonlyArray<number>,
+/**
+ * Correlation of red and green, red and blue, green and blue, -1 to 1; empty for gray noise.
+ */
+readonly colors: ReadonlyArray<number>,
+/**
+ * Whether the noise is that of few photons, counted one by one.
+ */
+readonly photons: boolean,
+/**
+ * Share of the pixels, or of the samples of each channel, that have lost their value, 0 to 1.
+ */
+readonly impulses: number | null,
+/**
+ * Deviation of the offsets of rows, where these are too bright or too dark; shares of white.
+ */
+readonly rows: number | null,
+/**
+ * Deviation of the offsets of columns.
+ */
+readonly columns: number | null,
+/**
+ * All of it, to be kept, and to be learned by `fineTune`.
+ */
+readonly json: string,
+};
+
+/**
  * How to fine-tune.
  */
 export type TrainingOptions = {
@@ -462,6 +517,10 @@ readonly patch?: number | undefined,
  * Whether several photos are shots of one scene.
  */
 readonly shots: boolean,
+/**
+ * A model of noise to learn, as JSON, instead of that of the photo.
+ */
+readonly noise?: string | undefined,
 };
 
 /**

@@ -3,7 +3,7 @@
  *
  * - `decode`: the file cannot be read, is not an image, or is a damaged one
  * - `unsupported`: an image, or an input, of a kind that is not read
- * - `too-large`: the image has more pixels than can be held safely
+ * - `too-large`: the image has more pixels than can be held safely, or than there is memory for
  * - `weights`: damaged weights, or weights of another network
  * - `model`: no model of that name
  * - `device`: the compute device cannot be had, or was lost

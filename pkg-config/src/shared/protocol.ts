@@ -1,10 +1,10 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
-import type { Area, Block, Task } from "../../wasm/cpu/unnoise.js";
+import type { Area, Block, MeasuredNoise, Task } from "../../wasm/cpu/unnoise.js";
 import type { Execution, LearningProgress, RunOptions, RunPlan, TrainingOptions } from "./contract.js";
 import type { DeviceChoice, EngineInfo, ImageType, Step } from "./types.js";
 
-export type { Area, Block, Task };
+export type { Area, Block, MeasuredNoise, Task };
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -137,13 +137,20 @@ export interface Calls {
   /** Readies this worker for tiles of a job elsewhere. */
   help: { args: { execution: Execution; overview: Block | undefined }; value: object };
   infer: { args: { task: Task }; value: Block };
+  /** Measures the noise of a photo; an abort ends it within a part. */
+  measure: { args: { source: Source }; value: { noise: MeasuredNoise } };
   /** Plans fine-tuning; the run of it is a job as well. */
   train: { args: TrainArgs; value: { job: number; progress: LearningProgress } };
   /** Learns for a while, at least a step; without progress there is nothing left to do. */
   learn: { args: { job: number; milliseconds: number }; value: { progress: LearningProgress | undefined } };
+  /** The best weights so far, if any are better than those before training; `base` is what they are noted to come from. */
+  best: {
+    args: { job: number; base: string };
+    value: { weights: Uint8Array<ArrayBuffer> | undefined };
+  };
   /** A part of the photo as it would be denoised now. */
   preview: { args: { job: number; area: Area }; value: { rgba: Uint8Array<ArrayBuffer> } };
-  /** Ends fine-tuning, and goes on with the network that it made, if it is better. */
+  /** Ends fine-tuning, and goes on with the network that it made, if it is better; else gives what was learned, if anything. */
   adopt: {
     args: { job: number; base: string };
     value: { kept: boolean; weights: Uint8Array<ArrayBuffer> };
@@ -188,4 +195,10 @@ export type Reply =
   /** The script has been loaded; `locked` when the lock of `live` is held. */
   | { readonly kind: "here"; readonly locked: boolean }
   /** The engine is in an unknown state: end this worker. */
-  | { readonly kind: "crashed"; readonly message: string; readonly gpu: boolean };
+  | {
+      readonly kind: "crashed";
+      readonly message: string;
+      readonly gpu: boolean;
+      /** Whether its memory could not grow. */
+      readonly memory: boolean;
+    };

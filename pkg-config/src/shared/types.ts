@@ -1,5 +1,5 @@
 import type { StackPage } from "../main/stack.js";
-import type { Adapt, AdaptMode, NoiseEstimate } from "./contract.js";
+import type { Adapt, AdaptMode, NoiseEstimate, NoiseModel } from "./contract.js";
 
 /** What computes: the GPU through WebGPU, or one CPU core through the `flex` or `ndarray` backend of burn. */
 export type Device = "webgpu" | "flex" | "ndarray";
@@ -74,7 +74,10 @@ export type Step =
       readonly remaining: number | undefined;
     }
   | {
-      /** The GPU or the worker was lost, and another one goes on from the last finished tile; said once in a run. */
+      /**
+       * The GPU or the worker was lost, and another one goes on from the last finished tile; or memory is short, and the photo is
+       * done in smaller tiles. Said once in a run.
+       */
       readonly phase: "restart";
       /** What happened: a sentence. */
       readonly reason: string;
@@ -236,6 +239,12 @@ export interface RunInfo extends EngineInfo {
   readonly seconds: number;
   /** `seconds` by the photo's size, seconds per megapixel. */
   readonly secondsPerMegapixel: number;
+}
+
+/** The noise of a photo, with something to look at. */
+export interface PhotoNoise extends NoiseModel {
+  /** A flat part of the photo, as it is and simulated (noise of the model on its mean); none where the photo is too small. */
+  readonly patches: { readonly photo: ImageData; readonly simulated: ImageData } | undefined;
 }
 
 /** File formats that results are written in. */

@@ -24,6 +24,7 @@ export function artifactFor(device: Device, sources: Partial<Record<Artifact, Po
 export interface LoadedWasm {
   readonly wasm: Wasm;
   readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
 }
 
 /**
@@ -43,8 +44,8 @@ export async function loadWasm(
     ? downloadedCode(given, patience, onProgress)
     : compiled(given));
   try {
-    await wasm.default({ module_or_path: module });
-    return { wasm, module };
+    const { memory } = await wasm.default({ module_or_path: module });
+    return { wasm, module, memory };
   } catch (cause) {
     throw new UnnoiseError("internal", `The engine does not start (${messageOf(cause)}).`, { cause });
   }

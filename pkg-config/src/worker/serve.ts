@@ -33,6 +33,17 @@ type Handlers = {
   [K in CallName]: (args: Calls[K]["args"], id: number) => Promise<Calls[K]["value"]>;
 };
 
+/** An engine that has started. */
+interface Running {
+  readonly wasm: Wasm;
+  readonly memory: WebAssembly.Memory;
+  readonly engine: Engine;
+  readonly gpu: boolean;
+}
+
+/** Pages of 64 KiB by which a memory can still grow that is not what a trap came from: half a gigabyte. */
+const SPARE = 2 ** 13;
+
 /** A photo and what became of it. */
 interface Kept {
   readonly original: Photo;
@@ -71,7 +82,7 @@ const jobs = new Map<number, Begun>();
 const kept = new Map<number, Kept>();
 const trainers = new Map<number, Trainer>();
 const stacks = new Map<number, OpenStack>();
-let running: { readonly wasm: Wasm; readonly engine: Engine; readonly gpu: boolean } | undefined;
+let running: Running | undefined;
 let helping: TileWorker | undefined;
 let queue: Promise<unknown> = Promise.resolve();
 /** Why the GPU was lost, if it was. */
@@ -225,6 +236,27 @@ const handlers: Handlers = {
     return helping.denoise(task);
   },
 
+  async measure({ source }, id) {
+    const { photo } = await toPhoto(source);
+    try {
+      const measurement = engine().engine.measure(photo);
+      try {
+        while (await measurement.step()) {
+          // So that a cancel is heard.
+          await new Promise((resolve) => setTimeout(resolve));
+          throwIfCanceled(id);
+        }
+      } catch (thrown) {
+        measurement.free();
+        throw thrown;
+      }
+      // Finishing uses it up, whether it succeeds or not.
+      return { noise: measurement.finish() };
+    } finally {
+      photo.free();
+    }
+  },
+
   async train({ shots, clean, options }, id) {
     const photos = await toPhotos(clean ? [...shots, clean] : shots);
     const twin = photos.splice(shots.length);
@@ -243,6 +275,11 @@ const handlers: Handlers = {
       progress = next;
     }
     return { progress };
+  },
+
+  async best({ job: id, base }) {
+    const weights = await training(id).best(base);
+    return { weights: weights && own(weights) };
   },
 
   async preview({ job: id, area: { x, y, width, height } }) {
@@ -294,11 +331,11 @@ async function start(
   const artifact = artifactFor(info.device, sources);
   const source = sources[artifact];
   const size = source === undefined ? sizes[artifact] : undefined;
-  const { wasm, module } = await loadWasm(artifact, source, patience, (loaded, told) => {
+  const { wasm, module, memory } = await loadWasm(artifact, source, patience, (loaded, told) => {
     post({ kind: "progress", id, progress: { phase: "engine", loaded, total: told ?? size } });
   });
   const engine = await (gpu ? openGpu(wasm, gpu) : wasm.Engine.create(info.device));
-  running = { wasm, engine, gpu: gpu !== undefined };
+  running = { wasm, memory, engine, gpu: gpu !== undefined };
   return { info: { version: wasm.version(), ...info }, artifact, module };
 }
 
@@ -329,8 +366,21 @@ function lose(why: string): void {
   crashed(gpuLost);
 }
 
-function crashed(message: string): void {
-  post({ kind: "crashed", message: gpuLost ?? message, gpu: running?.gpu ?? false });
+function crashed(thrown: unknown): void {
+  const message = gpuLost ?? messageOf(thrown);
+  post({ kind: "crashed", message, gpu: running?.gpu ?? false, memory: isMemoryShort(thrown) });
+}
+
+/** Whether a trap, which says nothing of it, came from memory that did not grow. The engine is not used afterwards. */
+function isMemoryShort(thrown: unknown): boolean {
+  if (thrown instanceof RangeError) return /alloc|memory/i.test(thrown.message);
+  if (!running || !(thrown instanceof WebAssembly.RuntimeError)) return false;
+  try {
+    running.memory.grow(SPARE);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function begun(id: number): Begun {
@@ -479,7 +529,7 @@ async function answer(request: CallRequest): Promise<void> {
     // Errors of the engine carry a code. Anything else is a trap, after which its memory is not to be trusted; and a GPU
     // that has failed once is not to be asked again.
     const trapped = code === undefined || (code === "device" && running?.gpu);
-    if (trapped) crashed(messageOf(thrown));
+    if (trapped) crashed(thrown);
     else post({ kind: "failed", id, code, message: messageOf(thrown) });
   } finally {
     canceledIds.delete(id);
@@ -494,9 +544,7 @@ function transferable(value: Calls[CallName]["value"]): Transferable[] {
 }
 
 function inTurn(work: () => Promise<void> | void): void {
-  queue = queue.then(work).catch((thrown: unknown) => {
-    crashed(messageOf(thrown));
-  });
+  queue = queue.then(work).catch(crashed);
 }
 
 /** Holds a lock that the browser takes away when this worker ends, however it ends; where there are locks. */
@@ -544,7 +592,7 @@ function receive(request: Request): void {
 function trap(event: Event, thrown: unknown): void {
   event.preventDefault();
   if (onTrap) onTrap(messageOf(thrown));
-  else crashed(messageOf(thrown));
+  else crashed(thrown);
 }
 
 /** Answers what is posted, until the worker is ended. */
@@ -556,6 +604,6 @@ export function serve(): void {
     trap(event, event.reason);
   });
   globalThis.addEventListener("error", (event) => {
-    trap(event, event.message);
+    trap(event, event.error ?? event.message);
   });
 }

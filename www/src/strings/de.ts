@@ -55,6 +55,7 @@ export const de: Strings = {
     notAFile: "Was abgelegt wurde, ist keine Datei. Das Bild zuerst speichern, dann seine Datei ablegen.",
     back: (name) => `${name} ist wieder da, wie die Seite verlassen wurde.`,
     backUntuned: "Die begonnene Anpassung kam nicht zu Ende: bitte neu starten.",
+    backTuned: "Die Anpassung kam nicht zu Ende; was bis dahin gelernt wurde, lässt sich unten verwenden.",
   },
 
   purpose: {
@@ -153,6 +154,32 @@ export const de: Strings = {
     wiener: "auf das Rauschen begrenzt (Wiener)",
     mean: (passes) => `über ${passes} Durchgänge gemittelt`,
     method: (steps) => `Verfahren: ${steps}.`,
+    details: "Wie das Rauschen ist",
+    measuring: "Das Rauschen wird gemessen…",
+    strength: "Stärke des Rauschens nach Helligkeit",
+    axes: "Stärke des Rauschens (nach oben) nach Helligkeit (nach rechts), beides in Stufen von 255.",
+    strengthAt: (dark, middle, bright) =>
+      `Etwa ${dark} Stufen im Dunkeln, ${middle} dazwischen, ${bright} im Hellen.`,
+    channels: { gray: "Grau", red: "Rot", green: "Grün", blue: "Blau" },
+    spectrum: "Spektrum des Rauschens",
+    spectrumAbout: "Im Bild liegt grobes Rauschen in der Mitte und feines am Rand; heller ist mehr.",
+    white: "Von Pixel zu Pixel verschieden: feines und grobes Rauschen sind gleich stark.",
+    coarse: (correlation) =>
+      `Über benachbarte Pixel verteilt, die einander gleichen (Korrelation ${correlation}): grobes Rauschen ist stärker.`,
+    fine: "Benachbarte Pixel unterscheiden sich mehr als durch Zufall: feines Rauschen ist stärker.",
+    sameColours: "Es ist in allen Farben dasselbe.",
+    ofPhoto: "Das Foto",
+    simulated: "Simuliert",
+    patch: "Ein flacher Teil des Fotos, dreifach vergrößert",
+    patchSimulated: "Derselbe Teil mit simuliertem Rauschen, dreifach vergrößert",
+    patchesAbout:
+      "Ein flacher Teil des Fotos neben simuliertem Rauschen. Je ähnlicher sie sind, desto besser kann die Anpassung es lernen.",
+    photons: "Es kommt von einzelnen Photonen, von denen wenige gezählt wurden.",
+    impulses: (percent) => `${percent} % der Pixel haben ihren Wert verloren.`,
+    rows: (levels) => `Zeilen sind um etwa ${levels} Stufen zu hell oder zu dunkel.`,
+    columns: (levels) => `Spalten sind um etwa ${levels} Stufen zu hell oder zu dunkel.`,
+    save: "Rauschmodell speichern",
+    tune: "Nach einem gespeicherten anpassen…",
     advice: (title, best) =>
       ` ${title} wurde nur für weißes Rauschen trainiert; ${best} kennt das von Kameras.`,
   },
@@ -223,6 +250,14 @@ export const de: Strings = {
     better: (steps) => `Nach ${steps} besser; behalten.`,
     notBetterScratch: "Nicht besser als zufällige Gewichte: nichts wird behalten.",
     notBetter: "Nicht deutlich besser: das Netz von vorher bleibt.",
+    fell: (percent) => ` Der geschätzte Fehler sank um ${percent} %.`,
+    fellUnsurely: (percent) => ` Der geschätzte Fehler sank um ${percent} %, was nicht sicher genug ist.`,
+    rose: (percent) => ` Der geschätzte Fehler stieg um ${percent} %.`,
+    use: "Gelerntes verwenden",
+    used: "Das Gelernte wird verwendet, weil Sie es gewählt haben. Vergleichen Sie die beiden Ergebnisse.",
+    interrupted: (steps) =>
+      `Die letzte Anpassung kam nicht zu Ende, aber schon nach ${steps} war das Netz besser.`,
+    useFound: "Dieses Netz verwenden",
     reverted: "Zurück beim Netz von vorher.",
     unchanged: "Das Netz von vorher bleibt.",
     about:

@@ -53,6 +53,7 @@ export const en = {
     notAFile: "What was dropped is not a file. Save the picture first, then drop its file.",
     back: (name: string) => `${name} is back, from before the page was left.`,
     backUntuned: "The tuning that was under way did not come to its end: start it again.",
+    backTuned: "The tuning did not come to its end; what was learned until then can be used below.",
   },
 
   purpose: {
@@ -137,6 +138,33 @@ export const en = {
     wiener: "limited to the noise (Wiener)",
     mean: (passes: string) => `averaged over ${passes} passes`,
     method: (steps: string) => `Method: ${steps}.`,
+    details: "What the noise is like",
+    measuring: "Measuring the noise…",
+    strength: "Strength of the noise by brightness",
+    axes: "Strength of the noise (up) by brightness (to the right), both in levels of 255.",
+    strengthAt: (dark: string, middle: string, bright: string) =>
+      `About ${dark} levels where it is dark, ${middle} in between, ${bright} where it is bright.`,
+    channels: { gray: "Gray", red: "Red", green: "Green", blue: "Blue" },
+    spectrum: "Spectrum of the noise",
+    spectrumAbout:
+      "In the picture, coarse noise lies in the middle and fine noise at the border; brighter is more.",
+    white: "Different from pixel to pixel: fine and coarse noise are equally strong.",
+    coarse: (correlation: string) =>
+      `Spread over neighbouring pixels, which resemble each other (correlation ${correlation}): coarse noise is stronger.`,
+    fine: "Neighbouring pixels differ more than by chance: fine noise is stronger.",
+    sameColours: "It is the same in all colours.",
+    ofPhoto: "The photo",
+    simulated: "Simulated",
+    patch: "A flat part of the photo, three times as large",
+    patchSimulated: "The same part with simulated noise, three times as large",
+    patchesAbout:
+      "A flat part of the photo beside simulated noise. The more alike they look, the better tuning can learn it.",
+    photons: "It comes from single photons, of which few were counted.",
+    impulses: (percent: string) => `${percent} % of the pixels have lost their value.`,
+    rows: (levels: string) => `Rows are too bright or too dark by about ${levels} levels.`,
+    columns: (levels: string) => `Columns are too bright or too dark by about ${levels} levels.`,
+    save: "Save noise model",
+    tune: "Tune by a saved one…",
     advice: (title: string, best: string) =>
       ` ${title} was trained for white noise only; ${best} knows that of cameras.`,
   },
@@ -207,6 +235,15 @@ export const en = {
     better: (steps: string) => `Better after ${steps}; kept.`,
     notBetterScratch: "Not better than random weights: nothing is kept.",
     notBetter: "Not clearly better: the original network is kept.",
+    fell: (percent: number) => ` The estimated error fell by ${percent} %.`,
+    fellUnsurely: (percent: number) =>
+      ` The estimated error fell by ${percent} %, which is not enough to be sure.`,
+    rose: (percent: number) => ` The estimated error rose by ${percent} %.`,
+    use: "Use what was learned",
+    used: "What was learned is used, because you chose it. Compare the two results.",
+    interrupted: (steps: string) =>
+      `The last tuning did not come to its end, but the network was already better after ${steps}.`,
+    useFound: "Use that network",
     reverted: "Back to the original network.",
     unchanged: "The original network is kept.",
     about:
