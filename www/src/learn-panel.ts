@@ -153,7 +153,7 @@ export class LearnPanel {
   /** That network is in use. */
   showUsed(step: number): void {
     this.#curves.hidden = true;
-    this.#outcome.hidden = false;
+    this.#offerChoice("used");
     this.#say(tune.better(tune.steps(step)));
   }
 

@@ -177,14 +177,7 @@ export class Networks {
   async useLearned(): Promise<boolean> {
     const weights = this.#learned;
     if (!weights) return false;
-    const before = this.engines.choice;
-    const use = () => this.#use({ model: this.card.id, weights });
-    if (!(await this.#tasks.attempt("starting", use))) return false;
-    this.#files.set(this.card.id, weights);
-    this.#before = before;
-    this.#waiting = undefined;
-    this.#onChange();
-    return true;
+    return this.#useTuned({ model: this.card.id, weights }, this.engines.choice);
   }
 
   /** Takes the network that a tuning had found which did not come to its end. When it does not start, all stays as it was. */
@@ -192,8 +185,12 @@ export class Networks {
     const { choice } = this.engines;
     const untrained = { ...choice, model, weights: undefined, preset: "small" };
     const before = this.#waiting?.id === model ? untrained : choice;
-    const used = await this.#tasks.attempt("starting", () => this.#use({ model, weights }));
-    if (used) this.tuned(weights, before);
+    return this.#useTuned({ model, weights }, before);
+  }
+
+  async #useTuned(tuned: Pick<Best, "model" | "weights">, before: Choice): Promise<boolean> {
+    const used = await this.#tasks.attempt("starting", () => this.#use(tuned));
+    if (used) this.tuned(tuned.weights, before);
     this.#onChange();
     return used;
   }
