@@ -7,6 +7,7 @@ mod counted;
 mod licences;
 mod package;
 mod quality;
+mod start;
 mod test;
 mod tools;
 
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Start { release, port } => start(release, port),
+        Command::Start { release, port } => start::run(profile(release), port),
         Command::Package { quick } => package::build(profile(!quick), &[]),
         Command::Docs => {
             package::build(package::Profile::Quick, &[])?;
@@ -92,20 +93,4 @@ fn run(command: Command) -> Result<()> {
 
 fn profile(release: bool) -> package::Profile {
     if release { package::Profile::Publish } else { package::Profile::Quick }
-}
-
-fn start(release: bool, port: u16) -> Result<()> {
-    package::build(profile(release), &[])?;
-    package::page()?;
-    tools::say(&format!("serving the page: http://localhost:{port}/"));
-    let port = port.to_string();
-    tools::run(tools::npx("www").args([
-        "vite",
-        "preview",
-        "--host",
-        "localhost",
-        "--strictPort",
-        "--port",
-        &port,
-    ]))
 }

@@ -44,28 +44,77 @@ const WEIGHTS_PACKAGE: &str = "pkg-weights";
 
 /// Builds the package into `pkg/`, and that of the further weights beside it; `extra` are further cargo features of the crate.
 pub fn build(profile: Profile, extra: &[&str]) -> Result<()> {
-    tools::ensure_wasm_target()?;
     let pkg = root().join("pkg");
+    artifacts(&ARTIFACTS, profile, extra, &pkg)?;
+    assemble(profile, &pkg)
+}
+
+/// [`build`] without the artifact with WebGPU, which takes longest, and has another one in its place, which refuses WebGPU. If
+/// it is there already, all of it; says whether it is.
+pub fn build_for_cpu(profile: Profile) -> Result<bool> {
+    let pkg = root().join("pkg");
+    let [cpu @ .., (full, feature)] = &ARTIFACTS;
+    if is_built(full, &recipe(profile, feature), &pkg)? {
+        build(profile, &[])?;
+        return Ok(true);
+    }
+    artifacts(cpu, profile, &[], &pkg)?;
+    stand_in(&pkg.join("wasm").join(cpu[0].0), &pkg.join("wasm").join(full))?;
+    let stamp = pkg.join(STAMPS).join(full);
+    if stamp.is_file() {
+        fs::remove_file(stamp)?;
+    }
+    assemble(profile, &pkg)?;
+    Ok(false)
+}
+
+/// Puts the files of an artifact in the place of another one.
+fn stand_in(artifact: &Path, place: &Path) -> Result<()> {
+    remove_folder(place)?;
+    fs::create_dir_all(place)?;
+    for entry in fs::read_dir(artifact)? {
+        let file = entry?;
+        fs::copy(file.path(), place.join(file.file_name()))?;
+    }
+    Ok(())
+}
+
+fn recipe(profile: Profile, features: &str) -> String {
+    format!("{} {features}", profile.name())
+}
+
+/// Whether an artifact is there, made by this recipe of what there is now.
+fn is_built(name: &str, recipe: &str, pkg: &Path) -> Result<bool> {
+    Ok(pkg.join("wasm").join(name).is_dir() && is_current(&pkg.join(STAMPS).join(name), recipe)?)
+}
+
+/// Builds those of the artifacts that are not there.
+fn artifacts(wanted: &[(&str, &str)], profile: Profile, extra: &[&str], pkg: &Path) -> Result<()> {
+    tools::ensure_wasm_target()?;
     fs::create_dir_all(pkg.join(STAMPS))?;
-    for (name, feature) in ARTIFACTS {
+    for (name, feature) in wanted.iter().copied() {
         let features: Vec<&str> = [feature].into_iter().chain(extra.iter().copied()).collect();
         let features = features.join(",");
-        let out = pkg.join("wasm").join(name);
-        let recipe = format!("{} {features}", profile.name());
-        let stamp = pkg.join(STAMPS).join(name);
-        if out.is_dir() && is_current(&stamp, &recipe)? {
+        let recipe = recipe(profile, &features);
+        if is_built(name, &recipe, pkg)? {
             continue;
         }
         tools::say(&format!("building the {name} wasm"));
+        let out = pkg.join("wasm").join(name);
         let wasm = compile(profile, &features)?;
         bindgen(&wasm, &out, profile)?;
         if name == "relaxed" {
             share_glue(&out, &pkg.join("wasm/cpu"))?;
         }
-        fs::write(stamp, recipe)?;
+        fs::write(pkg.join(STAMPS).join(name), recipe)?;
     }
+    Ok(())
+}
+
+/// All of the packages but the artifacts.
+fn assemble(profile: Profile, pkg: &Path) -> Result<()> {
     let more = root().join(WEIGHTS_PACKAGE);
-    manifest("package.json", &pkg)?;
+    manifest("package.json", pkg)?;
     weights(&pkg.join("weights"), &more)?;
     manifest("weights-package.json", &more)?;
     fs::copy(root().join("pkg-config/WEIGHTS.md"), more.join("README.md"))?;
@@ -194,11 +243,13 @@ pub fn docs() -> Result<()> {
     tools::run(tools::npx("tests/bundlers").args(["typedoc", "--options", "../../pkg-config/typedoc.json"]))
 }
 
-/// Builds the page into `www/dist/`.
-pub fn page() -> Result<()> {
+/// Builds the page into `www/dist/`; the files of an older one are removed from there, if `anew`.
+pub fn page(anew: bool) -> Result<()> {
     tools::ensure_npm("www")?;
     tools::say("building the page");
-    tools::run(Command::new("npm").args(["run", "--silent", "build"]).current_dir(root().join("www")))
+    let mut npm = Command::new("npm");
+    npm.args(["run", "--silent", "build", "--", &format!("--emptyOutDir={anew}")]);
+    tools::run(npm.current_dir(root().join("www")))
 }
 
 fn compile(profile: Profile, features: &str) -> Result<PathBuf> {

@@ -45,7 +45,7 @@ pub fn run(browser_only: bool) -> Result<()> {
         count.check(counted::check(false));
     }
     package::build(Profile::Quick, &["parity"])?;
-    package::page()?;
+    package::page(true)?;
     if !browser_only {
         count.check(lint());
     }

@@ -85,11 +85,26 @@ pub fn ensure_npm(folder: &str) -> Result<()> {
         return Ok(());
     }
     say(&format!("installing the npm packages of {}", folder.display()));
-    if Command::new("npm").arg("--version").output().is_err() {
-        bail!("install Node.js 20.19 or later, with npm: https://nodejs.org");
-    }
-    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    ensure_node()?;
+    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder)).context(
+        "the npm packages could not be installed; the lines above say why (is there a network, and room on the disk?)",
+    )?;
     Ok(fs::write(stamp, lock)?)
+}
+
+/// Node.js, of a version that the page's build runs on, and npm.
+pub fn ensure_node() -> Result<()> {
+    const OLDEST: (u32, u32) = (20, 19);
+    let wanted =
+        || format!("install Node.js {}.{} or later, with npm: https://nodejs.org", OLDEST.0, OLDEST.1);
+    let version = |program: &str| output(Command::new(program).arg("--version")).with_context(wanted);
+    version("npm")?;
+    let node = version("node")?;
+    let mut parts = node.trim().trim_start_matches('v').split('.').map(|part| part.parse().unwrap_or(0));
+    if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < OLDEST {
+        bail!("Node.js {} is too old: {}", node.trim(), wanted());
+    }
+    Ok(())
 }
 
 /// A Chromium for the browser tests: `$CHROMIUM`, or one in a usual place, or Debian's, installed when we are root.
