@@ -1,7 +1,8 @@
 //! Files, weights and options that nobody meant: whatever comes in, what comes out is a result or an [`unnoise::Error`],
 //! within bounds of time and memory.
 //!
-//! `PROPTEST_CASES` makes a run longer, `PROPTEST_RNG_SEED` another one.
+//! `PROPTEST_CASES` makes a run longer, `PROPTEST_RNG_SEED` another one, `PATIENCE` seconds are what each case may take: more
+//! for a run of hours beside other work.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -16,8 +17,11 @@ use unnoise::models::{Conditions, Mode, Model};
 use unnoise::photo::{Format, ImageFile, Photo, Samples};
 use unnoise::weights::StateDict;
 
-/// What the longest of them takes on a loaded machine is far below.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// What the longest of them takes on a loaded machine is far below 20 seconds.
+static PATIENCE: LazyLock<Duration> = LazyLock::new(|| {
+    let given = std::env::var("PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(given.unwrap_or(20))
+});
 
 /// A change of a file.
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +165,7 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let result = work();
     let seconds = start.elapsed();
-    assert!(seconds < PATIENCE, "{what} took {seconds:?}");
+    assert!(seconds < *PATIENCE, "{what} took {seconds:?}");
     result
 }
 

@@ -14,8 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::dct::{AREA, SIDE, dct, transposed};
 use crate::photo::{Photo, Planar};
 
-/// Blocks that are looked at, at most. Those of larger photos are further apart.
+/// Blocks that are looked at, at most: those of larger photos are further apart. Of smaller ones, a block for so many
+/// pixels, but not fewer than these.
 const MAX_BLOCKS: usize = 1 << 16;
+const MIN_BLOCKS: usize = 1 << 14;
+const PIXELS_PER_BLOCK: usize = 12;
 /// Groups of like brightness, of equally many blocks.
 const GROUPS: usize = 6;
 /// Share of a group's blocks that is taken for flat, and the number that is taken at least.
@@ -143,7 +146,8 @@ impl<F: Fn(usize, usize, usize, &mut [f32])> View<F> {
 
     fn candidates(&self) -> Vec<Candidate> {
         let (columns, rows) = ((self.width + 1).saturating_sub(SIDE), (self.height + 1).saturating_sub(SIDE));
-        let step = (1..).find(|step| columns.div_ceil(*step) * rows.div_ceil(*step) <= MAX_BLOCKS);
+        let most = (self.width * self.height / PIXELS_PER_BLOCK).clamp(MIN_BLOCKS, MAX_BLOCKS);
+        let step = (1..).find(|step| columns.div_ceil(*step) * rows.div_ceil(*step) <= most);
         let step = step.unwrap_or(1);
         if columns == 0 {
             return Vec::new();

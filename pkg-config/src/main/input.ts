@@ -8,6 +8,9 @@ import type { ImageInput, RawPixels } from "../shared/types.js";
 
 type Drawable = Exclude<ImageInput, Blob | URL | string | ArrayBuffer | Uint8Array | RawPixels | StackPage>;
 
+/** Bytes from which pixels wait for their turn, and for a restart, in a blob. */
+const LARGE = 2 ** 24;
+
 /** What was given, as far as that hangs on no worker: pages of stacks are found in each. */
 export type Input = Exclude<Source, { kind: "page" }> | StackPage;
 
@@ -67,13 +70,21 @@ function fromPixels({ width, height, data }: RawPixels): Input {
     const message = `${given.length} samples are not ${width} x ${height} pixels of RGBA, RGB or gray.`;
     throw new UnnoiseError("unsupported", message);
   }
-  if (channels === 4) return { kind: "rgba", width, height, data: new Uint8Array(given) };
+  if (channels === 4) return { kind: "rgba", width, height, data: copied(given) };
   const rgba = new Uint8Array(4 * pixels).fill(255);
   for (let i = 0; i < 3 * pixels; i += 1) {
     const [pixel, channel] = [Math.floor(i / 3), i % 3];
     rgba[4 * pixel + channel] = given[channels === 3 ? i : pixel] ?? 0;
   }
-  return { kind: "rgba", width, height, data: rgba };
+  return { kind: "rgba", width, height, data: copied(rgba) };
+}
+
+/** What the caller may change from now on. */
+function copied(data: Uint8Array | Uint8ClampedArray): Uint8Array<ArrayBuffer> | Blob {
+  const copy = () => new Uint8Array(data);
+  return data.length < LARGE
+    ? copy()
+    : new Blob([data.buffer instanceof ArrayBuffer ? (data as Uint8Array<ArrayBuffer>) : copy()]);
 }
 
 async function fromDrawable(input: Drawable): Promise<Input> {

@@ -15,7 +15,8 @@ export type Source =
       readonly kind: "rgba";
       readonly width: number;
       readonly height: number;
-      readonly data: Uint8Array<ArrayBuffer>;
+      /** Large ones are a blob, which browsers keep out of the memory of the page. */
+      readonly data: Uint8Array<ArrayBuffer> | Blob;
     };
 
 /** The two builds of the engine: `cpu` has flex only, `full` has everything. */

@@ -419,11 +419,21 @@ async function openFile(blob: Blob): Promise<ImageFile> {
     const message = `This file cannot be read (${messageOf(cause)}): was it moved or changed, or is it a folder?`;
     throw new UnnoiseError("decode", message, { cause });
   });
-  return engine().wasm.ImageFile.open(new Uint8Array(bytes));
+  return inEngine(new Uint8Array(bytes), (bytes) => engine().wasm.ImageFile.open(bytes));
+}
+
+/** Gives bytes to `use`, which copies them, and frees them at once rather than when garbage is collected, where the browser can. */
+function inEngine<T>(bytes: Uint8Array<ArrayBuffer>, use: (bytes: Uint8Array) => T): T {
+  const buffer: Partial<Pick<ArrayBuffer, "transfer">> = bytes.buffer;
+  try {
+    return use(bytes);
+  } finally {
+    buffer.transfer?.(0);
+  }
 }
 
 async function toPhoto(source: Source): Promise<Opened> {
-  if (source.kind === "rgba") return { photo: fromPixels(source), pages: 1, notes: [] };
+  if (source.kind === "rgba") return { photo: await fromPixels(source), pages: 1, notes: [] };
   if (source.kind === "page") {
     const { file } = opened(source.stack);
     return { photo: file.picture(source.page), pages: file.pictures, notes: [] };
@@ -435,7 +445,7 @@ async function toPhoto(source: Source): Promise<Opened> {
     const pixels = codeOf(thrown) === "unsupported" ? await drawn(source.blob) : undefined;
     if (!pixels) throw thrown;
     const notes = ["the browser read this file: 8 bits, and nothing beside the pixels"];
-    return { photo: fromPixels(pixels), pages: 1, notes };
+    return { photo: await fromPixels(pixels), pages: 1, notes };
   }
   const { page } = source;
   const { pictures: pages, count, notes } = file;
@@ -445,8 +455,9 @@ async function toPhoto(source: Source): Promise<Opened> {
 
 type Pixels = Extract<Source, { kind: "rgba" }>;
 
-function fromPixels({ width, height, data }: Pixels): Photo {
-  return engine().wasm.Photo.fromRgba(width, height, data);
+async function fromPixels({ width, height, data }: Pixels): Promise<Photo> {
+  const rgba = data instanceof Blob ? new Uint8Array(await data.arrayBuffer()) : data;
+  return inEngine(rgba, (rgba) => engine().wasm.Photo.fromRgba(width, height, rgba));
 }
 
 /** The pixels of a file that the browser can read and the engine cannot, such as AVIF or HEIC. */
@@ -458,7 +469,7 @@ async function drawn(blob: Blob): Promise<Pixels | undefined> {
     context?.drawImage(bitmap, 0, 0);
     bitmap.close();
     const data = context?.getImageData(0, 0, width, height).data;
-    return data && { kind: "rgba", width, height, data: new Uint8Array(data) };
+    return data && { kind: "rgba", width, height, data: new Uint8Array(data.buffer) };
   } catch {
     // The browser cannot either, or not in its memory.
     return undefined;
