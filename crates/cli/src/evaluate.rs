@@ -17,6 +17,7 @@ use unnoise::noise::add_white_gaussian;
 use unnoise::photo::{Photo, Planar, decode};
 
 use crate::fine_tune::{Training, TrainingData};
+use crate::report::{print, print_line};
 use crate::{Denoised, Engine, Loaded, Result, read};
 
 #[derive(clap::Args)]
@@ -162,7 +163,7 @@ pub fn run(args: &Args) -> Result<()> {
         };
         images.push(Row { name: sample.name, adapt: adapt.to_string(), scores, tuning });
         if !args.json {
-            print_row(&images[images.len() - 1]);
+            print_row(&images[images.len() - 1])?;
         }
     }
     let report = Report { model: engine.model.card().id.to_string(), mean: mean(&images), images };
@@ -277,8 +278,7 @@ fn mean(rows: &[Row]) -> Scores {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print_row(Row { name, adapt, scores: s, tuning }: &Row) {
+fn print_row(Row { name, adapt, scores: s, tuning }: &Row) -> Result<()> {
     let before = tuning.as_ref().map_or(String::new(), |t| {
         let what = if t.kept { format!("kept, step {}", t.best_step) } else { "reverted".to_string() };
         let learned = t.psnr_learned.map_or(String::new(), |v| format!("learned {v:6.2} dB, "));
@@ -286,16 +286,15 @@ fn print_row(Row { name, adapt, scores: s, tuning }: &Row) {
         let (before, seconds) = (t.psnr_before, t.seconds_tuning);
         format!("   before tuning {before:6.2} dB, {learned}{what}, {seconds:.0} s{noise}")
     });
-    println!(
+    print(format_args!(
         "{name:40} {adapt:10} PSNR {:6.2} -> {:6.2} dB   SSIM {:.4} -> {:.4}   {:6.1} s{before}",
         s.psnr_noisy, s.psnr, s.ssim_noisy, s.ssim, s.seconds
-    );
+    ))
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
 fn print_report(report: Report, json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string(&report)?);
+        print_line(&report)?;
     } else {
         let tunings: Vec<&Tuning> = report.images.iter().filter_map(|row| row.tuning.as_ref()).collect();
         let count = tunings.len().max(1) as f64;
@@ -305,12 +304,12 @@ fn print_report(report: Report, json: bool) -> Result<()> {
         let rows = report.images.iter().filter_map(|row| Some((row, row.tuning.as_ref()?)));
         let worst = rows.map(|(row, t)| row.scores.psnr - t.psnr_before).fold(f64::INFINITY, f64::min);
         let adapt = String::new();
-        print_row(&Row { name: "mean".into(), adapt, scores: report.mean, tuning: None });
+        print_row(&Row { name: "mean".into(), adapt, scores: report.mean, tuning: None })?;
         if !tunings.is_empty() {
             let all = tunings.len();
-            println!(
+            print(format_args!(
                 "before tuning {before:.3} dB; worst change {worst:+.3} dB; kept {kept} of {all}; {seconds:.0} s each"
-            );
+            ))?;
         }
     }
     Ok(())

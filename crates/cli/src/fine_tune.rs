@@ -11,7 +11,7 @@ use unnoise::photo::{ImageFile, Photo};
 use unnoise::train::{Options, Trainer, Tuned};
 use unnoise::weights::Precision;
 
-use crate::report::{self, print_line, tell};
+use crate::report::{self, print, print_line, tell};
 use crate::{Engine, Loaded, NOTHING_KEPT, Result, read, write};
 
 #[derive(clap::Args)]
@@ -196,20 +196,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.json {
         print_line(&report)?
     } else {
-        print(&report)
+        summarize(&report)?
     }
     Ok(if tuned.kept { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_KEPT) })
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(report: &Report<'_>) {
+fn summarize(report: &Report<'_>) -> Result<()> {
     if let Some(noise) = report.noise {
-        println!("found: {noise}");
+        print(format_args!("found: {noise}"))?;
     }
     let what = match report.kept {
         true => format!("tuned weights, best after {} steps", report.best_step),
         false => "training did not improve the weights from before for certain".to_string(),
     };
     let file = report.output.as_deref().unwrap_or("nothing written");
-    println!("{file}: {what} ({}, {:.0} s)", report.objective, report.seconds);
+    print(format_args!("{file}: {what} ({}, {:.0} s)", report.objective, report.seconds))
 }

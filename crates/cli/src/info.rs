@@ -10,7 +10,7 @@ use unnoise::noise::NoiseModel;
 use unnoise::photo::{ImageFile, Photo};
 use unnoise::weights::StateDict;
 
-use crate::report::{print_json, tell};
+use crate::report::{print, print_json, tell};
 use crate::{Engine, Loaded, Result, read, write};
 
 /// Brightnesses that the noise is told at.
@@ -86,11 +86,10 @@ pub fn run(args: &Args) -> Result<()> {
         write(path, model.to_json()?)?;
     }
     let report = Report::of(&photo, file.pictures(), engine.model.card().id, mode, model);
-    if args.json { print_json(&report) } else { print(&report) }
+    if args.json { print_json(&report) } else { summarize(&report) }
 }
 
 /// Tells of which network the weights are.
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
 fn weights(args: &Args, state: &StateDict) -> Result<()> {
     let device = pollster::block_on(args.engine.device.open())?;
     let model = Model::from_state(state, &device).map_err(|e| e.context(args.photo.display()))?;
@@ -99,8 +98,10 @@ fn weights(args: &Args, state: &StateDict) -> Result<()> {
     if args.json {
         return print_json(&told);
     }
-    println!("weights of `{}`: {} numbers in {} arrays", told.network, told.parameters, told.arrays);
-    Ok(())
+    print(format_args!(
+        "weights of `{}`: {} numbers in {} arrays",
+        told.network, told.parameters, told.arrays
+    ))
 }
 
 /// The model, and how the network would be run on the photo.
@@ -137,26 +138,28 @@ impl Report {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
-fn print(report: &Report) -> Result<()> {
+fn summarize(report: &Report) -> Result<()> {
     let list = |values: &[f32], digits: usize| {
         values.iter().map(|v| format!("{v:7.digits$}")).collect::<Vec<_>>().join(" ")
     };
-    println!("{}x{} pixels: {}", report.width, report.height, report.noise);
+    print(format_args!("{}x{} pixels: {}", report.width, report.height, report.noise))?;
     let colours = if report.colors == 1 { "gray" } else { "RGB" };
     let alpha = if report.alpha { " with alpha" } else { "" };
-    println!("{colours}{alpha}, {} bit, pictures in the file: {}", report.bit_depth, report.pictures);
-    println!("would be denoised by `{}`, run as `{}`", report.network, report.mode);
-    println!("brightness (of 255)  deviation of each channel (of 255)");
+    print(format_args!(
+        "{colours}{alpha}, {} bit, pictures in the file: {}",
+        report.bit_depth, report.pictures
+    ))?;
+    print(format_args!("would be denoised by `{}`, run as `{}`", report.network, report.mode))?;
+    print(format_args!("brightness (of 255)  deviation of each channel (of 255)"))?;
     for (level, sigmas) in &report.levels {
-        println!("{level:19.0}  {}", list(sigmas, 1));
+        print(format_args!("{level:19.0}  {}", list(sigmas, 1)))?;
     }
     let distances: Vec<f32> = (1..=DISTANCES).map(|i| i as f32).collect();
-    println!("pixels apart         {}", list(&distances, 0));
-    println!("correlation, right   {}", list(&report.to_the_right, 2));
-    println!("correlation, below   {}", list(&report.below, 2));
+    print(format_args!("pixels apart         {}", list(&distances, 0)))?;
+    print(format_args!("correlation, right   {}", list(&report.to_the_right, 2)))?;
+    print(format_args!("correlation, below   {}", list(&report.below, 2)))?;
     if !report.colours.is_empty() {
-        println!("colours (RG, RB, GB) {}", list(&report.colours, 2));
+        print(format_args!("colours (RG, RB, GB) {}", list(&report.colours, 2)))?;
     }
     Ok(())
 }

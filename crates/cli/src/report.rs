@@ -1,6 +1,7 @@
 //! What is said: answers on stdout, everything else on stderr.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -37,15 +38,19 @@ pub fn bar(length: u64, template: &str) -> Result<ProgressBar> {
 }
 
 /// Answers with JSON for a person to read.
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
 pub fn print_json(value: &(impl Serialize + ?Sized)) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+    print(serde_json::to_string_pretty(value)?)
 }
 
 /// Answers with a line of JSON, one of several.
-#[expect(clippy::print_stdout, reason = "the answer of the command")]
 pub fn print_line(value: &impl Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string(value)?);
-    Ok(())
+    print(serde_json::to_string(value)?)
+}
+
+/// Answers with a line. Where nobody reads any more (`| head`), work goes on without words.
+pub fn print(line: impl Display) -> Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }

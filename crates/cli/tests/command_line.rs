@@ -1,7 +1,7 @@
 //! The command line as a person uses it, with good input and bad.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use unnoise::photo::{Format, ImageFile, Photo, Samples, decode};
 use unnoise::weights::{Precision, StateDict};
@@ -484,4 +484,18 @@ fn shells_and_manuals_know_every_command() {
     let dir = folder("man");
     assert!(unnoise(&["man", dir.to_str().unwrap()]).status.success());
     assert!(dir.join("unnoise-fine-tune.1").exists());
+}
+
+#[test]
+fn an_answer_that_nobody_reads_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_unnoise"))
+        .args(["info", TINY])
+        .current_dir(ROOT)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }

@@ -25,6 +25,9 @@ pub struct Args {
     /// Only every n-th photo of each set
     #[arg(long, value_name = "N", default_value = "1")]
     every: NonZeroUsize,
+    /// What `pretrain/peers.py` measured on the same photos
+    #[arg(long, value_name = "FILE")]
+    peers: Option<PathBuf>,
     /// A built `unnoise`, instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -76,11 +79,14 @@ struct Measure<'a> {
     args: &'a Args,
     binary: PathBuf,
     cache: PathBuf,
+    /// PSNR by peer and title of a column.
+    peers: serde_json::Map<String, Value>,
 }
 
 /// Measures, and writes the table into the README.
 pub fn run(args: &Args) -> Result<()> {
-    let measure = Measure { args, binary: binary(args)?, cache: tools::target().join("quality") };
+    let cache = tools::target().join("quality");
+    let measure = Measure { args, binary: binary(args)?, cache, peers: peers(args)? };
     fs::create_dir_all(&measure.cache)?;
     let cards: Vec<Value> =
         serde_json::from_str(&tools::output(Command::new(&measure.binary).arg("models"))?)?;
@@ -115,6 +121,20 @@ fn binary(args: &Args) -> Result<PathBuf> {
     tools::command_line()
 }
 
+/// What others reach, if it was measured on the same photos.
+fn peers(args: &Args) -> Result<serde_json::Map<String, Value>> {
+    let Some(path) = &args.peers else { return Ok(serde_json::Map::new()) };
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let mut found: Value = serde_json::from_str(&text)?;
+    if found["every"] != args.every.get() {
+        bail!("{} is of one photo in {}", path.display(), found["every"]);
+    }
+    match found["psnr"].take() {
+        Value::Object(peers) => Ok(peers),
+        _ => bail!("{} has no `psnr`", path.display()),
+    }
+}
+
 fn heading(every: usize) -> String {
     let (part, peer) = if every == 1 {
         let peer = " For comparison, FFDNet (855k weights), told the true sigma: its figures were measured apart, on the same photos.";
@@ -131,15 +151,16 @@ fn heading(every: usize) -> String {
 
 impl Measure<'_> {
     fn table(&self, plain: &str, columns: &[Column], cards: &[&Value]) -> Result<String> {
-        let mut text = String::from("| network |");
+        let mut text = String::from("| network | kMAC per pixel |");
         for column in columns {
             write!(text, " {} |", column.title)?;
         }
-        writeln!(text, "\n|---|{}", "---|".repeat(columns.len()))?;
-        let mut first = format!("| {plain} |");
+        writeln!(text, "\n|---|{}", "---|".repeat(columns.len() + 1))?;
+        let mut first = format!("| {plain} | |");
         let mut rows = String::new();
         for (i, card) in cards.iter().enumerate() {
-            write!(rows, "| `{}` |", card["id"].as_str().unwrap_or_default())?;
+            let work = card["macPerPixel"].as_f64().context("a card without its work")? / 1000.0;
+            write!(rows, "| `{}` | {work:.0} |", card["id"].as_str().unwrap_or_default())?;
             for column in columns {
                 let scores = self.cell(card, column)?;
                 write!(rows, " {} |", shown(scores.denoised))?;
@@ -151,10 +172,16 @@ impl Measure<'_> {
         }
         writeln!(text, "{first}")?;
         text += &rows;
+        for (peer, reached) in self.peers.iter().filter(|_| columns.iter().any(|c| c.ffdnet.is_some())) {
+            let cell =
+                |column: &Column| reached[column.title].as_f64().map_or(String::new(), |v| format!("{v:.2}"));
+            let cells: Vec<String> = columns.iter().map(cell).collect();
+            writeln!(text, "| {peer}, told sigma | | {} |", cells.join(" | "))?;
+        }
         // On a part of the photos its figures would mislead.
         if self.args.every.get() == 1 && columns.iter().any(|column| column.ffdnet.is_some()) {
             let cells: Vec<&str> = columns.iter().map(|column| column.ffdnet.unwrap_or("")).collect();
-            writeln!(text, "| FFDNet, told sigma | {} |", cells.join(" | "))?;
+            writeln!(text, "| FFDNet, told sigma | | {} |", cells.join(" | "))?;
         }
         Ok(text)
     }
