@@ -4,7 +4,6 @@ import { Comparison } from "./comparison";
 import { painted } from "./dom";
 import { deservesLook, earlyBitmap, firstLook, warmUp } from "./first-look";
 import * as format from "./format";
-import { Learning } from "./learning";
 import { shrunk } from "./memory";
 import { Networks } from "./networks";
 import { Measuring } from "./measuring";
@@ -17,6 +16,7 @@ import { Stacks } from "./stacks";
 import { text } from "./strings";
 import { isCancel, sentence, Tasks } from "./tasks";
 import { doneLine, told } from "./told";
+import { Tuning } from "./tuning";
 import type { Views } from "./views";
 
 /** Runs that take longer, in seconds, are not begun unasked: the part in view is denoised, and the time told. */
@@ -28,8 +28,8 @@ export class App {
   readonly networks: Networks;
   readonly comparison: Comparison;
   readonly delivery: Delivery;
+  readonly tuning: Tuning;
   readonly #views: Views;
-  readonly #learning: Learning;
   readonly #measuring: Measuring;
   readonly #choice: Choice;
   #photo: Photo | undefined;
@@ -38,8 +38,6 @@ export class App {
   #facts: PhotoFacts | undefined;
   readonly #stacks: Stacks;
   #run: AbortController | undefined;
-  /** The best network of a tuning that did not come to its end. */
-  #found: saved.Best | undefined;
   /** Ends the opening of a photo. */
   #opening: AbortController | undefined;
   /** Whether the photo on screen is one's own, and not to be forgotten. */
@@ -73,7 +71,17 @@ export class App {
     });
     this.delivery = new Delivery(panel, save, this.comparison);
     this.#stacks = new Stacks(stage, panel, result, advanced, this.networks);
-    this.#learning = new Learning(stage, learn, this.networks);
+    this.tuning = new Tuning(views, this.networks, this.comparison, {
+      photo: () => (this.#run ? undefined : this.#photo),
+      keeps: () => this.#keeps,
+      running: (work) => this.#running("learning", work),
+      begin: () => this.#begin(),
+      denoise: () => this.denoise(),
+      remember: () => this.remember(),
+      onChange: () => {
+        this.#choice.show(this.#facts);
+      },
+    });
     this.#measuring = new Measuring(noise, this.networks.engines);
     this.#choice.show(this.#facts);
   }
@@ -120,7 +128,7 @@ export class App {
   /** Deletes all that the page keeps in this browser, but the page itself. */
   async forget(): Promise<void> {
     this.#keeps = false;
-    this.#offer(undefined);
+    this.tuning.offer(undefined);
     await Promise.all([saved.clear(), cache.delete()]);
     this.#views.panel.showKept(false);
     this.#views.panel.setStatus(text.photo.forgotten);
@@ -142,7 +150,7 @@ export class App {
     }
     await this.#open(photo, early !== "no");
     if (this.#photo?.file !== file) return;
-    await this.#dropFound();
+    await this.tuning.dropFound();
     if (isRisky()) return;
     this.#keeps = true;
     const remembered = this.remember();
@@ -208,63 +216,12 @@ export class App {
     this.#views.panel.setStatus(status);
   }
 
-  /**
-   * Tunes the network to the photo on screen, then denoises the photo with what is kept.
-   *
-   * @param noise a model of noise, as JSON, to be learned instead of that of the photo
-   */
-  async learn(noise?: string): Promise<void> {
-    const photo = this.#photo;
-    if (!photo || this.#run) return;
-    const { learn, panel } = this.#views;
-    const { status } = panel;
-    const before = this.comparison.selected?.number;
-    learn.begin();
-    const outcome: { better: boolean; best?: saved.Best; signal?: AbortSignal } = { better: false };
-    const done = await this.#running("learning", async (signal) => {
-      outcome.signal = signal;
-      await this.#dropFound();
-      await this.remember();
-      await this.#begin();
-      const keepBest = (found: saved.Best) => {
-        outcome.best = found;
-        if (this.#keeps) void saved.keepBest(found);
-      };
-      outcome.better = await this.#learning.run(photo, signal, keepBest, noise);
-    });
-    const { better, best, signal } = outcome;
-    await this.remember();
-    // What was found before a crash is not lost; what was given up is.
-    if (done || signal?.aborted) await this.#dropFound();
-    else this.#offer(best);
-    if (!done) learn.showNothing(text.tune.unchanged);
-    this.#choice.show(this.#facts);
-    if (!done) return;
-    // Tuned weights say by themselves how they want to be run.
-    if (better) this.#views.advanced.adapt = "auto";
-    if (better || !this.comparison.selected) await this.#denoiseBeside(before);
-    else {
-      await this.comparison.restore();
-      panel.setStatus(status);
-    }
-  }
-
   /** Tunes the network to a scene of which there are several photos, then denoises the first of them. */
   async learnScene(shots: readonly File[]): Promise<void> {
     const [file] = shots;
     if (!file) return;
     await this.#open({ file, name: file.name, page: 0, shots });
-    if (this.#photo?.file === file) await this.learn();
-  }
-
-  /** Ends the tuning, and keeps what was best so far. */
-  stopLearning(): void {
-    this.#learning.stop();
-  }
-
-  /** Tunes the network by a model of noise that was saved. */
-  async learnNoise(file: File): Promise<void> {
-    await this.learn(await file.text());
+    if (this.#photo?.file === file) await this.tuning.learn();
   }
 
   /** Saves the model of the photo's noise. */
@@ -275,31 +232,6 @@ export class App {
   /** Measures the photo's noise, if that is wanted. */
   async showNoise(): Promise<void> {
     if (this.#photo) await this.#measuring.show(this.#photo);
-  }
-
-  /** Uses what was learned though the estimate did not speak for it, and shows its result beside the one before. */
-  async useLearned(): Promise<void> {
-    const before = this.comparison.selected?.number;
-    if (!(await this.networks.useLearned())) return;
-    this.#views.learn.showChosen(true);
-    this.#views.advanced.adapt = "auto";
-    await this.#denoiseBeside(before);
-  }
-
-  /** Goes on with the network of a tuning that did not come to its end. */
-  async useFound(): Promise<void> {
-    const found = this.#found;
-    if (!found || this.#run || !(await this.networks.useFound(found))) return;
-    this.#views.learn.showUsed(found.step);
-    this.#views.advanced.adapt = "auto";
-    await this.remember();
-    await this.#dropFound();
-    await this.denoise();
-  }
-
-  /** Goes back to the network from before the last tuning. */
-  async revert(): Promise<void> {
-    if (await this.networks.revert()) this.#views.learn.showChosen(false);
   }
 
   /** Saves the tuned weights. */
@@ -451,26 +383,10 @@ export class App {
     this.#keeps = true;
     await this.remember();
     const found = await saved.loadBest();
-    this.#offer(found);
+    this.tuning.offer(found);
     const untuned = learning ? ` ${text.photo.backUntuned}` : "";
     const more = found ? ` ${text.photo.backTuned}` : untuned;
     this.#views.panel.setStatus(text.photo.back(photo.name) + more);
-  }
-
-  #offer(found: saved.Best | undefined): void {
-    this.#found = found;
-    this.#views.learn.showFound(found?.step);
-  }
-
-  async #dropFound(): Promise<void> {
-    this.#offer(undefined);
-    await saved.dropBest();
-  }
-
-  /** Denoises the photo, and compares the result with the one of that number, while there is such. */
-  async #denoiseBeside(number: number | undefined): Promise<void> {
-    await this.denoise();
-    if (this.comparison.has(number)) await this.comparison.compareWith(number);
   }
 
   /** What was denoised before is not what is on screen any more. */

@@ -87,14 +87,14 @@ on(save.copy, "click", () => app.delivery.copy());
 on(save.share, "click", () => app.delivery.share());
 save.share.hidden = !canShare();
 
-on(learn.start, "click", () => app.learn());
+on(learn.start, "click", () => app.tuning.learn());
 on(learn.stop, "click", () => {
-  app.stopLearning();
+  app.tuning.stop();
 });
 on(learn.cancel, "click", cancel);
-on(learn.use, "click", () => app.useLearned());
-on(learn.useFound, "click", () => app.useFound());
-on(learn.revert, "click", () => app.revert());
+on(learn.use, "click", () => app.tuning.useLearned());
+on(learn.useFound, "click", () => app.tuning.useFound());
+on(learn.revert, "click", () => app.tuning.revert());
 on(learn.download, "click", () => {
   app.downloadWeights();
 });
@@ -104,7 +104,7 @@ on(noise.save, "click", () => {
   app.saveNoise();
 });
 initPicker(noise.open, noise.file, ([file]) => {
-  if (file) void app.learnNoise(file);
+  if (file) void file.text().then((model) => app.tuning.learn(model));
 });
 
 on(advanced.purpose, "change", () => {
