@@ -125,18 +125,18 @@ fn assemble(profile: Profile, pkg: &Path) -> Result<()> {
     for file in ["README.md", "RECIPES.md"] {
         fs::copy(root().join("pkg-config").join(file), pkg.join(file))?;
     }
-    licences::write(&pkg, "web-full", &ARTIFACTS.map(|(name, _)| name))?;
+    licences::write(pkg, "web-full", &ARTIFACTS.map(|(name, _)| name))?;
     tools::ensure_npm("www")?;
     tools::say("compiling the TypeScript of the package");
     remove_folder(&pkg.join("dist"))?;
     for project in ["../pkg-config", "../pkg-config/src/node"] {
         tools::run(tools::npx("www").args(["tsc", "-p", project]))?;
     }
-    shipped(&pkg)?;
+    shipped(pkg)?;
     for folder in ["dist", "wasm/cpu", "wasm/full"] {
         strip_comments(&pkg.join(folder))?;
     }
-    list(&pkg)?;
+    list(pkg)?;
     sizes(profile)
 }
 
