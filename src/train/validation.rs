@@ -99,6 +99,10 @@ pub struct Squares {
     noisy: Tensor<4>,
     /// Noise to add, each by itself.
     noise: Vec<Tensor<4>>,
+    /// Mean square of that noise.
+    noise_square: f32,
+    /// Share of each block's samples that are black or white.
+    clipped: Vec<f32>,
     /// What the network made of them before it learned, and that with noise.
     simulated: [Tensor<4>; 2],
     /// How far the model of the noise can be trusted.
@@ -227,13 +231,17 @@ impl Validator {
             first
         };
         let clean: Vec<Planar> = spots.iter().map(first).collect();
-        let fields = (0..FIELDS).map(|_| clean.iter().map(|clean| batches.noise(clean)).collect::<Vec<_>>());
-        let noise = fields.collect::<Vec<_>>().iter().map(|field| stack(field, device)).collect();
-        let noisy: Vec<Planar> = clean.iter().map(|clean| batches.noisy(clean)).collect();
+        let mut field = || clean.iter().map(|clean| batches.noise(clean)).collect::<Vec<Planar>>();
+        let fields: Vec<Vec<Planar>> = (0..FIELDS).map(|_| field()).collect();
+        let simulated: Vec<Planar> = clean.iter().map(|clean| batches.noisy(clean)).collect();
+        let noisy: Vec<Planar> =
+            spots.iter().map(|spot| patch(&material.scenes[spot.scene].shots[0], spot)).collect();
         Validator::Risk(Box::new(Squares {
-            noisy: batches.cut(&spots, |scene| &scene.shots[0]),
-            noise,
-            simulated: [clean, noisy].map(|pictures| stack(&pictures, device)),
+            noise_square: mean_square(fields.iter().flatten()),
+            clipped: noisy.iter().flat_map(clipped).collect(),
+            noisy: stack(&noisy, device),
+            noise: fields.iter().map(|field| stack(field, device)).collect(),
+            simulated: [clean, simulated].map(|pictures| stack(&pictures, device)),
             trust: match (material.defects.is_empty(), erased) {
                 (false, _) => Trust::Mended,
                 (true, true) => Trust::Erased,
@@ -302,27 +310,19 @@ impl Squares {
         let [distance, follows] = risk(&self.noisy, &result, &self.noise, &denoise);
         let from = before.and_then(|before| before.result.clone()).unwrap_or_else(|| result.clone());
         let moved = blocks((result.clone() - from).square());
-        let inside = self.noisy.clone().greater_elem(0.0).bool_and(self.noisy.clone().lower_elem(1.0));
-        let inside = self::blocks(inside.float());
         let [distance, follows] = [read(distance).await?, read(follows).await?];
-        let [moved, inside] = [read(moved).await?, read(inside).await?];
-        let parts = distance.into_iter().zip(follows).zip(moved.into_iter().zip(inside));
-        let block = |((distance, follows), (moved, inside))| Block {
-            distance,
-            follows,
-            moved,
-            clipped: 1.0 - inside,
-        };
+        let parts = distance.into_iter().zip(follows).zip(read(moved).await?).zip(&self.clipped);
+        let block = |(((distance, follows), moved), &clipped)| Block { distance, follows, moved, clipped };
         let blocks: Vec<Block> = parts.map(block).collect();
         let told = blocks.iter().any(Block::counts);
         let risks: Vec<f32> =
             blocks.iter().filter(|block| block.counts() || !told).map(|block| block.risk(1.0)).collect();
         let score = risks.iter().sum::<f32>() / risks.len() as f32;
-        let noise = read(mean(self.noise.iter().map(|z| z.clone().square().mean()))).await?[0];
         let [clean, noisy] = self.simulated.clone();
         let error = (denoise(noisy).clamp(0.0, 1.0) - clean).square().mean();
         let simulated = Some(read(error).await?[0]);
-        Ok(ValidationReport { score, simulated, blocks, result: Some(result), trust: self.trust, noise })
+        let (trust, noise) = (self.trust, self.noise_square);
+        Ok(ValidationReport { score, simulated, blocks, result: Some(result), trust, noise })
     }
 }
 
@@ -347,6 +347,28 @@ fn blocks(x: Tensor<4>) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     let side = BLOCK.min(height).min(width);
     avg_pool2d(x.mean_dim(1), AvgPoolOptions::new([side, side]).with_stride([side, side]))
+}
+
+/// Share of the samples of each of a picture's [`blocks`] that are black or white.
+fn clipped(picture: &Planar) -> Vec<f32> {
+    let Planar { channels, height, width, .. } = *picture;
+    let side = BLOCK.min(height).min(width);
+    let corners = (0..height / side).flat_map(|row| (0..width / side).map(move |column| [row, column]));
+    let share = |[row, column]: [usize; 2]| {
+        let block = picture.crop(column * side, row * side, side, side);
+        let at_ends = block.data.iter().filter(|v| **v <= 0.0 || **v >= 1.0).count();
+        at_ends as f32 / (channels * side * side) as f32
+    };
+    corners.map(share).collect()
+}
+
+fn mean_square<'a>(pictures: impl Iterator<Item = &'a Planar>) -> f32 {
+    let (mut sum, mut count) = (0.0, 0);
+    for picture in pictures {
+        sum += picture.data.iter().map(|v| f64::from(v * v)).sum::<f64>();
+        count += picture.data.len();
+    }
+    (sum / count.max(1) as f64) as f32
 }
 
 /// What is held out; of a photo too small to hold out anything, what comes.
