@@ -26,6 +26,10 @@ const GROUPS: usize = 6;
 const FLAT: (f32, usize, usize) = (0.15, 4, 1024);
 /// Values that count as clipped, and the share of them that a block may have: at first, and where few have as little.
 const CLIPPED: ([f32; 2], [f32; 2]) = ([0.004, 0.996], [0.03, 0.5]);
+/// Share of a block that may be black where it is to tell why.
+const BLACK: [f32; 2] = [0.02, 0.9];
+/// Deviation of such a block, at least: of less, rounding to 8 bits makes black, too.
+const BLACK_DEVIATION: f32 = 8.0 / 255.0;
 /// Share of the blocks that must be left by a limit of [`CLIPPED`].
 const ENOUGH: f32 = 0.1;
 /// Finest frequency, in cycles per pixel, that is left out of account when levels are measured: texture is coarse.
@@ -54,7 +58,7 @@ impl NoiseModel {
     ///
     /// `None` when they are smaller than a block.
     pub fn of(pictures: &[(&Planar, &Planar)], defects: Defects) -> Option<Self> {
-        let gray = pictures.iter().all(|(calm, _)| is_gray(calm));
+        let gray = pictures.iter().all(|(calm, _)| calm.is_gray());
         let first = |p: &Planar| p.planes(0, if gray { 1 } else { p.channels });
         let planes: Vec<(Planar, Planar)> =
             pictures.iter().map(|(calm, seen)| (first(calm), first(seen))).collect();
@@ -63,12 +67,6 @@ impl NoiseModel {
         model.steps = pictures.iter().all(|(calm, _)| is_8bit(calm)).then_some(255);
         Some(model)
     }
-}
-
-/// Whether all channels are the same.
-fn is_gray(picture: &Planar) -> bool {
-    let area = picture.width * picture.height;
-    picture.data.chunks(area).all(|plane| plane == &picture.data[..area])
 }
 
 /// Whether most values are those of 8 bits; medians and what was brought to a level need not be.
@@ -101,6 +99,8 @@ struct Flat {
     telling: [bool; AREA],
     /// Frequencies of lines, where there are such.
     lines: [bool; AREA],
+    /// Whether black cuts noise off, or no photons are counted there.
+    cut_at_black: bool,
 }
 
 impl Flat {
@@ -117,11 +117,19 @@ impl Flat {
         let lines: [bool; AREA] = std::array::from_fn(|f| {
             (defects.rows.is_some() && near(f % SIDE)) || (defects.columns.is_some() && near(f / SIDE))
         });
+        let noisy = |place: &Place| pictures[place.picture].0.crop(place.at[0], place.at[1], SIDE, SIDE).data;
+        let cut_at_black = is_cut_at_black(places.iter().flat_map(noisy));
+        // What is cut off has another mean; counts have the right one, which networks see too low.
+        let levels = |place: Place| match cut_at_black {
+            true => place.levels,
+            false => noisy(&place).chunks(AREA).map(|b| b.iter().sum::<f32>() / AREA as f32).collect(),
+        };
         Some(Self {
             channels,
             noisy: places.iter().map(|p| frequencies(&pictures[p.picture].0, p)).collect(),
             seen: places.iter().map(|p| frequencies(&pictures[p.picture].1, p)).collect(),
-            levels: places.into_iter().map(|p| p.levels).collect(),
+            cut_at_black,
+            levels: places.into_iter().map(levels).collect(),
             telling: std::array::from_fn(|f| fineness(f) > COARSE && !lines[f]),
             lines,
         })
@@ -284,11 +292,18 @@ impl Flat {
 
     /// The level function of the noise before black and white clipped it: what was measured near these is less.
     fn unclipped(&self, variance: [f32; 3]) -> [f32; 3] {
-        let points =
-            self.levels.iter().flatten().map(|&level| [level, unclipped(level, value(variance, level))]);
+        let black = if self.cut_at_black { 0.0 } else { f32::NEG_INFINITY };
+        let points = self
+            .levels
+            .iter()
+            .flatten()
+            .map(|&level| [level, unclipped(level, value(variance, level), [black, 1.0])]);
         let points: Vec<[f32; 2]> = points.collect();
         let weights: Vec<f32> = points.iter().map(|[_, v]| v.max(LEAST_VARIANCE).recip()).collect();
-        least_squares(&points, &weights).map(|v| v.max(0.0))
+        match self.cut_at_black {
+            true => least_squares(&points, &weights).map(|v| v.max(0.0)),
+            false => straight(&points, &weights),
+        }
     }
 
     /// Measures noise of the model as the photo's was measured, and corrects the model by the difference.
@@ -406,34 +421,76 @@ fn low_quantile(mut values: Vec<f32>) -> f32 {
     *values.select_nth_unstable_by(index, f32::total_cmp).1 / -(1.0 - LEFT).ln()
 }
 
-/// The variance of normal noise around a level that has this variance after it was clipped to `[0, 1]`.
-fn unclipped(level: f32, variance: f32) -> f32 {
+/// Whether the black of blocks is that of normal noise which is cut off there: else it is that of photons, of which none was
+/// counted. Mean and variance of a block tell for both how much of it would be black.
+///
+/// - `values`: of flat blocks, one channel of one block after the other
+fn is_cut_at_black(values: impl Iterator<Item = f32>) -> bool {
+    let values: Vec<f32> = values.collect();
+    let (mut from_normal, mut from_photons) = (0.0, 0.0);
+    for block in values.chunks(AREA) {
+        let count = block.len() as f32;
+        let black = block.iter().filter(|v| **v < 0.5 / 255.0).count() as f32 / count;
+        let mean = block.iter().sum::<f32>() / count;
+        let variance = block.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count;
+        if !(BLACK[0]..=BLACK[1]).contains(&black) || variance < BLACK_DEVIATION.powi(2) {
+            continue;
+        }
+        let relative = variance / (mean * mean);
+        from_normal += (black - black_of_normal(relative)).powi(2);
+        from_photons += (black - (-relative.recip()).exp()).powi(2);
+    }
+    from_normal <= from_photons
+}
+
+/// Share of the values of normal noise that is cut off at 0, by what its variance is then over the square of its mean.
+fn black_of_normal(relative: f32) -> f32 {
+    // Both fall with the level in deviations: halving the interval finds it.
+    let (mut low, mut high) = (-4.0, 4.0);
+    for _ in 0..24 {
+        let middle: f32 = 0.5 * (low + high);
+        let [mean, variance] = clipped_moments(middle, 1.0, [0.0, f32::INFINITY]);
+        if variance > relative * mean * mean { low = middle } else { high = middle }
+    }
+    slices().filter(|z| low + z < 0.0).map(density).sum::<f32>() / slices().map(density).sum::<f32>()
+}
+
+/// The variance of normal noise around a level that has this variance after it was clipped to `ends`.
+fn unclipped(level: f32, variance: f32, ends: [f32; 2]) -> f32 {
     let level = level.clamp(0.0, 1.0);
     let deviation = variance.sqrt();
-    if level > 4.0 * deviation && 1.0 - level > 4.0 * deviation {
+    if level - ends[0] > 4.0 * deviation && ends[1] - level > 4.0 * deviation {
         return variance;
     }
     // The clipped variance grows with the deviation: halving the interval finds it.
     let (mut low, mut high) = (deviation, 4.0 * deviation);
     for _ in 0..24 {
         let middle = 0.5 * (low + high);
-        if clipped_variance(level, middle) < variance { low = middle } else { high = middle }
+        if clipped_moments(level, middle, ends)[1] < variance { low = middle } else { high = middle }
     }
     low * low
 }
 
-/// Variance of a normal value that is clipped to `[0, 1]`, summed over 64 slices of it.
-fn clipped_variance(mean: f32, deviation: f32) -> f32 {
-    let slices = (0..64).map(|i| (i as f32 - 31.5) / 8.0);
+/// Mean and variance of a normal value that is clipped to `ends`.
+fn clipped_moments(mean: f32, deviation: f32, ends: [f32; 2]) -> [f32; 2] {
     let [mut weight, mut sum, mut square] = [0.0; 3];
-    for z in slices {
-        let (density, value) = ((-0.5 * z * z).exp(), (mean + deviation * z).clamp(0.0, 1.0));
-        weight += density;
-        sum += density * value;
-        square += density * value * value;
+    for z in slices() {
+        let value = (mean + deviation * z).clamp(ends[0], ends[1]);
+        weight += density(z);
+        sum += density(z) * value;
+        square += density(z) * value * value;
     }
     let mean = sum / weight;
-    square / weight - mean * mean
+    [mean, square / weight - mean * mean]
+}
+
+/// The normal distribution in 64 slices, as far as it reaches.
+fn slices() -> impl Iterator<Item = f32> {
+    (0..64).map(|i| (i as f32 - 31.5) / 8.0)
+}
+
+fn density(z: f32) -> f32 {
+    (-0.5 * z * z).exp()
 }
 
 /// The level function's value.
@@ -498,6 +555,29 @@ fn least_squares(points: &[[f32; 2]], weights: &[f32]) -> [f32; 3] {
     let possible = choices.filter(|x| x.iter().all(|v| *v >= 0.0));
     let best = possible.min_by(|x, y| loss(x).total_cmp(&loss(y))).unwrap_or_default();
     best.map(|v| v as f32)
+}
+
+/// The control points of the straight line that rises, with the least sum of weighted squares: variance of counted photons, and
+/// of what is read besides.
+fn straight(points: &[[f32; 2]], weights: &[f32]) -> [f32; 3] {
+    let [mut weight, mut level, mut power, mut square, mut product] = [0f64; 5];
+    for ([x, y], w) in points.iter().zip(weights) {
+        let [x, y, w] = [f64::from(*x), f64::from(*y), f64::from(*w).powi(2)];
+        weight += w;
+        level += w * x;
+        power += w * y;
+        square += w * x * x;
+        product += w * x * y;
+    }
+    let apart = weight * square - level * level;
+    let slope = if apart > 0.0 { (weight * product - level * power) / apart } else { 0.0 };
+    let black = (power - slope * level) / weight.max(f64::MIN_POSITIVE);
+    let [black, slope] = match (black < 0.0, slope < 0.0) {
+        (true, _) => [0.0, product / square.max(f64::MIN_POSITIVE)],
+        (_, true) => [power / weight.max(f64::MIN_POSITIVE), 0.0],
+        _ => [black, slope],
+    };
+    [black, black + 0.5 * slope, black + slope].map(|v| v as f32)
 }
 
 /// Solves `a x = b` for the unknowns whose bits are set; the others are zero.
@@ -738,6 +818,27 @@ mod tests {
         let zeros = model.sampler().noisy(&dark, &mut ChaCha8Rng::seed_from_u64(3));
         let share = zeros.data.iter().filter(|v| **v < 0.03).count() as f32 / area as f32;
         assert!((share - (-0.6f32).exp()).abs() < 0.12, "{share}");
+    }
+
+    #[test]
+    fn black_without_photons_is_told_from_black_of_normal_noise() {
+        let colour = kodak23();
+        let mut dark = colour.planes(1, 1);
+        dark.data.iter_mut().for_each(|v| *v = 0.5 * v.powi(3));
+        let photons =
+            |v: f32, rng: &mut ChaCha8Rng| Poisson::new(v.max(1e-6) * 12.0).unwrap().sample(rng) / 12.0;
+        // Networks see too little where it is dark.
+        let seen = Planar { data: dark.data.iter().map(|v| 0.85 * v).collect(), ..dark.clone() };
+        let model = model_of(&with_white(&dark, photons), &seen);
+        assert!(model.is_of_photons());
+        let normal = model_of(&with_white(&dark, |v, rng| v + 0.1 * normal(rng)), &dark);
+        assert!(!normal.is_of_photons());
+        for level in [0.05f32, 0.1, 0.2] {
+            let ratio = model.sigma_at(0, level) / (level / 12.0).sqrt();
+            assert!((ratio - 1.0).abs() < 0.05, "{level}: {ratio}");
+            let ratio = normal.sigma_at(0, level) / 0.1;
+            assert!((ratio - 1.0).abs() < 0.1, "{level}: {ratio}");
+        }
     }
 
     #[test]

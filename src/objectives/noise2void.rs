@@ -49,8 +49,14 @@ pub struct Masked {
 }
 
 impl Masking {
-    /// Masks each channel on its own. One seed gives one result.
+    /// Masks each channel on its own, but those of a gray picture alike: else they would show each other what is hidden. One seed
+    /// gives one result.
     pub fn apply(&self, picture: &Planar, seed: u64) -> Masked {
+        if picture.channels > 1 && picture.is_gray() {
+            let Masked { picture: first, mask } = self.apply(&picture.planes(0, 1), seed);
+            let repeated = |plane: Planar| Planar { data: plane.data.repeat(picture.channels), ..*picture };
+            return Masked { picture: repeated(first), mask: repeated(mask) };
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let (height, width) = (picture.height, picture.width);
         let mut masked = Masked {
@@ -288,6 +294,15 @@ mod tests {
         for ((before, after), mask) in picture.data.iter().zip(&masked.picture.data).zip(&masked.mask.data) {
             assert_eq!(before != after, *mask == 1.0);
         }
+    }
+
+    #[test]
+    fn channels_of_a_gray_picture_do_not_show_what_is_hidden() {
+        let one = picture(60, 50).planes(0, 1);
+        let gray = Planar { channels: 3, data: one.data.repeat(3), ..one };
+        let masked = Masking::default().apply(&gray, 4);
+        assert!(masked.picture.is_gray() && masked.mask.is_gray());
+        assert_ne!(masked.picture, gray);
     }
 
     #[test]

@@ -515,6 +515,12 @@ impl Planar {
         Self { channels, data: self.data[first * area..(first + channels) * area].to_vec(), ..*self }
     }
 
+    /// Whether all channels are the same.
+    pub fn is_gray(&self) -> bool {
+        let area = self.width * self.height;
+        self.data.chunks(area.max(1)).all(|plane| plane == &self.data[..area])
+    }
+
     fn row(&self, channel: usize, row: usize) -> &[f32] {
         &self.data[(channel * self.height + row) * self.width..][..self.width]
     }
