@@ -84,6 +84,33 @@ test("own weights are kept only when their SHA-256 is known, which is checked", 
   expect(got).toEqual({ counts: [0, 0, 1], codes: ["weights", "weights"] });
 });
 
+test("weights of another version are replaced, and without room for them they are fetched each time", async ({
+  page,
+}) => {
+  const got = await page.evaluate(async () => {
+    const { Denoiser, cache } = window.unnoise;
+    const create = async () => {
+      (await Denoiser.create({ device: "flex" })).dispose();
+      return cache.list();
+    };
+    const [file] = await create();
+    const store = await caches.open("unnoise-weights");
+    const own = await store.match(file?.url ?? "");
+    // As many bytes, of which one is another.
+    const bytes = new Uint8Array((await own?.arrayBuffer()) ?? []);
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    const headers = { "content-length": String(bytes.length) };
+    await store.put(file?.url ?? "", new Response(bytes, { headers }));
+    const replaced = await create();
+    const again = new Uint8Array((await (await store.match(file?.url ?? ""))?.arrayBuffer()) ?? []);
+    const last = again.at(-1);
+    await cache.delete();
+    Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError"));
+    return { file, replaced, changed: last !== bytes.at(-1), full: await create() };
+  });
+  expect(got).toEqual({ file: got.file, replaced: [got.file], changed: true, full: [] });
+});
+
 test("where the cache is denied, weights are fetched each time", async ({ page }) => {
   const got = await page.evaluate(async () => {
     const { Denoiser, cache } = window.unnoise;

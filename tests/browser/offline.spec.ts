@@ -25,6 +25,18 @@ test.describe("with its service worker", () => {
     await context.setOffline(false);
   });
 
+  test("what the browser has evicted is fetched again", async ({ app, page }) => {
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.evaluate(async () => {
+      for (const name of await caches.keys()) await caches.delete(name);
+    });
+    await app.show(photo(64, 48));
+    await app.denoise();
+    await page.reload();
+    await expect(app.status).toContainText("is back", { timeout: 60_000 });
+    await app.denoise();
+  });
+
   test("another version is told of, and takes over when one wants it", async ({ app, page }) => {
     await page.evaluate(() => navigator.serviceWorker.ready);
     await app.open();

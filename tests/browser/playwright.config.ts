@@ -17,7 +17,7 @@ const WEBGPU_FLAGS = [
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** A server of static files, with the strict policy of `www/vite.config.ts`. */
-function server(folder: string, port: number) {
+export function server(folder: string, port: number) {
   return {
     command: `npx --no-install vite preview --outDir ${folder} --host localhost --strictPort --port ${port}`,
     cwd: "../../www",

@@ -136,5 +136,26 @@ test("what is kept damaged, or by another version, is dropped", async ({ app, pa
   await page.reload();
   await expect(app.engine).toContainText("Uses", { timeout: 60_000 });
   await expect(app.photoName).toHaveText("Sample photo");
+  await expect(app.status).toHaveText(/^What was kept from before cannot be used: .* It was deleted\.$/);
   await app.denoise();
+  await page.reload();
+  await expect(app.engine).toContainText("Uses", { timeout: 60_000 });
+  await expect(page.locator("#status")).toBeEmpty();
+});
+
+test("without room in the browser nothing is said to be kept, and all else works", async ({ app, page }) => {
+  await page.evaluate(() => {
+    const full = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+    IDBObjectStore.prototype.put = full;
+    Cache.prototype.put = full;
+  });
+  await app.show(photo(64, 56, "mine.png"));
+  await app.denoise();
+  await expect(page.getByText("Kept in this browser for a reload")).toBeHidden();
+  await app.model.selectOption("hq-ssl");
+  await expect(app.model).toBeEnabled();
+  await app.denoise();
+  expect((await app.download()).picture.width).toBe(64);
 });

@@ -105,7 +105,8 @@ export class App {
     });
     if (this.#choice.engine?.device !== "webgpu") void warmUp(this.networks.engines);
     this.#choice.show(this.#facts);
-    if (before) await this.#restore(before);
+    if (before === "dropped") panel.setStatus(text.photo.dropped);
+    else if (before) await this.#restore(before);
   }
 
   /** Keeps photo and settings in this browser, for a reload; not those of the sample. */

@@ -38,9 +38,9 @@ export class Chart {
   }
 
   /** Takes up what is new, and draws it in time. */
-  show({ stage, step, loss, scores }: TuningProgress): void {
-    // Each stage has a loss of its own, and counts its steps from 0.
-    if (stage !== this.#stage) this.#losses.clear();
+  show({ stage, step, loss, scores, restart }: TuningProgress): void {
+    // Each stage has a loss of its own, and counts its steps from 0; a new engine goes back to the best network so far.
+    if (stage !== this.#stage || restart !== undefined) this.#losses.clear();
     this.#stage = stage;
     if (loss !== null && step > 0) this.#losses.set(step, loss);
     this.#scores = new Map(scores);

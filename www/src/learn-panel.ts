@@ -115,12 +115,13 @@ export class LearnPanel {
 
   /** Shows how far a run is. */
   showProgress(progress: TuningProgress): void {
-    const { phase, stage, stages, done, step, seconds } = progress;
+    const { phase, stage, stages, done, step, seconds, restart } = progress;
     if (stage !== this.#stage.number) this.#stage = { number: stage, began: seconds };
     if (stages > 0) this.#progress.value = (stage + done) / stages;
     const what = phase === "looking" ? tune.looking : tune.steps(step);
     this.#facts.textContent = `${what} · ${format.seconds(seconds)} · ${this.#left(progress)}`;
-    if (progress.noise !== null && progress.noise !== this.#found) {
+    if (restart !== undefined) this.#say(text.run.switching(restart));
+    else if (progress.noise !== null && progress.noise !== this.#found) {
       this.#found = progress.noise;
       this.#say(tune.found(progress.noise));
     }
@@ -129,13 +130,14 @@ export class LearnPanel {
 
   /** Shows what came of a run. */
   showOutcome(tuned: FineTuned, random: boolean): void {
-    const { kept, bestStep, steps, scores, seconds, learned } = tuned;
+    const { kept, bestStep, steps, scores, seconds, learned, notes } = tuned;
     const verdict = kept
       ? tune.better(tune.steps(bestStep))
       : random
         ? tune.notBetterScratch
         : tune.notBetter;
-    this.#say(`${verdict} (${tune.steps(steps)}, ${format.seconds(seconds)})${format.change(tuned)}`);
+    const facts = `${verdict} (${tune.steps(steps)}, ${format.seconds(seconds)})${format.change(tuned)}`;
+    this.#say([facts, ...(notes.length > 0 ? [format.notes(notes)] : [])].join(" "));
     this.#offerChoice(kept ? "used" : learned ? "unused" : "none");
     this.#chart.draw();
     const [first, last] = [scores[0]?.[1], scores.at(-1)?.[1]];

@@ -55,8 +55,8 @@ export async function save(saved: Saved): Promise<boolean> {
   return put({ ...saved, version: VERSION, tries: 0 });
 }
 
-/** The state that is kept, if it can be read and is whole. */
-export async function load(): Promise<Saved | undefined> {
+/** The state that is kept, if any; one that cannot be read, is not whole or of another version is dropped. */
+export async function load(): Promise<Saved | "dropped" | undefined> {
   const entry = (await stored("readonly", (store) => store.get(NAME))) as Entry | undefined;
   if (!entry) return undefined;
   try {
@@ -69,7 +69,7 @@ export async function load(): Promise<Saved | undefined> {
     return entry;
   } catch {
     await clear();
-    return undefined;
+    return "dropped";
   }
 }
 

@@ -2,6 +2,7 @@
 import { chooseDevice } from "../shared/device.js";
 import { absolute, folder } from "../shared/download.js";
 import { UnnoiseError, canceled, guarded, throwIfAborted, untilAborted } from "../shared/errors.js";
+import { Course } from "./course.js";
 import { MemoryShort, UNDIVIDED, lighter, noteOf, type Division } from "./division.js";
 import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
 import { atPage, sourceOn, toSource, type Input } from "./input.js";
@@ -404,26 +405,62 @@ export class Denoiser {
     options: TrainingOptions,
     run: TuningRun,
   ): Promise<FineTuned> {
-    throwIfAborted(run.signal);
-    const session = await this.#live();
+    const course = new Course(options);
+    for (;;) {
+      throwIfAborted(run.signal);
+      const session = await this.#live();
+      try {
+        return await this.#learn(session, given, clean, course, run);
+      } catch (thrown) {
+        const { message } = UnnoiseError.from(thrown);
+        if (run.signal.aborted || !this.#weights || !course.resume(session.link.death, message)) throw thrown;
+      }
+    }
+  }
+
+  /** Learns in this worker: from the best network so far, where an earlier worker has found one. */
+  async #learn(
+    session: Session,
+    given: readonly Input[],
+    clean: Input | undefined,
+    course: Course,
+    run: TuningRun,
+  ): Promise<FineTuned> {
     const { link, engine, card } = session;
-    const shots = await Promise.all(given.map((shot) => sourceOn(link, shot)));
-    const args = { shots, clean: clean && (await sourceOn(link, clean)), options };
-    const { job, progress } = await link.call("train", args, run);
-    // So that the worker is not ended while nothing but this, paused, would be lost.
-    link.retain(job);
+    const original = this.#weights;
+    const base = original?.name ?? card.id;
+    const from = course.best;
+    let job: number | undefined;
+    let adopted = false;
+    course.enter(engine.info.device);
     try {
-      const base = this.#weights?.name ?? card.id;
-      const last = await run.learn(link, { job, first: progress, scale: card.scale, base });
+      if (from) await link.call("load", { model: card.id, weights: from.weights }, run);
+      if (!from || !course.isOver) {
+        const shots = await Promise.all(given.map((shot) => sourceOn(link, shot)));
+        const args = { shots, clean: clean && (await sourceOn(link, clean)), options: course.options };
+        const planned = await link.call("train", args, run);
+        job = planned.job;
+        // So that the worker is not ended while nothing but this, paused, would be lost.
+        link.retain(job);
+        course.take(planned.progress);
+        await run.learn(link, { job, scale: card.scale, base }, course);
+      }
       run.commit();
-      const { kept, weights } = await link.call("adopt", { job, base });
-      if (kept) this.#hold(session, { weights, name: `${base}, tuned` });
-      const { objective, bestStep, step: steps, noise, scores, simulated, margin, seconds } = last;
-      const learned = kept || weights.length === 0 ? undefined : fileOf(weights);
-      const told = { objective, bestStep, steps, noise, scores, simulated, margin, seconds };
-      return { ...engine.info, model: card.id, kept, ...told, learned };
+      course.isEnding = true;
+      const end =
+        job === undefined ? undefined : await link.call("adopt", { job, base }, { silence: run.silence });
+      const weights = end?.kept ? end.weights : course.best?.weights;
+      adopted = weights !== undefined;
+      if (weights) this.#hold(session, { weights, name: `${base}, tuned` });
+      const { objective, bestStep, step: steps, noise, scores, simulated, margin, seconds } = course.last;
+      const learned = adopted || !end || end.weights.length === 0 ? undefined : fileOf(end.weights);
+      const told = { objective, bestStep, steps, noise, scores, simulated, margin, seconds, learned };
+      return { ...engine.info, model: card.id, kept: adopted, ...told, notes: course.notes };
     } finally {
-      link.release(job);
+      if (job !== undefined) link.release(job);
+      if (from && !adopted && original) {
+        link.call("load", { model: card.id, weights: original.weights }).catch(() => undefined);
+      }
       void this.#leave(link);
     }
   }

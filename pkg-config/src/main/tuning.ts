@@ -1,5 +1,6 @@
 /** Fine-tuning as the caller sees it: options, reports, and the handle of a run. */
 import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
+import type { Course } from "./course.js";
 import type { Link } from "./link.js";
 import type { LearningProgress, NoiseModel, TrainingOptions } from "../shared/contract.js";
 import type { Area } from "../shared/protocol.js";
@@ -19,6 +20,8 @@ const SLOWEST = 50;
 export interface TuningProgress extends LearningProgress {
   /** The part of the photo that was asked for as `preview`, when there is a new picture of it. */
   readonly preview: Tile | undefined;
+  /** Why the run has just gone on in a new engine (the one before crashed, hung or lost its GPU); told once a run. */
+  readonly restart: string | undefined;
 }
 
 /** The best network of a run so far. */
@@ -94,6 +97,8 @@ export interface FineTuned extends EngineInfo {
   readonly margin: number;
   /** Time of the run, seconds. */
   readonly seconds: number;
+  /** What a user should know: that a worker was lost on the way, or that memory was short. */
+  readonly notes: readonly string[];
   /**
    * Where nothing is kept: the weights that were learned all the same, as safetensors, for those who like their result better
    * (`Denoiser.create({ weights })`).
@@ -128,6 +133,14 @@ export class FineTuning implements PromiseLike<FineTuned>, AsyncIterable<TuningP
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#tuned.then(onFulfilled, onRejected);
+  }
+
+  /**
+   * The best network so far, if one was found that is better than the original one: also after a run that failed or was given
+   * up, of which the denoiser keeps nothing.
+   */
+  get best(): BestSoFar | undefined {
+    return this.#run.best;
   }
 
   /** Holds the learning, after the step that is under way. Calls of `denoise` wait on. */
@@ -173,8 +186,6 @@ export class FineTuning implements PromiseLike<FineTuned>, AsyncIterable<TuningP
 /** A run of fine-tuning in the worker. */
 interface TuningJob {
   readonly job: number;
-  /** How far it is at first. */
-  readonly first: LearningProgress;
   /** Output pixels per input pixel, per side. */
   readonly scale: number;
   /** What the weights are noted to come from. */
@@ -190,6 +201,9 @@ export class TuningRun {
   readonly #signals: readonly AbortSignal[];
   #paused = false;
   #stopped = false;
+  #best: BestSoFar | undefined;
+  /** Milliseconds that the worker took to answer, at most, in its engine. */
+  #longest: number | undefined;
   /** Ends the waiting of a pause. */
   #wake: (() => void) | undefined;
 
@@ -208,6 +222,16 @@ export class TuningRun {
   /** Says stop when the run is to be given up. */
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** Milliseconds that the worker may say nothing. */
+  get silence(): number | undefined {
+    return this.#longest && SLOWEST * this.#longest;
+  }
+
+  /** The best network so far. */
+  get best(): BestSoFar | undefined {
+    return this.#best;
   }
 
   /**
@@ -240,35 +264,34 @@ export class TuningRun {
   }
 
   /**
-   * Has the worker learn until nothing is left to do, or the caller says stop; gives the last progress.
+   * Has the worker learn until nothing is left to do, or the caller says stop.
    *
    * @throws `UnnoiseError` `canceled` when the run is given up
    */
-  async learn(link: Link, { job, first, scale, base }: TuningJob): Promise<LearningProgress> {
-    let last = first;
+  async learn(link: Link, job: TuningJob, course: Course): Promise<void> {
     let nextPreview = 0;
-    let longest: number | undefined;
-    this.#report({ ...first, preview: undefined });
+    this.#longest = undefined;
+    this.#report({ ...course.last, preview: undefined, restart: course.takeReason() });
     for (;;) {
       await this.#unpaused();
-      if (this.#stopped) return last;
+      if (this.#stopped) return;
       const asked = performance.now();
-      const hooks = { signal: this.signal, silence: longest && SLOWEST * longest };
-      const { progress } = await link.call("learn", { job, milliseconds: REPORT_EVERY }, hooks);
-      if (!progress) return last;
+      const { progress } = await link.call("learn", { job: job.job, milliseconds: REPORT_EVERY }, this);
+      if (!progress) return;
       const start = performance.now();
-      longest = Math.max(longest ?? 0, start - asked);
-      if (progress.bestStep > last.bestStep) await this.#tellBest(link, { job, base }, progress.bestStep);
-      last = progress;
+      this.#longest = Math.max(this.#longest ?? 0, start - asked);
+      const before = course.last.bestStep;
+      const now = course.take(progress);
+      if (now.bestStep > before) await this.#takeBest(link, job, course, now.bestStep);
       const due = progress.phase === "learning" && start >= nextPreview;
-      const preview = due ? await this.#preview(link, job, scale) : undefined;
+      const preview = due ? await this.#preview(link, job) : undefined;
       const end = performance.now();
       if (preview) nextPreview = end + Math.max(PREVIEW_EVERY, PREVIEW_PATIENCE * (end - start));
-      this.#report({ ...progress, preview });
+      this.#report({ ...now, preview, restart: undefined });
     }
   }
 
-  async #preview(link: Link, job: number, scale: number): Promise<Tile | undefined> {
+  async #preview(link: Link, { job, scale }: TuningJob): Promise<Tile | undefined> {
     const { preview } = this.#options;
     const area = typeof preview === "function" ? preview() : preview;
     if (!area) return undefined;
@@ -277,11 +300,13 @@ export class TuningRun {
     return { x: area.x * scale, y: area.y * scale, image };
   }
 
-  async #tellBest(link: Link, args: { job: number; base: string }, step: number): Promise<void> {
-    const tell = guarded("onBest", this.#options.onBest);
-    if (!tell) return;
-    const { weights } = await link.call("best", args, this);
-    if (weights) tell({ step, weights: new Blob([weights], { type: "application/octet-stream" }) });
+  /** Has a copy of the best network, which outlives the worker. */
+  async #takeBest(link: Link, { job, base }: TuningJob, course: Course, step: number): Promise<void> {
+    const { weights } = await link.call("best", { job, base }, this);
+    if (!weights) return;
+    course.best = { step, weights };
+    this.#best = { step, weights: new Blob([weights], { type: "application/octet-stream" }) };
+    guarded("onBest", this.#options.onBest)?.(this.#best);
   }
 
   #report(progress: TuningProgress): void {

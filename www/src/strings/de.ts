@@ -54,6 +54,8 @@ export const de: Strings = {
     notOpened: (name, why) => `${name} wurde nicht geöffnet: ${why}`,
     notAFile: "Was abgelegt wurde, ist keine Datei. Das Bild zuerst speichern, dann seine Datei ablegen.",
     back: (name) => `${name} ist wieder da, wie die Seite verlassen wurde.`,
+    dropped:
+      "Was von vorher aufbewahrt war, ist unbrauchbar: beschädigt oder von einer anderen Version dieser Seite. Es wurde gelöscht.",
     backUntuned: "Die begonnene Anpassung kam nicht zu Ende: bitte neu starten.",
     backTuned: "Die Anpassung kam nicht zu Ende; was bis dahin gelernt wurde, lässt sich unten verwenden.",
   },

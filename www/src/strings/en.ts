@@ -52,6 +52,8 @@ export const en = {
     notOpened: (name: string, why: string) => `${name} was not opened: ${why}`,
     notAFile: "What was dropped is not a file. Save the picture first, then drop its file.",
     back: (name: string) => `${name} is back, from before the page was left.`,
+    dropped:
+      "What was kept from before cannot be used: it is damaged, or of another version of this page. It was deleted.",
     backUntuned: "The tuning that was under way did not come to its end: start it again.",
     backTuned: "The tuning did not come to its end; what was learned until then can be used below.",
   },

@@ -1,0 +1,19 @@
+/** Load for as long as `UNNOISE_LOAD_MINUTES` says (`npm run load`): not part of the tests that run every day. */
+import { defineConfig } from "@playwright/test";
+import usual, { server } from "./playwright.config";
+
+/** One that the tests do not use, so that they can run at the same time. */
+const PORT = 4331;
+
+export default defineConfig({
+  ...usual,
+  testMatch: "load.ts",
+  outputDir: "test-results/load",
+  reporter: "list",
+  timeout: 0,
+  // Hours on a machine that does other things besides: what is slow is not wrong.
+  expect: { timeout: 300_000 },
+  use: { ...usual.use, baseURL: `http://localhost:${PORT}/` },
+  webServer: server("dist", PORT),
+  projects: (usual.projects ?? []).filter(({ name }) => name === "cpu"),
+});
