@@ -172,14 +172,15 @@ impl Measure<'_> {
         }
         writeln!(text, "{first}")?;
         text += &rows;
-        for (peer, reached) in self.peers.iter().filter(|_| columns.iter().any(|c| c.ffdnet.is_some())) {
+        let compared = columns.iter().any(|column| column.ffdnet.is_some());
+        for (peer, reached) in self.peers.iter().filter(|_| compared) {
             let cell =
                 |column: &Column| reached[column.title].as_f64().map_or(String::new(), |v| format!("{v:.2}"));
             let cells: Vec<String> = columns.iter().map(cell).collect();
             writeln!(text, "| {peer}, told sigma | | {} |", cells.join(" | "))?;
         }
         // On a part of the photos its figures would mislead.
-        if self.args.every.get() == 1 && columns.iter().any(|column| column.ffdnet.is_some()) {
+        if self.args.every.get() == 1 && compared {
             let cells: Vec<&str> = columns.iter().map(|column| column.ffdnet.unwrap_or("")).collect();
             writeln!(text, "| FFDNet, told sigma | | {} |", cells.join(" | "))?;
         }

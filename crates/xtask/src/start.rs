@@ -16,12 +16,12 @@ const NEEDED: u64 = 6 << 30;
 pub fn run(profile: Profile, port: u16) -> Result<()> {
     check(port)?;
     let address = format!("http://localhost:{port}/");
-    if package::build_for_cpu(profile)? {
-        package::page(true)?;
+    let whole = package::build_for_cpu(profile)?;
+    package::page(true)?;
+    if whole {
         tools::say(&format!("serving the page: {address}"));
         return wait(serve(port)?);
     }
-    package::page(true)?;
     tools::say(&format!("serving the page, on the CPU for now: {address} (WebGPU is being built)"));
     let mut server = serve(port)?;
     // What the page in front of somebody may still ask for stays where it is.

@@ -4,7 +4,7 @@ import { absolute, folder } from "../shared/download.js";
 import { UnnoiseError, canceled, guarded, throwIfAborted, untilAborted } from "../shared/errors.js";
 import { Course } from "./course.js";
 import { MemoryShort, UNDIVIDED, lighter, noteOf, type Division } from "./division.js";
-import { isSafetensors, loadHeld, type HeldWeights } from "./held.js";
+import { fileOf, isSafetensors, loadHeld, type HeldWeights } from "./held.js";
 import { atPage, sourceOn, toSource, type Input } from "./input.js";
 import type { Death, Hooks, Link, WorkerScript } from "./link.js";
 import { findModel, modelFor } from "./models.js";
@@ -694,10 +694,6 @@ function ran(
     seconds,
     secondsPerMegapixel,
   };
-}
-
-function fileOf(weights: Uint8Array<ArrayBuffer>): Blob {
-  return new Blob([weights], { type: "application/octet-stream" });
 }
 
 /** Planar samples as a picture. */

@@ -45,3 +45,8 @@ function nameOf(weights: WeightsInput): string {
   if (typeof weights !== "string" && !(weights instanceof URL)) return "own weights";
   return absolute(weights).pathname.replace(/.*\//, "") || "own weights";
 }
+
+/** Weights as a file to be saved. */
+export function fileOf(weights: Uint8Array<ArrayBuffer>): Blob {
+  return new Blob([weights], { type: "application/octet-stream" });
+}

@@ -76,15 +76,19 @@ function fromPixels({ width, height, data }: RawPixels): Input {
     const [pixel, channel] = [Math.floor(i / 3), i % 3];
     rgba[4 * pixel + channel] = given[channels === 3 ? i : pixel] ?? 0;
   }
-  return { kind: "rgba", width, height, data: copied(rgba) };
+  return { kind: "rgba", width, height, data: kept(rgba) };
 }
 
-/** What the caller may change from now on. */
+/** A copy of what the caller may change from now on. */
 function copied(data: Uint8Array | Uint8ClampedArray): Uint8Array<ArrayBuffer> | Blob {
-  const copy = () => new Uint8Array(data);
-  return data.length < LARGE
-    ? copy()
-    : new Blob([data.buffer instanceof ArrayBuffer ? (data as Uint8Array<ArrayBuffer>) : copy()]);
+  const isLarge = data.length >= LARGE && data.buffer instanceof ArrayBuffer;
+  // A blob is a copy by itself.
+  return kept(isLarge ? (data as Uint8Array<ArrayBuffer>) : new Uint8Array(data));
+}
+
+/** Pixels that nobody else changes. */
+function kept(data: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | Blob {
+  return data.length < LARGE ? data : new Blob([data]);
 }
 
 async function fromDrawable(input: Drawable): Promise<Input> {

@@ -1,6 +1,7 @@
 /** Fine-tuning as the caller sees it: options, reports, and the handle of a run. */
 import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
 import type { Course } from "./course.js";
+import { fileOf } from "./held.js";
 import type { Link } from "./link.js";
 import type { LearningProgress, NoiseModel, TrainingOptions } from "../shared/contract.js";
 import type { Area } from "../shared/protocol.js";
@@ -305,7 +306,7 @@ export class TuningRun {
     const { weights } = await link.call("best", { job, base }, this);
     if (!weights) return;
     course.best = { step, weights };
-    this.#best = { step, weights: new Blob([weights], { type: "application/octet-stream" }) };
+    this.#best = { step, weights: fileOf(weights) };
     guarded("onBest", this.#options.onBest)?.(this.#best);
   }
 
