@@ -19,8 +19,7 @@ use super::architecture::{Architecture, Conditions, GlobalContext, Keys, Size, c
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::kernels::Geometry;
-use crate::nn::{Convolve, LEAKY_SLOPE, Then, conv3x3, convolve, scale_channels};
+use crate::nn::{Convolve, LEAKY_SLOPE, Then, conv3x3, depthwise_of_each, scale_channels};
 use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
 
@@ -550,22 +549,14 @@ impl DaConv {
     /// - `k`: `[N, C]`, the compressed embedding
     /// - output: `[N, C, H, W]`
     pub fn forward(&self, x: Tensor<4>, k: Tensor<2>) -> Tensor<4> {
-        let [n, channels, height, width] = x.dims();
+        let [n, channels, ..] = x.dims();
         let [first, second] = &self.kernel;
-        let kernel = second.forward(leaky_relu(first.forward(k.clone()), LEAKY_SLOPE));
-        // Each picture has kernels of its own: the batch becomes groups of one channel.
-        let geometry = Geometry { groups: n * channels, ..Geometry::same(3, n * channels, n * channels) };
-        let y = convolve(
-            vec![x.clone().reshape([1, n * channels, height, width])],
-            kernel.reshape([n * channels, 1, 3, 3]),
-            None,
-            geometry,
-            Then::leaky_relu(LEAKY_SLOPE),
-        );
+        let kernels = second.forward(leaky_relu(first.forward(k.clone()), LEAKY_SLOPE));
+        let y = depthwise_of_each(x.clone(), kernels, 3, Then::leaky_relu(LEAKY_SLOPE));
         let [narrow, wide] = &self.attention;
         let narrow = narrow.then(k.reshape([n, channels, 1, 1]), Then::leaky_relu(LEAKY_SLOPE));
         let weighted = scale_channels(x, sigmoid(wide.run(narrow)), Then::nothing());
-        self.conv.then(y.reshape([n, channels, height, width]), Then::nothing().add(weighted))
+        self.conv.then(y, Then::nothing().add(weighted))
     }
 
     /// The official key of a parameter at `path`.

@@ -149,11 +149,30 @@ pub fn convolve(
 /// - `factors`: `[N, C, 1, 1]`
 /// - output: `[N, C, H, W]`
 pub fn scale_channels(x: Tensor<4>, factors: Tensor<4>, then: Then) -> Tensor<4> {
-    let [n, channels, height, width] = x.dims();
-    // A depthwise convolution of one tap; each picture has factors of its own, so the batch becomes channels.
+    depthwise_of_each(x, factors, 1, then)
+}
+
+/// A depthwise convolution whose kernels are each picture's own: the batch becomes channels.
+///
+/// # Shapes
+/// - `x`: `[N, C, H, W]`
+/// - `kernels`: so many values as `[N, C, side, side]` has
+/// - output: `[N, C, H, W]`
+pub fn depthwise_of_each<const D: usize>(
+    x: Tensor<4>,
+    kernels: Tensor<D>,
+    side: usize,
+    then: Then,
+) -> Tensor<4> {
+    let shape = x.dims();
+    let [n, channels, height, width] = shape;
+    let geometry = Geometry { groups: n * channels, ..Geometry::same(side, n * channels, n * channels) };
+    let kernels = kernels.reshape([n * channels, 1, side, side]);
+    if n == 1 {
+        // To reshape what lies channels last is to copy it, even into the shape that it has.
+        return convolve(vec![x], kernels, None, geometry, then);
+    }
     let together = [1, n * channels, height, width];
-    let geometry = Geometry { groups: n * channels, ..Geometry::same(1, n * channels, n * channels) };
     let then = Then { add: then.add.map(|add| add.reshape(together)), ..then };
-    let factors = factors.reshape([n * channels, 1, 1, 1]);
-    convolve(vec![x.reshape(together)], factors, None, geometry, then).reshape([n, channels, height, width])
+    convolve(vec![x.reshape(together)], kernels, None, geometry, then).reshape(shape)
 }
