@@ -657,7 +657,7 @@ mod tests {
     use rand_distr::{Distribution, Poisson, StandardNormal};
 
     use super::*;
-    use crate::noise::box_blur;
+    use crate::noise::{Streaks, box_blur};
     use crate::photo::decode;
 
     fn kodak23() -> Planar {
@@ -759,6 +759,35 @@ mod tests {
             let ratio = measures(&clean, &simulated)[0] / measures(&clean, &noisy)[0];
             assert!((ratio - 1.0).abs() < 0.15, "{ratio}");
         }
+    }
+
+    #[test]
+    fn noise_along_rows_or_columns_is_told_from_other_noise() {
+        let clean = kodak23();
+        let area = clean.width * clean.height;
+        let streaky = |far: usize| {
+            let mut rng = ChaCha8Rng::seed_from_u64(6);
+            let white: Vec<f32> = (0..clean.data.len()).map(|_| 0.04 * normal(&mut rng)).collect();
+            let value =
+                |i: usize| clean.data[i] + (0..3).map(|k| white[(i + k * far) % white.len()]).sum::<f32>();
+            filed(Planar { data: (0..3 * area).map(value).collect(), ..clean })
+        };
+        for (far, along_rows) in [(1, true), (clean.width, false)] {
+            let noisy = streaky(far);
+            let found = model_of(&noisy, &clean).streaks();
+            assert_eq!(found, Some(Streaks { along_rows, reach: 2 }));
+            // What is taken for the truth where there is no trained network.
+            let found = model_of(&noisy, &box_blur(&noisy, 2)).streaks();
+            assert!(
+                found.is_some_and(|found| found.along_rows == along_rows && found.reach <= 3),
+                "{found:?}"
+            );
+        }
+        let white = with_white(&clean, |v, rng| v + 0.1 * normal(rng));
+        assert_eq!(model_of(&white, &clean).streaks(), None);
+        let field = smooth_field(&clean, false);
+        let data = clean.data.iter().zip(&field.data).map(|(v, n)| v + 0.06 * n).collect();
+        assert_eq!(model_of(&filed(Planar { data, ..clean }), &clean).streaks(), None);
     }
 
     #[test]

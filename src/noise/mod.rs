@@ -15,6 +15,6 @@ pub(crate) use blur::box_blur;
 pub use compression::is_noise_erased;
 pub use defects::{Defects, Impulses, Lines};
 pub use estimate::{ChannelNoise, Correlation, LevelNoise, NoiseEstimate};
-pub use model::{NoiseModel, Sampler};
+pub use model::{NoiseModel, Sampler, Streaks};
 pub use patch::NoisePatch;
 pub use synthetic::add_white_gaussian;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::defects::{Defects, Lines};
 use super::frequencies::{AREA, Matrix, SIDE, ZERO, map_eigenvalues, matrix, picture_of};
 use crate::error::{Error, Kind, Result};
+use crate::nn::Symmetry;
 use crate::photo::Planar;
 
 /// Variance per brightness from which photons are counted one by one; of finer ones the normal distribution is as good.
@@ -30,6 +31,30 @@ const TREND: f32 = 1.4;
 const BLOTCHY: f32 = 0.5;
 /// Correlation of channels from which noise is told to be gray.
 const GRAY: f32 = 0.9;
+
+/// Correlation along an axis from which noise is taken to spread along it; across, up to which it is taken not to.
+const STREAKY: [f32; 2] = [0.3, 0.15];
+/// Pixels that are looked at along it: further ones are in the next block already.
+const LONGEST_STREAK: usize = SIDE / 2 - 1;
+/// Correlation of channels from which what one channel shows of the noise tells that of another.
+const SHARED: f32 = 0.5;
+
+/// Noise that spreads along rows or along columns, and not across them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streaks {
+    /// Whether it spreads along rows, else along columns.
+    pub along_rows: bool,
+    /// Pixels that it spreads over, to each side.
+    pub reach: usize,
+}
+
+impl Streaks {
+    /// The same in a turned picture.
+    #[must_use]
+    pub fn turned(self, turn: Symmetry) -> Self {
+        Self { along_rows: self.along_rows != turn.transpose, ..self }
+    }
+}
 
 /// The noise of a photo. As JSON it can be kept, and used for other photos of the same kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,6 +139,25 @@ impl NoiseModel {
         sum(a, b) / (sum(a, a) * sum(b, b)).sqrt().max(f32::MIN_POSITIVE)
     }
 
+    /// Along what the field spreads, where it does so along one axis only.
+    pub fn streaks(&self) -> Option<Streaks> {
+        let [long, across] = STREAKY;
+        let found = |along_rows: bool| {
+            let at = |far: usize, along: bool| match along == along_rows {
+                true => self.correlation(far, 0),
+                false => self.correlation(0, far),
+            };
+            let reach = (1..=LONGEST_STREAK).take_while(|&far| at(far, true) > across).last()?;
+            (at(1, true) > long && at(1, false) < across).then_some(Streaks { along_rows, reach })
+        };
+        found(true).or_else(|| found(false))
+    }
+
+    /// Whether the channels share the noise so far that one tells of another.
+    pub fn is_shared(&self) -> bool {
+        self.channels > 1 && self.channel_correlation(0, 1) > SHARED
+    }
+
     /// What the noise is like, in a sentence for people.
     pub fn in_words(&self) -> String {
         let sigma = |level: f32| {
@@ -130,6 +174,7 @@ impl NoiseModel {
                 _ => "",
             };
             let spread = match self.correlation(1, 0).max(self.correlation(0, 1)) {
+                near if near > BLOTCHY && self.streaks().is_some() => "in streaks",
                 near if near > BLOTCHY => "in blotches",
                 near if near > 0.0 && !self.is_white() => "spread over neighbouring pixels",
                 _ => "different from pixel to pixel",

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 
 use crate::models::{Card, Network};
+use crate::noise::Streaks;
 use crate::sampling::BatchSampler;
 
 /// Draws batches and tells how far a network is from what it is to learn.
@@ -67,6 +68,10 @@ pub struct Setting {
     pub sigma: f32,
     /// Output size over input size of the network.
     pub scale: usize,
+    /// Along what the noise spreads, where it does so along one axis only.
+    pub streaks: Option<Streaks>,
+    /// Whether the channels share the noise.
+    pub together: bool,
 }
 
 /// A network that learns first, for the learner to learn from its results.

@@ -1,5 +1,7 @@
 //! Noise2Void: some pixels are replaced by neighbours, and the network must restore what they were (Krull et al., CVPR
-//! 2019). Masks are made on the CPU, channel by channel, from a seed.
+//! 2019). Masks are made on the CPU, channel by channel, from a seed. Where noise spreads along rows or columns, what lies beside a
+//! masked pixel is hidden as well (StructN2V: Broaddus et al., "Removing Structured Noise with Self-Supervised Blind-Spot
+//! Networks", ISBI 2020).
 
 use burn::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
@@ -7,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::definition::{Definition, ObjectiveCard, Setting, TrainingLoss};
 use crate::models::Network;
+use crate::noise::Streaks;
 use crate::photo::Planar;
 use crate::sampling::{BatchSampler, patch, stack};
 
@@ -30,12 +33,16 @@ pub struct Masking {
     pub radius: usize,
     /// What a masked pixel becomes.
     pub replacement: Replacement,
+    /// Where noise spreads to from a pixel: what lies there becomes anything from the picture.
+    pub streaks: Option<Streaks>,
+    /// Whether the same pixels are masked in all channels: for noise that these share. Those of a gray picture always are.
+    pub together: bool,
 }
 
 impl Default for Masking {
     /// Those of careamics: 0.2 % of the pixels, windows of 11x11.
     fn default() -> Self {
-        Self { share: 0.002, radius: 5, replacement: Replacement::Uniform }
+        Self { share: 0.002, radius: 5, replacement: Replacement::Uniform, streaks: None, together: false }
     }
 }
 
@@ -49,14 +56,9 @@ pub struct Masked {
 }
 
 impl Masking {
-    /// Masks each channel on its own, but those of a gray picture alike: else they would show each other what is hidden. One seed
-    /// gives one result.
+    /// Masks each channel on its own, or all alike where they would show each other what is hidden. One seed gives one result.
     pub fn apply(&self, picture: &Planar, seed: u64) -> Masked {
-        if picture.channels > 1 && picture.is_gray() {
-            let Masked { picture: first, mask } = self.apply(&picture.planes(0, 1), seed);
-            let repeated = |plane: Planar| Planar { data: plane.data.repeat(picture.channels), ..*picture };
-            return Masked { picture: repeated(first), mask: repeated(mask) };
-        }
+        let together = self.together || picture.is_gray();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let (height, width) = (picture.height, picture.width);
         let mut masked = Masked {
@@ -64,15 +66,33 @@ impl Masking {
             mask: Planar { data: vec![0.0; picture.data.len()], ..picture.clone() },
         };
         for channel in 0..picture.channels {
+            if together {
+                rng = ChaCha8Rng::seed_from_u64(seed);
+            }
             let start = channel * height * width;
             let plane = Plane { data: &picture.data[start..start + height * width], height, width };
+            let hidden = &mut masked.picture.data[start..start + height * width];
             for [row, column] in stratified(height, width, self.share, &mut rng) {
-                let place = start + row * width + column;
-                masked.picture.data[place] = self.replace(plane, [row, column], &mut rng);
-                masked.mask.data[place] = 1.0;
+                for [row, column] in self.beside([row, column], [height, width]) {
+                    hidden[row * width + column] = plane.data[rng.random_range(0..plane.data.len())];
+                }
+                hidden[row * width + column] = self.replace(plane, [row, column], &mut rng);
+                masked.mask.data[start + row * width + column] = 1.0;
             }
         }
         masked
+    }
+
+    /// The places that noise spreads to from a pixel.
+    fn beside(&self, [row, column]: [usize; 2], [height, width]: [usize; 2]) -> Vec<[usize; 2]> {
+        let Some(Streaks { along_rows, reach }) = self.streaks else { return Vec::new() };
+        let near = |at: usize, length: usize| {
+            (at.saturating_sub(reach)..(at + reach + 1).min(length)).filter(move |other| *other != at)
+        };
+        match along_rows {
+            true => near(column, width).map(|column| [row, column]).collect(),
+            false => near(row, height).map(|row| [row, column]).collect(),
+        }
     }
 
     fn replace(&self, plane: Plane, [row, column]: [usize; 2], rng: &mut ChaCha8Rng) -> f32 {
@@ -224,8 +244,12 @@ pub const N2V2: Definition = Definition::general(
 const MASKED_SHARE: f32 = 0.02;
 
 fn noise2void(setting: &Setting, replacement: Replacement) -> Box<dyn TrainingLoss> {
-    let masking = Masking { share: MASKED_SHARE, replacement, ..Masking::default() };
-    Box::new(Noise2Void { pd: setting.pd, masking })
+    let Setting { streaks, together, .. } = *setting;
+    // Each masked pixel hides those beside it: fewer are, for enough to be left.
+    let share = MASKED_SHARE / streaks.map_or(1.0, |streaks| (1 + streaks.reach) as f32);
+    let pd = if streaks.is_some() { 1 } else { setting.pd };
+    let masking = Masking { share, replacement, streaks, together, ..Masking::default() };
+    Box::new(Noise2Void { pd, masking })
 }
 
 /// Patches of the photo, every `pd`-th pixel of them, with masked pixels.
@@ -243,7 +267,9 @@ impl TrainingLoss for Noise2Void {
         let (mut masked, mut masks, mut originals) = (Vec::new(), Vec::new(), Vec::new());
         for spot in &spots {
             let original = every(&patch(&batches.material.scenes[spot.scene].shots[0], spot), self.pd);
-            let Masked { picture, mask } = self.masking.apply(&original, batches.rng.random());
+            let streaks = self.masking.streaks.map(|streaks| streaks.turned(spot.turn));
+            let masking = Masking { streaks, ..self.masking };
+            let Masked { picture, mask } = masking.apply(&original, batches.rng.random());
             masked.push(picture);
             masks.push(mask);
             originals.push(original);
@@ -306,10 +332,34 @@ mod tests {
     }
 
     #[test]
+    fn noise_along_rows_is_hidden_with_the_pixel() {
+        let picture = picture(60, 50);
+        let streaks = Some(Streaks { along_rows: true, reach: 3 });
+        let masking = Masking { share: 0.001, streaks, together: true, ..Masking::default() };
+        let Masked { picture: hidden, mask } = masking.apply(&picture, 5);
+        let changed = |row: usize, column: usize| {
+            let place = row * 50 + column;
+            hidden.data[place] != picture.data[place]
+        };
+        let centres: Vec<usize> = (0..3000).filter(|&place| mask.data[place] == 1.0).collect();
+        assert!(!centres.is_empty());
+        for centre in centres {
+            let (row, column) = (centre / 50, centre % 50);
+            let near = column.saturating_sub(3)..(column + 4).min(50);
+            // Any value of the picture may be the one that was there.
+            assert!(near.clone().filter(|&column| changed(row, column)).count() + 1 >= near.len());
+        }
+        let differing = (0..3000).filter(|&place| changed(place / 50, place % 50)).count() as f32;
+        assert!(differing <= 7.0 * mask.data[..3000].iter().sum::<f32>());
+        assert_eq!(mask.data[..3000], mask.data[3000..]);
+    }
+
+    #[test]
     fn odd_and_tiny_pictures_can_be_masked() {
         for replacement in [Replacement::Uniform, Replacement::Mean, Replacement::Median] {
             for (height, width) in [(1, 1), (7, 5), (1, 31)] {
-                let masking = Masking { share: 0.5, radius: 5, replacement };
+                let streaks = Some(Streaks { along_rows: false, reach: 4 });
+                let masking = Masking { share: 0.5, radius: 5, replacement, streaks, together: false };
                 let masked = masking.apply(&picture(height, width), 3);
                 assert!(masked.picture.data.iter().all(|v| v.is_finite()));
             }

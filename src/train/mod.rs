@@ -318,7 +318,7 @@ impl Trainer {
         let model = &self.models[who.index()];
         let (card, network) = (model.card(), model.network());
         let micro_batch = stages::micro_batch(card, network, &self.facts);
-        let loss = self.facts.training_loss(objective);
+        let loss = self.facts.training_loss(objective, self.material.noise.as_ref());
         let learning = Learning::new(card, network, model.is_random(), loss, micro_batch);
         if who == Who::Learner {
             self.validator = Some(self.choose_validator(objective));

@@ -8,7 +8,7 @@ use super::options::Options;
 use crate::error::{Error, Kind, Result};
 use crate::inference::Execution;
 use crate::models::{Adapt, Card, Conditions, Mode, Model, Network};
-use crate::noise::{NoiseEstimate, is_noise_erased};
+use crate::noise::{NoiseEstimate, NoiseModel, is_noise_erased};
 use crate::objectives::{Definition, Setting, TrainingLoss, Validation};
 use crate::photo::Photo;
 use crate::sampling::Material;
@@ -172,13 +172,23 @@ impl Facts {
     }
 
     /// What an objective has to know.
-    fn setting(&self) -> Setting {
-        Setting { pd: self.pd, sigma: self.noise.sigma, scale: self.scale }
+    fn setting(&self, noise: Option<&NoiseModel>) -> Setting {
+        Setting {
+            pd: self.pd,
+            sigma: self.noise.sigma,
+            scale: self.scale,
+            streaks: noise.and_then(NoiseModel::streaks),
+            together: noise.is_some_and(NoiseModel::is_shared),
+        }
     }
 
-    /// The training loss of an objective.
-    pub(super) fn training_loss(&self, objective: &Definition) -> Box<dyn TrainingLoss> {
-        (objective.training_loss)(&self.setting())
+    /// The training loss of an objective, for noise of a model, where there is one.
+    pub(super) fn training_loss(
+        &self,
+        objective: &Definition,
+        noise: Option<&NoiseModel>,
+    ) -> Box<dyn TrainingLoss> {
+        (objective.training_loss)(&self.setting(noise))
     }
 }
 

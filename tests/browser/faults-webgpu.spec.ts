@@ -36,6 +36,7 @@ const faulty = (kind: string, nth: number, times: number, fail: string) => `
 const DESTROY = "device?.destroy();";
 const REJECT =
   "GPUBuffer.prototype.mapAsync = () => Promise.reject(new DOMException('lost', 'OperationError'));";
+const SILENT = "GPUBuffer.prototype.mapAsync = () => new Promise(() => {});";
 const WRONG = `
   const { getMappedRange } = GPUBuffer.prototype;
   GPUBuffer.prototype.getMappedRange = function (...range) {
@@ -49,6 +50,8 @@ const CASES = [
   { name: "lost once", script: faulty("step", 2, 1, DESTROY), device: "webgpu" },
   { name: "lost twice", script: faulty("step", 2, 2, DESTROY), device: "flex" },
   { name: "whose results cannot be read", script: faulty("step", 2, 9, REJECT), device: "flex" },
+  { name: "that falls silent once", script: faulty("step", 2, 1, SILENT), device: "webgpu" },
+  { name: "that falls silent", script: faulty("step", 2, 9, SILENT), device: "flex" },
   { name: "lost as it starts", script: faulty("load", 1, 9, DESTROY), device: "flex" },
   { name: "that computes wrongly", script: faulty("load", 1, 9, WRONG), device: "flex" },
   {
@@ -77,7 +80,7 @@ for (const { name, script, device } of CASES) {
         const { Denoiser } = (await import(url)) as Unnoise;
         const decoded = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
         const start = performance.now();
-        const denoiser = await Denoiser.create({ weights: decoded(weights), workers: 1 });
+        const denoiser = await Denoiser.create({ weights: decoded(weights), workers: 1, timeout: 8 });
         const seconds = (performance.now() - start) / 1000;
         const restarts: string[] = [];
         const dones: number[] = [];

@@ -22,7 +22,7 @@ pub struct Args {
     /// Where the tuned weights go (.safetensors); nothing is written where no network was better than the one from before
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Write the weights from before where nothing was better, also random ones
+    /// Write what was learned also where it is not better for certain
     #[arg(long)]
     always: bool,
     /// Replace weights that are there
@@ -175,10 +175,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let (Some(path), Some(noise)) = (&args.save_noise, &tuned.noise) {
         write(path, noise.to_json()?)?;
     }
-    let written = tuned.kept || args.always;
-    if written {
-        let precision = if args.half { Precision::F16 } else { Precision::F32 };
-        write(&args.output, pollster::block_on(tuned.to_safetensors(&engine.base, precision))?)?;
+    let precision = if args.half { Precision::F16 } else { Precision::F32 };
+    let weights = match (tuned.kept, args.always) {
+        (true, _) => Some(pollster::block_on(tuned.to_safetensors(&engine.base, precision))?),
+        (false, true) => pollster::block_on(tuned.learned_to_safetensors(&engine.base, precision))?,
+        (false, false) => None,
+    };
+    let written = weights.is_some();
+    if let Some(weights) = weights {
+        write(&args.output, weights)?;
     }
     let noise = tuned.noise.as_ref().map(NoiseModel::in_words);
     let progress = &tuned.progress;
