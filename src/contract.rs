@@ -238,6 +238,7 @@ mod tests {
  * - `pd2` to `pd5`: pixel-shuffle downsampling, on images of every second to fifth pixel, between which the noise of cameras
  *   is independent.
  * - `r3`: `pd2`, then random replacement, which restores detail and takes ten times as long as `plain`.
+ * - `shared`: as `auto` chooses by the noise, with more of the plain result; for networks that have learned a little of a photo's noise.
  * - `auto`: as a note in the weights says, else as the network was published; for `unet` and `rednet`, chosen by the noise
  *   of the photo.
  */

@@ -17,6 +17,8 @@ const SMALLEST_DETAIL: f32 = 0.01;
 /// mean is better than either. Measured with `unet` on the public halves of CC15 and PolyU100: 0.16 and 0.03 dB above none; more
 /// of it costs PolyU100 what CC15 gains. The plain result of other networks has too much noise left.
 const PLAIN_SHARE: f32 = 0.3;
+/// The same for [`Mode::Shared`].
+const SHARED: f32 = 0.65;
 
 impl Mode {
     /// What is run on a photo of so many pixels with this noise. By itself, PD is chosen only for noise that is correlated,
@@ -31,6 +33,11 @@ impl Mode {
                 Some(adapt) => adapt,
                 None => for_noise(noise, pixels, card.correlated),
             }),
+            Mode::Shared => {
+                let adapt = Mode::Auto.choose(card, noise, pixels)?;
+                let plain_share = if adapt.detail.is_some() { SHARED } else { adapt.plain_share };
+                Ok(Adapt { plain_share, ..adapt })
+            }
             Mode::Fixed(adapt) if adapt == Adapt::PLAIN => Ok(adapt),
             Mode::Fixed(_) | Mode::Wiener if card.scale > 1 => {
                 let message = format!("`{}` enlarges, and so can only be run plain", card.id);
@@ -91,6 +98,9 @@ mod tests {
         assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
         assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
         assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+second-pass+detail+x2");
+        let shared = |id: &str| Mode::Shared.choose(crate::models::card(id).unwrap(), &camera, 1).unwrap();
+        assert_eq!(shared("unet"), Adapt { plain_share: SHARED, ..of_size("unet", camera.clone(), 1) });
+        assert_eq!(shared("tbsn"), Adapt::R3);
         assert_eq!(choose("unet-large", camera.clone()), Adapt::PLAIN);
         assert_eq!(of_size("unet-large", camera.clone(), SMALL_PHOTO), Adapt::X2);
         assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);

@@ -21,6 +21,9 @@ pub enum Mode {
     /// As the model says: by the note of its weights, else by its card, else by the photo's noise.
     #[default]
     Auto,
+    /// As [`Mode::Auto`] chooses by the card and the noise, with more of the plain result where there is a mean of both: for networks
+    /// that have learned a little of the photo's noise as it is.
+    Shared,
     /// Plain, but taking away no more than the photo's noise explains.
     Wiener,
     /// This way.
@@ -29,7 +32,8 @@ pub enum Mode {
 
 impl Mode {
     /// The names of all modes.
-    pub const NAMES: [&str; 10] = ["auto", "plain", "wiener", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
+    pub const NAMES: [&str; 11] =
+        ["auto", "shared", "plain", "wiener", "x2", "x8", "pd2", "pd3", "pd4", "pd5", "r3"];
 
     /// What the note of weights says: tuned ones are run as they were tuned, and some of those in the package take away too
     /// much unless they are held back.
@@ -44,6 +48,7 @@ impl Mode {
     pub fn note(self) -> Option<String> {
         let name = match self {
             Mode::Auto => return None,
+            Mode::Shared => "shared".to_string(),
             Mode::Wiener => "wiener".to_string(),
             Mode::Fixed(Adapt::R3) => "r3".to_string(),
             Mode::Fixed(adapt) => adapt.to_string(),
@@ -67,6 +72,7 @@ impl FromStr for Mode {
         let pd = |pd| Ok(Mode::Fixed(Adapt { pd, ..Adapt::PLAIN }));
         match name {
             "auto" => Ok(Mode::Auto),
+            "shared" => Ok(Mode::Shared),
             "plain" => ensemble(1),
             "wiener" => Ok(Mode::Wiener),
             "x2" => ensemble(2),

@@ -36,6 +36,8 @@ const VALIDATIONS: usize = 4;
 /// Share of the weights before training in their mean with the new ones (Wortsman et al., "Robust fine-tuning of zero-shot
 /// models", CVPR 2022).
 const HALF_WAY: f32 = 0.5;
+/// The same where there is little proof that it is better.
+const QUARTER_WAY: f32 = 0.75;
 /// Share of the steps over which the learning rate rises.
 const WARM_UP: f64 = 0.05;
 
@@ -62,6 +64,16 @@ pub struct Trainer {
     best: Option<Model>,
     /// The one that has learned to the end.
     learned: Option<Model>,
+}
+
+/// What a validation came to.
+enum Verdict {
+    /// No network is better for certain.
+    Nothing,
+    /// One is better than the network before training; the best of all such is kept.
+    Better,
+    /// There is no such, but one that nothing speaks against.
+    Enough,
 }
 
 /// What is under way.
@@ -422,26 +434,51 @@ impl Trainer {
             self.report_before = Some(report);
             return Ok(());
         }
-        let mut tuned = learning.average();
-        let mut report = self.validate_tuned(&tuned, learning).await?;
-        let mut is_better = self.is_surely_better(&report);
-        if !is_better {
-            // Half of the way may be better where all of it is too far.
-            let half = average(self.models[0].network().clone(), &tuned, HALF_WAY);
-            let of_half = self.validate_tuned(&half, learning).await?;
-            let will_do = ending && self.best.is_none() && self.is_better_half_way(&of_half);
-            is_better = will_do || self.is_surely_better(&of_half);
-            if is_better {
-                (tuned, report) = (half, of_half);
-            }
-        }
-        let is_best = is_better && self.progress.is_best(report.score);
+        let (found, report, verdict) = self.choose(learning, ending).await?;
+        let is_best = match verdict {
+            Verdict::Better => self.progress.is_best(report.score),
+            Verdict::Enough => true,
+            Verdict::Nothing => false,
+        };
         self.progress.note(step, &report);
         if is_best {
             self.progress.best_step = step;
-            self.best = Some(self.tuned(tuned));
+            self.best = Some(found);
         }
         Ok(())
+    }
+
+    /// The network as it is, or a mean of its weights and those before: half of the way may be better where all of it is too far.
+    async fn choose(
+        &self,
+        learning: &mut Learning,
+        ending: bool,
+    ) -> Result<(Model, ValidationReport, Verdict)> {
+        let tuned = learning.average();
+        let report = self.validate_tuned(&tuned, learning).await?;
+        if self.is_surely_better(&report) {
+            return Ok((self.tuned(tuned), report, Verdict::Better));
+        }
+        let towards = |keep: f32| average(self.models[0].network().clone(), &tuned, keep);
+        let half = towards(HALF_WAY);
+        let of_half = self.validate_tuned(&half, learning).await?;
+        if self.is_surely_better(&of_half) {
+            return Ok((self.tuned(half), of_half, Verdict::Better));
+        }
+        // Less will do where nothing was better in all of the run.
+        if let Some(before) = self.report_before.as_ref().filter(|_| ending && self.best.is_none()) {
+            if of_half.is_better_half_way(before) {
+                return Ok((self.tuned(half), of_half, Verdict::Enough));
+            }
+            let (quarter, erased) = (towards(QUARTER_WAY), report.is_erased());
+            let execution = self.facts.quarter_way_execution(&self.options, erased);
+            let of_quarter = self.validate_network(&quarter, &execution, learning).await?;
+            if of_quarter.is_better_quarter_way(before) {
+                let model = self.start.trained(quarter, self.facts.quarter_way_mode(erased));
+                return Ok((model, of_quarter, Verdict::Enough));
+            }
+        }
+        Ok((self.tuned(tuned), report, Verdict::Nothing))
     }
 
     async fn validate_tuned(&self, tuned: &Network, learning: &mut Learning) -> Result<ValidationReport> {
@@ -452,11 +489,6 @@ impl Trainer {
     fn is_surely_better(&self, report: &ValidationReport) -> bool {
         let before = self.report_before.as_ref();
         self.start.is_random() || before.is_none_or(|before| report.is_surely_better(before))
-    }
-
-    /// Whether the mean of the weights before and after, with this report, is worth to be kept.
-    fn is_better_half_way(&self, report: &ValidationReport) -> bool {
-        self.report_before.as_ref().is_some_and(|before| report.is_better_half_way(before))
     }
 
     /// What is to be beaten: the network as it was, or, where its weights are random, the photo as it is.

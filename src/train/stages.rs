@@ -69,8 +69,11 @@ impl Stage {
 pub(super) struct Facts {
     /// The photo's noise.
     pub noise: NoiseEstimate,
-    /// How the learner is run before it learns.
+    /// How the learner is run before it learns, and how that was asked for.
     untuned: Adapt,
+    untuned_mode: Mode,
+    /// The same with more of the plain result.
+    shared: Adapt,
     /// Factor of pixel-shuffle downsampling at which the noise is independent from pixel to pixel.
     pub pd: usize,
     /// Patches of a batch.
@@ -121,9 +124,12 @@ impl Facts {
         let patch = (wanted.div_ceil(multiple) * multiple).min(most);
         let pd = if noise.correlated { CORRELATED_PD } else { 1 };
         let mode = options.adapt.or(model.mode());
-        let untuned = mode.choose(card, &noise, shots[0].width() * shots[0].height())?;
+        let pixels = shots[0].width() * shots[0].height();
+        let shared = if mode == Mode::Auto { Mode::Shared } else { mode };
         Ok(Self {
-            untuned,
+            untuned: mode.choose(card, &noise, pixels)?,
+            untuned_mode: mode,
+            shared: shared.choose(card, &noise, pixels)?,
             pd: pd.min((material.side() / patch).max(1)),
             batch: options.batch.unwrap_or(defaults.batch),
             patch,
@@ -169,6 +175,18 @@ impl Facts {
     pub(super) fn tuned_execution(&self, options: &Options) -> Execution {
         let conditions = Conditions { sigma: Some(self.noise.sigma), ..options.conditions };
         Execution { conditions, adapt: self.tuned() }
+    }
+
+    /// How a network that has gone a quarter of the way is run: as it was before, with more of its plain result, as it knows the noise
+    /// a little better; not where JPEG has `erased` noise and left more of it in place than it knows.
+    pub(super) fn quarter_way_execution(&self, options: &Options, erased: bool) -> Execution {
+        let adapt = if erased { self.untuned } else { self.shared };
+        Execution { adapt, ..self.tuned_execution(options) }
+    }
+
+    /// The same for any photo.
+    pub(super) fn quarter_way_mode(&self, erased: bool) -> Mode {
+        if self.untuned_mode == Mode::Auto && !erased { Mode::Shared } else { self.untuned_mode }
     }
 
     /// What an objective has to know.

@@ -144,7 +144,7 @@ impl Engine {
     }
 
     /// Plans a run over a photo; nothing is computed yet. Options: `tile` (input pixels per tile, at
-    /// most), `strength` (0 to 1), `seed`, `adapt` (`auto`, `plain`, `wiener`, `x2`, `x8`, `pd2` to `pd5`, `r3`).
+    /// most), `strength` (0 to 1), `seed`, `adapt` (`auto`, `shared`, `plain`, `wiener`, `x2`, `x8`, `pd2` to `pd5`, `r3`).
     ///
     /// # Errors
     /// `option`; `model` when no network is loaded.

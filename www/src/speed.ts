@@ -43,6 +43,7 @@ export class Speed {
 /** How often the network is run for each pixel of a photo, by how that is asked for. */
 const MODES: Record<AdaptMode, number> = {
   auto: 1,
+  shared: 1,
   plain: 1,
   wiener: 1,
   x2: 2,
@@ -55,7 +56,7 @@ const MODES: Record<AdaptMode, number> = {
 };
 
 function foreseen(adapt: AdaptMode, megapixels: number): number {
-  return adapt === "auto" && megapixels <= SMALL ? 2 : MODES[adapt];
+  return ["auto", "shared"].includes(adapt) && megapixels <= SMALL ? 2 : MODES[adapt];
 }
 
 /** How often it was run. */

@@ -86,7 +86,7 @@ struct Engine {
     threads: Option<NonZeroUsize>,
     /// How the network is run: plain, plain but removing no more than the noise (wiener), with 2x or 8x self-ensemble (x2, x8), on
     /// pixel-shuffle downsampled phases (pd2 to pd5), with random replacement after PD 2 (r3), or as weights, card and noise
-    /// suggest (auto)
+    /// suggest (auto), or the last two, with more of the plain result (shared)
     #[arg(long, value_name = "MODE", default_value = "auto")]
     adapt: Mode,
 }

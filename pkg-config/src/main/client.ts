@@ -37,6 +37,7 @@ import { Workers } from "./workers.js";
 /** All modes: one that the engine has and this list has not is an error of the compiler. */
 const ADAPT_MODES = Object.keys({
   auto: true,
+  shared: true,
   plain: true,
   wiener: true,
   x2: true,

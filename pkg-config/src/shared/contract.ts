@@ -228,10 +228,11 @@ readonly random: number,
  * - `pd2` to `pd5`: pixel-shuffle downsampling, on images of every second to fifth pixel, between which the noise of cameras
  *   is independent.
  * - `r3`: `pd2`, then random replacement, which restores detail and takes ten times as long as `plain`.
+ * - `shared`: as `auto` chooses by the noise, with more of the plain result; for networks that have learned a little of a photo's noise.
  * - `auto`: as a note in the weights says, else as the network was published; for `unet` and `rednet`, chosen by the noise
  *   of the photo.
  */
-export type AdaptMode = "auto" | "plain" | "wiener" | "x2" | "x8" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
+export type AdaptMode = "auto" | "shared" | "plain" | "wiener" | "x2" | "x8" | "pd2" | "pd3" | "pd4" | "pd5" | "r3";
 
 /**
  * How a network is run: as it is, on PD phases, or on PD phases with something after it.

@@ -295,6 +295,7 @@ export const de: Strings = {
       "Das Rauschen von Kameras zieht sich über benachbarte Pixel; Verfahren mit PD trennen diese zuerst.",
     methods: {
       auto: "Empfohlenes Verfahren",
+      shared: "Empfohlenes Verfahren, näher an einem Durchgang",
       plain: "Ein Durchgang",
       wiener: "Ein Durchgang, auf das Rauschen begrenzt (Wiener)",
       x2: "Über 2 Durchgänge gemittelt",

@@ -280,6 +280,7 @@ export const en = {
     methodAbout: "Noise of cameras spreads over neighbouring pixels; methods with PD separate these first.",
     methods: {
       auto: "Recommended method",
+      shared: "Recommended, closer to one pass",
       plain: "One pass",
       wiener: "One pass, limited to the noise (Wiener)",
       x2: "Averaged over 2 passes",
