@@ -27,12 +27,13 @@ function earlierBuild(): string {
   cpSync(PRESENT, folder, { recursive: true });
   const assets = readdirSync(join(folder, "assets"));
   const names = assets.map((name) => [name, name.replace(/-([\w-]{8})\./, "-$1earlier.")] as const);
-  for (const [name, earlier] of names) renameSync(join(folder, "assets", name), join(folder, "assets", earlier));
+  for (const [name, earlier] of names)
+    renameSync(join(folder, "assets", name), join(folder, "assets", earlier));
   const texts = [...readdirSync(folder), ...names.map(([, earlier]) => join("assets", earlier))];
   for (const path of texts.filter((path) => /\.(js|css|html)$/.test(path))) {
     const text = readFileSync(join(folder, path), "utf8");
     const renamed = names.reduce((all, [name, earlier]) => all.replaceAll(name, earlier), text);
-    writeFileSync(join(folder, path), renamed.replace(/^const VERSION = "/, '$&earlier-'));
+    writeFileSync(join(folder, path), renamed.replace(/^const VERSION = "/, "$&earlier-"));
   }
   return folder;
 }
