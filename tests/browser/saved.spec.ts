@@ -122,34 +122,6 @@ test("the best network of a tuning that was cut off is offered, unless it is kep
   expect(await keptBest(page)).toBe(false);
 });
 
-test("a reload in the middle of learning gives back the best network that it had found", async ({
-  app,
-  page,
-}) => {
-  test.slow();
-  await app.show(photo(48, 40, "mine.png"));
-  await app.chooseWeights(file("poor.safetensors", POOR));
-  await expect(app.weights).toHaveText("poor.safetensors");
-  await app.budget.selectOption("60");
-  await app.learnButton.click();
-  await expect(app.stopButton).toBeVisible();
-  await expect.poll(() => keptBest(page), { timeout: 120_000 }).toBe(true);
-  await expect(app.stopButton).toBeVisible();
-  await page.reload();
-  await expect(app.status).toContainText("what was learned until then can be used below", {
-    timeout: 60_000,
-  });
-  await page.getByRole("button", { name: "Use that network" }).click();
-  await expect(app.learned).toHaveText(/^Better after [1-9]\d* steps?; kept\.$/);
-  await expect(app.status).toContainText("Done in", { timeout: 60_000 });
-  const tuned = (await app.download()).picture;
-  await app.openAdvanced();
-  await app.chooseWeights(file("poor.safetensors", POOR));
-  await expect(app.weights).toHaveText("poor.safetensors");
-  await app.denoise();
-  expect(worstDifference((await app.download()).picture, tuned)).toBeGreaterThan(0);
-});
-
 test("what is kept damaged, or by another version, is dropped", async ({ app, page }) => {
   await app.show(photo(64, 56, "mine.png"));
   await expect(page.getByText("Kept in this browser for a reload")).toBeVisible();

@@ -96,7 +96,7 @@ test("the page of an earlier build works on, says that there is a new one, and g
     // What it does not keep, and the server has no more.
     await app.openAdvanced();
     await app.model.selectOption("hq-ssl");
-    await expect(app.alert).toContainText("cannot be loaded");
+    await expect(app.alert).toContainText("cannot be fetched");
     await app.denoise();
 
     const reloaded = page.waitForEvent("load");
