@@ -204,8 +204,8 @@ impl ValidationReport {
     /// is enough that nothing speaks against it. The risk must not have grown; where JPEG has erased noise, and so the risk is
     /// not to be trusted, the result must not have come nearer to the noisy photo.
     ///
-    /// Of 17 photos of CC15 and PolyU100 and nine pictures with grain, coarse noise and few photons, those of which this is said gained
-    /// 0.1 to 1 dB but for two, which lost 0.03.
+    /// Of 18 photos of cameras and nine pictures with grain, coarse noise and few photons, those of which this is said gained up to
+    /// 1 dB but for two, which lost 0.03 at most.
     pub fn is_better_quarter_way(&self, before: &Self) -> bool {
         let Some((after, then)) = self.simulated.zip(before.simulated) else { return false };
         after < then
