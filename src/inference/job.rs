@@ -80,7 +80,7 @@ pub struct Job {
 impl Job {
     /// Plans a run: estimates the noise and chooses how to run the network. Nothing is denoised yet.
     ///
-    /// [`Mode::Auto`] runs the network plain where tiles of the allowed size are too small for what it would choose.
+    /// [`Mode::Auto`] and [`Mode::Shared`] run the network plain where tiles of the allowed size are too small for what they would choose.
     ///
     /// # Errors
     /// [`Kind::Option`] for options outside their range, [`Kind::TooLarge`] when the result would be.
@@ -101,7 +101,7 @@ impl Job {
         let plan =
             |adapt: Adapt| Plan::new(input.width(), input.height(), tile_pixels, adapt.demands(demands));
         let plan = match plan(adapt) {
-            Err(_) if mode == Mode::Auto => {
+            Err(_) if matches!(mode, Mode::Auto | Mode::Shared) => {
                 adapt = Adapt::PLAIN;
                 plan(adapt)?
             }

@@ -470,11 +470,11 @@ impl Trainer {
             if of_half.is_better_half_way(before) {
                 return Ok((self.tuned(half), of_half, Verdict::Enough));
             }
-            let (quarter, erased) = (towards(QUARTER_WAY), report.is_erased());
-            let execution = self.facts.quarter_way_execution(&self.options, erased);
+            let quarter = towards(QUARTER_WAY);
+            let execution = self.facts.quarter_way_execution(&self.options);
             let of_quarter = self.validate_network(&quarter, &execution, learning).await?;
             if of_quarter.is_better_quarter_way(before) {
-                let model = self.start.trained(quarter, self.facts.quarter_way_mode(erased));
+                let model = self.start.trained(quarter, self.facts.quarter_way_mode);
                 return Ok((model, of_quarter, Verdict::Enough));
             }
         }

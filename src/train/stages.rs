@@ -69,11 +69,12 @@ impl Stage {
 pub(super) struct Facts {
     /// The photo's noise.
     pub noise: NoiseEstimate,
-    /// How the learner is run before it learns, and how that was asked for.
+    /// How the learner is run before it learns.
     untuned: Adapt,
-    untuned_mode: Mode,
-    /// The same with more of the plain result.
-    shared: Adapt,
+    /// How one that has gone a quarter of the way is run, on this photo and on any: as it was before, with more of its plain result, as
+    /// it knows the noise a little better; not where JPEG has erased noise and left more of it in place than it knows.
+    quarter_way: Adapt,
+    pub quarter_way_mode: Mode,
     /// Factor of pixel-shuffle downsampling at which the noise is independent from pixel to pixel.
     pub pd: usize,
     /// Patches of a batch.
@@ -125,11 +126,14 @@ impl Facts {
         let pd = if noise.correlated { CORRELATED_PD } else { 1 };
         let mode = options.adapt.or(model.mode());
         let pixels = shots[0].width() * shots[0].height();
-        let shared = if mode == Mode::Auto { Mode::Shared } else { mode };
+        // JPEG makes 8 bits, no more.
+        let erased =
+            shots[0].bit_depth() == 8 && material.scenes.iter().any(|scene| is_noise_erased(&scene.shots[0]));
+        let quarter_way_mode = if mode == Mode::Auto && !erased { Mode::Shared } else { mode };
         Ok(Self {
             untuned: mode.choose(card, &noise, pixels)?,
-            untuned_mode: mode,
-            shared: shared.choose(card, &noise, pixels)?,
+            quarter_way: quarter_way_mode.choose(card, &noise, pixels)?,
+            quarter_way_mode,
             pd: pd.min((material.side() / patch).max(1)),
             batch: options.batch.unwrap_or(defaults.batch),
             patch,
@@ -138,9 +142,7 @@ impl Facts {
                 Validation::Loss if !model.is_random() => MARGIN,
                 _ => 0.0,
             },
-            // JPEG makes 8 bits, no more.
-            erased: shots[0].bit_depth() == 8
-                && material.scenes.iter().any(|scene| is_noise_erased(&scene.shots[0])),
+            erased,
             rate: options.learning_rate.unwrap_or(defaults.rate),
             steps: options.steps.unwrap_or(defaults.steps),
             statistics: statistics(material),
@@ -177,16 +179,9 @@ impl Facts {
         Execution { conditions, adapt: self.tuned() }
     }
 
-    /// How a network that has gone a quarter of the way is run: as it was before, with more of its plain result, as it knows the noise
-    /// a little better; not where JPEG has `erased` noise and left more of it in place than it knows.
-    pub(super) fn quarter_way_execution(&self, options: &Options, erased: bool) -> Execution {
-        let adapt = if erased { self.untuned } else { self.shared };
-        Execution { adapt, ..self.tuned_execution(options) }
-    }
-
-    /// The same for any photo.
-    pub(super) fn quarter_way_mode(&self, erased: bool) -> Mode {
-        if self.untuned_mode == Mode::Auto && !erased { Mode::Shared } else { self.untuned_mode }
+    /// How a network that has gone a quarter of the way is run on this photo.
+    pub(super) fn quarter_way_execution(&self, options: &Options) -> Execution {
+        Execution { adapt: self.quarter_way, ..self.tuned_execution(options) }
     }
 
     /// What an objective has to know.

@@ -221,11 +221,6 @@ impl ValidationReport {
         self.blocks.iter().map(|block| block.distance).sum::<f32>() / self.blocks.len().max(1) as f32
     }
 
-    /// Whether the risk cannot be trusted, as JPEG has erased noise.
-    pub fn is_erased(&self) -> bool {
-        self.trust == Trust::Erased
-    }
-
     /// By how much the risk has grown, at most, if the noise has so many times the variance that it was found to have, with
     /// so many times the mean square by which the result has moved on top, and so many standard errors. Without two blocks where that can be told, it may
     /// have grown by anything.
