@@ -6,6 +6,8 @@ import { resident } from "./processes";
 /** Photos until the engine has the memory that it works in. */
 const FIRST = 12;
 const MORE = 12;
+/** A browser takes memory in steps of its own; a leak grows in every pass. */
+const PASSES = 4;
 const [WIDTH, HEIGHT] = [900, 700];
 
 test.skip(process.platform !== "linux", "the memory of processes is read from /proc");
@@ -27,8 +29,14 @@ test("many photos in a row leave no memory behind", async ({ app, page, browser 
     const { renderers, browser: rest } = await resident(browser);
     return (renderers[0] ?? 0) + rest;
   };
-  const before = await pass(FIRST);
-  const growth = (await pass(MORE)) - before;
   // A leak of the smallest of a photo's buffers, that of its samples, would be twice as much.
-  expect(growth).toBeLessThan((0.5 * MORE * 3 * WIDTH * HEIGHT) / 2 ** 20);
+  const bound = (0.5 * MORE * 3 * WIDTH * HEIGHT) / 2 ** 20;
+  let before = await pass(FIRST);
+  let growth = Infinity;
+  for (let i = 0; i < PASSES && growth >= bound; i += 1) {
+    const after = await pass(MORE);
+    growth = Math.min(growth, after - before);
+    before = after;
+  }
+  expect(growth).toBeLessThan(bound);
 });
