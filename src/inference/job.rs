@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::models::{Adapt, Conditions, Mode, Model};
 use crate::noise::{Defects, NoiseEstimate};
 use crate::photo::tiles::{Plan, Rect, Tile};
-use crate::photo::{Photo, Planar, check_detail, check_strength};
+use crate::photo::{Photo, Planar, Samples, check_detail, check_strength};
 
 /// Pixels of the photo, at most, that the global context of a network is computed of.
 const OVERVIEW_PIXELS: usize = 1 << 20;
@@ -221,13 +221,7 @@ impl Job {
     /// [`Kind::Option`] when there is no such tile, or the block is not of its size.
     pub fn place(&mut self, index: usize, block: &Planar) -> Result<Rect> {
         let card = self.model().card();
-        let (core, scale) = (self.tile(index)?.core, card.scale);
-        let done = Rect {
-            x: core.x * scale,
-            y: core.y * scale,
-            width: core.width * scale,
-            height: core.height * scale,
-        };
+        let done = self.output_of(index)?;
         let expected = (card.channels, done.height, done.width);
         if (block.channels, block.height, block.width) != expected
             || block.data.len() != expected.0 * expected.1 * expected.2
@@ -238,6 +232,39 @@ impl Job {
         self.output.write(done.x, done.y, block, &self.input, self.strength);
         self.placed[index] = true;
         Ok(done)
+    }
+
+    /// What was placed of a tile, in the depth of the photo: a third of a block's memory where that is 8 bits, or less.
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when there is no such tile.
+    pub fn placed(&self, index: usize) -> Result<Samples> {
+        Ok(self.output.samples_in(self.output_of(index)?))
+    }
+
+    /// Puts in place what another job of the same photo and options has [`Job::placed`].
+    ///
+    /// # Errors
+    /// [`Kind::Option`] when there is no such tile, or the samples are of another number or depth.
+    pub fn restore(&mut self, index: usize, samples: &Samples) -> Result<()> {
+        let rect = self.output_of(index)?;
+        if !self.output.put_samples(rect, samples) {
+            let message = format!("these samples are not those of tile {index}");
+            return Err(Error::new(Kind::Option, message));
+        }
+        self.placed[index] = true;
+        Ok(())
+    }
+
+    /// The part of the output, in its own pixels, that a tile is responsible for.
+    fn output_of(&self, index: usize) -> Result<Rect> {
+        let (core, scale) = (self.tile(index)?.core, self.model().card().scale);
+        Ok(Rect {
+            x: core.x * scale,
+            y: core.y * scale,
+            width: core.width * scale,
+            height: core.height * scale,
+        })
     }
 
     fn tile(&self, index: usize) -> Result<Tile> {
@@ -295,7 +322,6 @@ mod tests {
     use super::*;
     use crate::models::Architecture;
     use crate::models::dasr::DasrConfig;
-    use crate::photo::Samples;
     use burn::tensor::Device;
 
     /// A small network, which sees 9 pixels far.
@@ -358,6 +384,28 @@ mod tests {
         }
         assert_eq!(job.done(), tiles);
         assert_eq!(job.finish().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_job_goes_on_from_what_another_has_placed() {
+        let model = tiny(2);
+        let options = Options { tile_pixels: Some(40 * 40), ..Options::default() };
+        let deep = Samples::U16((0..83 * 61 * 3).map(|i| (i * 7919 % 65536) as u16).collect());
+        for input in [photo(83, 61, true), Arc::new(Photo::new(83, 61, 3, false, deep).unwrap())] {
+            let (_, expected) = run(&model, &input, options);
+            let begin = || Job::new(model.clone(), Arc::clone(&input), options).unwrap();
+            let (mut lost, mut next) = (begin(), begin());
+            for index in 0..3 {
+                pollster::block_on(lost.step()).unwrap();
+                next.restore(index, &lost.placed(index).unwrap()).unwrap();
+            }
+            let wrong = lost.placed(next.plan().tiles.len() - 1).unwrap();
+            assert_eq!(next.restore(0, &wrong).unwrap_err().kind(), Kind::Option);
+            assert_eq!(next.restore(0, &Samples::U8(vec![0; 9])).unwrap_err().kind(), Kind::Option);
+            assert_eq!(next.done(), 3);
+            while pollster::block_on(next.step()).unwrap().is_some() {}
+            assert_eq!(next.finish().unwrap(), expected);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A [`Photo`] to the bytes of an image file.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
@@ -98,8 +99,8 @@ fn png(photo: &Photo) -> Result<Vec<u8>> {
     if let Some(exif) = exif::block(&photo.metadata) {
         let _ = encoder.set_exif_metadata(exif);
     }
-    let bytes: Vec<u8> = match &samples {
-        Samples::U8(v) => v.clone(),
+    let bytes = match &*samples {
+        Samples::U8(v) => Cow::Borrowed(v.as_slice()),
         Samples::U16(v) => v.iter().flat_map(|s| s.to_ne_bytes()).collect(),
         Samples::F32(_) => unreachable!("PNG is written with 8 or 16 bits"),
     };
@@ -157,19 +158,23 @@ fn eight_bits(samples: &Samples) -> &[u8] {
 }
 
 /// The samples in a layout that the format can hold. Numbers that are no shares of white are stretched where the format has
-/// no place for them as they are.
-fn convert(photo: &Photo, format: Format) -> (Samples, usize, bool) {
+/// no place for them as they are. Nothing is copied where the photo has them so already.
+fn convert(photo: &Photo, format: Format) -> (Cow<'_, Samples>, usize, bool) {
     let pixels = photo.width * photo.height;
     let n = photo.samples_per_pixel();
     let alpha = photo.alpha && format != Format::Jpeg;
     // WebP has no gray.
     let colors = if format == Format::WebP { 3 } else { photo.colors };
     let count = pixels * (colors + usize::from(alpha));
-    let mut out = match (format, &photo.samples) {
-        (Format::Jpeg | Format::WebP, _) | (_, Samples::U8(_)) => Samples::U8(vec![0; count]),
-        _ => Samples::U16(vec![0; count]),
+    let depth = match (format, &photo.samples) {
+        (Format::Jpeg | Format::WebP, _) | (_, Samples::U8(_)) => 8,
+        _ => 16,
     };
-    let as_it_is = out.bit_depth() == photo.samples.bit_depth();
+    let as_it_is = depth == photo.samples.bit_depth();
+    if as_it_is && (colors, alpha) == (photo.colors, photo.alpha) {
+        return (Cow::Borrowed(&photo.samples), colors, alpha);
+    }
+    let mut out = if depth == 8 { Samples::U8(vec![0; count]) } else { Samples::U16(vec![0; count]) };
     for i in 0..pixels {
         let target = i * (colors + usize::from(alpha));
         for c in 0..colors {
@@ -187,7 +192,7 @@ fn convert(photo: &Photo, format: Format) -> (Samples, usize, bool) {
             out.copy(target + colors, &photo.samples, i * n + photo.colors);
         }
     }
-    (out, colors, alpha)
+    (Cow::Owned(out), colors, alpha)
 }
 
 fn color_type(samples: &Samples, colors: usize, alpha: bool) -> ExtendedColorType {

@@ -22,10 +22,12 @@ pub use file::ImageFile;
 pub use samples::Samples;
 pub use tiff::TiffWriter;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
 use metadata::Metadata;
+use tiles::Rect;
 use view::View;
 
 /// A decoded photo: gray or RGB, with or without alpha.
@@ -354,6 +356,26 @@ impl Photo {
                 }
             }
         }
+    }
+
+    /// The samples of a rectangle, in the depth of the photo: what [`Photo::put_samples`] takes.
+    pub(crate) fn samples_in(&self, rect: Rect) -> Samples {
+        self.samples.gathered(self.ranges(rect))
+    }
+
+    /// Puts back the samples of a rectangle of such a photo; false when they are of another depth or number.
+    pub(crate) fn put_samples(&mut self, rect: Rect, samples: &Samples) -> bool {
+        let ranges = self.ranges(rect);
+        self.samples.scatter(ranges, samples)
+    }
+
+    /// Where the rows of a rectangle are among the samples.
+    fn ranges(&self, rect: Rect) -> impl Iterator<Item = Range<usize>> + Clone + use<> {
+        let (n, width) = (self.samples_per_pixel(), self.width);
+        (rect.y..rect.y + rect.height).map(move |y| {
+            let first = (y * width + rect.x) * n;
+            first..first + rect.width * n
+        })
     }
 
     /// Writes a row of one colour, from sample `first` on, over that of a photo of this size.

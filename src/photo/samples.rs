@@ -1,5 +1,7 @@
 //! The numbers that a photo is made of.
 
+use std::ops::Range;
+
 /// Interleaved samples in the depth of the file they came from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Samples {
@@ -39,6 +41,50 @@ impl Samples {
             (0..n).for_each(|c| out.copy(pixel * n + c, self, from + c));
         }
         out
+    }
+
+    /// What lies in some ranges, one after another.
+    pub(super) fn gathered(&self, ranges: impl Iterator<Item = Range<usize>>) -> Self {
+        fn gathered<T: Copy>(from: &[T], ranges: impl Iterator<Item = Range<usize>>) -> Vec<T> {
+            ranges.fold(Vec::new(), |mut out, range| {
+                out.extend_from_slice(&from[range]);
+                out
+            })
+        }
+        match self {
+            Samples::U8(v) => Samples::U8(gathered(v, ranges)),
+            Samples::U16(v) => Samples::U16(gathered(v, ranges)),
+            Samples::F32(v) => Samples::F32(gathered(v, ranges)),
+        }
+    }
+
+    /// Puts back what was gathered from these ranges; false, and nothing is put, when it is of another depth or number.
+    pub(super) fn scatter(
+        &mut self,
+        ranges: impl Iterator<Item = Range<usize>> + Clone,
+        from: &Self,
+    ) -> bool {
+        fn scatter<T: Copy>(
+            out: &mut [T],
+            ranges: impl Iterator<Item = Range<usize>> + Clone,
+            mut from: &[T],
+        ) -> bool {
+            if ranges.clone().map(|range| range.len()).sum::<usize>() != from.len() {
+                return false;
+            }
+            for range in ranges {
+                let (these, rest) = from.split_at(range.len());
+                out[range].copy_from_slice(these);
+                from = rest;
+            }
+            true
+        }
+        match (self, from) {
+            (Samples::U8(a), Samples::U8(b)) => scatter(a, ranges, b),
+            (Samples::U16(a), Samples::U16(b)) => scatter(a, ranges, b),
+            (Samples::F32(a), Samples::F32(b)) => scatter(a, ranges, b),
+            _ => false,
+        }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use js_sys::{Array, Float32Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Float32Array, Object, Reflect, Uint8Array, Uint16Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
@@ -13,8 +13,8 @@ use crate::contract::{NoiseModel, RunOptions, RunPlan};
 use crate::device::Backend;
 use crate::inference::{self, Execution, Options, SelfTest, Task};
 use crate::models::{Conditions, Mode, Model};
-use crate::photo::Planar;
 use crate::photo::tiles::Rect;
+use crate::photo::{Planar, Samples};
 use crate::weights::StateDict;
 use crate::{Error, Kind};
 
@@ -66,7 +66,11 @@ export interface MeasuredNoise {
 /** A rectangle of the result that has become final, 8-bit RGBA. */
 export interface FinalArea extends Area {
   readonly rgba: Uint8Array<ArrayBuffer>;
+  readonly samples: Samples;
 }
+
+/** Interleaved samples in the depth of the photo. */
+export type Samples = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
 "#;
 
 #[wasm_bindgen]
@@ -236,7 +240,7 @@ impl Job {
         Ok(object.into())
     }
 
-    /// Writes what became of a task: `{x, y, width, height, rgba}` of what is now final.
+    /// Writes what became of a task: `{x, y, width, height, rgba, samples}` of what is now final.
     ///
     /// # Errors
     /// `option` when there is no such tile, or it has another size.
@@ -247,7 +251,23 @@ impl Job {
         #[wasm_bindgen(unchecked_param_type = "Block")] block: JsValue,
     ) -> Result<JsValue, JsValue> {
         let rect = self.inner.place(index, &planar(&block)?).map_err(js_error)?;
-        Ok(self.tile(rect))
+        let area = rect_object(rect);
+        let rgba = self.inner.output().rgba8(rect.x, rect.y, rect.width, rect.height);
+        set(&area, "rgba", Uint8Array::from(rgba.as_slice()));
+        set(&area, "samples", samples_array(&self.inner.placed(index).map_err(js_error)?));
+        Ok(area.into())
+    }
+
+    /// Puts in place the samples that another job like this one has given for a tile.
+    ///
+    /// # Errors
+    /// `option` when there is no such tile, or they are of another number or depth.
+    pub fn restore(
+        &mut self,
+        index: usize,
+        #[wasm_bindgen(unchecked_param_type = "Samples")] samples: JsValue,
+    ) -> Result<(), JsValue> {
+        self.inner.restore(index, &from_samples_array(samples)?).map_err(js_error)
     }
 
     /// What a user should know of the result, when all tiles are done.
@@ -262,15 +282,6 @@ impl Job {
     /// `internal` when tiles are still to be done.
     pub fn finish(self) -> Result<Photo, JsValue> {
         self.inner.finish().map(|photo| Photo { inner: photo.into() }).map_err(js_error)
-    }
-}
-
-impl Job {
-    fn tile(&self, rect: Rect) -> JsValue {
-        let rgba = self.inner.output().rgba8(rect.x, rect.y, rect.width, rect.height);
-        let event = rect_object(rect);
-        set(&event, "rgba", Uint8Array::from(rgba.as_slice()));
-        event.into()
     }
 }
 
@@ -338,6 +349,27 @@ impl TileWorker {
         let block = self.inner.denoise(task).await.map_err(js_error)?;
         Ok(planar_object(&block).into())
     }
+}
+
+fn samples_array(samples: &Samples) -> JsValue {
+    match samples {
+        Samples::U8(v) => Uint8Array::from(v.as_slice()).into(),
+        Samples::U16(v) => Uint16Array::from(v.as_slice()).into(),
+        Samples::F32(v) => Float32Array::from(v.as_slice()).into(),
+    }
+}
+
+/// What was a [`samples_array`].
+fn from_samples_array(array: JsValue) -> Result<Samples, JsValue> {
+    let array = match array.dyn_into::<Uint8Array>() {
+        Ok(array) => return Ok(Samples::U8(array.to_vec())),
+        Err(other) => other,
+    };
+    let array = match array.dyn_into::<Uint16Array>() {
+        Ok(array) => return Ok(Samples::U16(array.to_vec())),
+        Err(other) => other,
+    };
+    Ok(Samples::F32(array.dyn_into::<Float32Array>()?.to_vec()))
 }
 
 fn rect_object(rect: Rect) -> Object {

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 use super::js_error;
 use crate::photo::{self, Format};
 use crate::{Error, Kind};
+
+/// Rows of a photo that are made RGBA at once.
+const RGBA_ROWS: usize = 64;
 
 /// A decoded photo, in the memory of this instance: `free()` it.
 #[wasm_bindgen]
@@ -65,8 +69,17 @@ impl Photo {
     }
 
     /// 8-bit RGBA, for display.
-    pub fn rgba(&self) -> Vec<u8> {
-        self.inner.rgba8(0, 0, self.inner.width(), self.inner.height())
+    #[wasm_bindgen(unchecked_return_type = "Uint8Array<ArrayBuffer>")]
+    pub fn rgba(&self) -> Uint8Array {
+        let (width, height) = (self.inner.width(), self.inner.height());
+        let all = Uint8Array::new_with_length((4 * width * height) as u32);
+        // In bands: memory that this instance once had it keeps.
+        for y in (0..height).step_by(RGBA_ROWS) {
+            let rows = RGBA_ROWS.min(height - y);
+            let (first, end) = (4 * width * y, 4 * width * (y + rows));
+            all.subarray(first as u32, end as u32).copy_from(&self.inner.rgba8(0, y, width, rows));
+        }
+        all
     }
 
     /// Interleaved samples, alpha last when there is one: in `[0, 1]` for 8 and 16 bits, others in the units of the file.

@@ -1,6 +1,6 @@
 /** Files the tests feed to the page: fixtures, and what can be made in a few lines. */
 import { readFileSync } from "node:fs";
-import { pngOf, writePng } from "./png";
+import { pngOf, readPng, writePng, type Pixels } from "./png";
 
 /** A file as the page gets it. */
 export interface TestFile {
@@ -37,6 +37,37 @@ export function photo(width: number, height: number, name = `${width}x${height}.
     data[i] = 60 + (100 * column) / width + ((state >>> 24) & 63);
   }
   return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
+}
+
+/** A part of a photo with coarse grain that is the same in all colours, which the default network has a lot to learn of. */
+export function grainy(name: string): { readonly noisy: TestFile; readonly clean: Pixels } {
+  const [side, left, top, sigma] = [256, 250, 100, 14];
+  const { width, data } = readPng(read("fixtures/kodak23_clean.png"));
+  let state = 1;
+  const draw = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32 - 0.5;
+  };
+  // Means of 3x3 uniform numbers, whose variance is a twelfth.
+  const numbers = Array.from({ length: (side + 2) ** 2 }, draw);
+  const grain = (x: number, y: number) => {
+    let sum = 0;
+    for (let i = 0; i < 9; i++) sum += numbers[(y + Math.floor(i / 3)) * (side + 2) + x + (i % 3)] ?? 0;
+    return sum * sigma * Math.sqrt(12 / 9);
+  };
+  const place = (i: number) => [Math.floor(i / 3) % side, Math.floor(i / 3 / side)] as const;
+  const samples = (value: (i: number) => number) =>
+    Uint8ClampedArray.from({ length: 3 * side ** 2 }, (_, i) => value(i));
+  const clean = samples((i) => {
+    const [x, y] = place(i);
+    return data[3 * ((top + y) * width + left + x) + (i % 3)] ?? 0;
+  });
+  const noisy = samples((i) => (clean[i] ?? 0) + grain(...place(i)));
+  const picture = writePng(side, side, new Uint8Array(noisy.buffer));
+  return {
+    noisy: { name, mimeType: "image/png", buffer: picture },
+    clean: { width: side, height: side, channels: 3, depth: 8, data: clean },
+  };
 }
 
 /** A PNG whose left half is black and whose right half is white. */

@@ -1,4 +1,7 @@
-/** Load for as long as `UNNOISE_LOAD_MINUTES` says (`npm run load`): not part of the tests that run every day. */
+/**
+ * What takes long and is not part of the tests that run every day: load for as long as `UNNOISE_LOAD_MINUTES` says (`npm run load`), and 50
+ * megapixels in a browser with little memory (`npm run fifty`).
+ */
 import { defineConfig } from "@playwright/test";
 import usual, { server } from "./playwright.config";
 
@@ -7,7 +10,7 @@ const PORT = 4331;
 
 export default defineConfig({
   ...usual,
-  testMatch: "load.ts",
+  testMatch: ["load.ts", "fifty.ts"],
   outputDir: "test-results/load",
   reporter: "list",
   timeout: 0,

@@ -1,8 +1,8 @@
 /** What the page keeps for a reload: photo, settings and tuned weights; until one says no. */
 import type { Page } from "@playwright/test";
-import { file, photo, read } from "./files";
+import { file, grainy, photo, read } from "./files";
 import { expect, test } from "./page";
-import { worstDifference } from "./pixels";
+import { psnr, worstDifference } from "./pixels";
 
 /** A network that the package has no weights for. */
 const UNTRAINED = "sasl-bnn";
@@ -120,6 +120,32 @@ test("the best network of a tuning that was cut off is offered, unless it is kep
   await page.getByRole("button", { name: "Delete all" }).click();
   await expect(app.status).toHaveText("Nothing is kept any more.");
   expect(await keptBest(page)).toBe(false);
+});
+
+test("what was learned until a reload in the midst of it is offered, and denoises the photo better", async ({
+  app,
+  page,
+}) => {
+  test.slow();
+  const { noisy, clean } = grainy("grain.png");
+  const denoised = async () => psnr((await app.download()).picture, clean);
+  await app.show(noisy);
+  // It knows white noise only, so it is soon better than it was.
+  await app.model.selectOption("noise2noise");
+  await expect(app.model).toBeEnabled();
+  await app.denoise();
+  const before = await denoised();
+  await app.budget.selectOption("180");
+  await app.learnButton.click();
+  await expect.poll(() => keptBest(page), { timeout: 180_000, intervals: [500] }).toBe(true);
+  await page.reload();
+  await expect(app.status).toContainText("what was learned until then can be used below", {
+    timeout: 60_000,
+  });
+  await page.getByRole("button", { name: "Use that network" }).click();
+  await expect(app.learned).toHaveText(/^Better after [1-9]\d* steps; kept\.$/);
+  await expect(app.status).toContainText("Done in", { timeout: 60_000 });
+  expect(await denoised()).toBeGreaterThan(before + 0.5);
 });
 
 test("what is kept damaged, or by another version, is dropped", async ({ app, page }) => {

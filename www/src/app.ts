@@ -1,7 +1,7 @@
 import { cache, type Denoiser, type DenoiseResult, type Device } from "unnoise";
 import { Choice } from "./choice";
 import { Comparison } from "./comparison";
-import { painted } from "./dom";
+import { discard, painted } from "./dom";
 import { deservesLook, earlyBitmap, firstLook, warmUp } from "./first-look";
 import * as format from "./format";
 import { shrunk } from "./memory";
@@ -315,6 +315,7 @@ export class App {
       learn.showShots(decoded.pages, photo.shots?.length ?? 1);
       this.#choice.show(this.#facts);
       await stage.show(decoded.image, isShown);
+      discard(decoded.image);
       await this.#stacks.show(page);
     } catch (thrown) {
       if (turn !== this.#opened) return;

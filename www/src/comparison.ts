@@ -1,4 +1,5 @@
 import type { DenoiseResult } from "unnoise";
+import { discard } from "./dom";
 import { History } from "./history";
 import { WHOLE, type Mix } from "./mix/mixing";
 import { Mixer } from "./mix/mixer";
@@ -116,6 +117,7 @@ export class Comparison {
     if (against !== this.#against) return;
     const name = against ? text.result.number(against.number) : text.stage.original;
     await this.#stage.compareWith(image, name);
+    discard(image);
     this.#showPanel();
   }
 
@@ -154,6 +156,7 @@ export class Comparison {
       const image = await selected.result.imageData();
       if (selected !== this.#shown) return;
       await this.#stage.fillResult(image, selected.result.scale);
+      discard(image);
     }
     await this.#mixer.show(mix, this.#stage.middleRow);
   }

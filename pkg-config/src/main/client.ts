@@ -387,7 +387,7 @@ export class Denoiser {
       const isShort = [link, ...helpers].some(({ death }) => death === "memory");
       throw isShort ? new MemoryShort(thrown, begun.plan) : thrown;
     } finally {
-      session.pool.rest();
+      session.pool.rest(begun.plan.tiles);
     }
   }
 

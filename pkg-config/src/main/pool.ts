@@ -9,6 +9,8 @@ import type { Device } from "../shared/types.js";
 const GB_PER_WORKER = 2;
 /** How long helpers wait for the next photo, milliseconds. Memory that a wasm instance once took it keeps. */
 const PATIENCE = 30_000;
+/** Tiles of a photo that is large: it needs memory more than the next one needs helpers that are awake. */
+const MANY = 16;
 
 /** What a helper needs to start, all of it known from the first worker. */
 export interface WorkerPoolSource {
@@ -53,9 +55,13 @@ export class WorkerPool {
     return this.#links.slice(0, count);
   }
 
-  /** Ends the helpers after a while, unless they are gathered again. */
-  rest(): void {
+  /** Ends the helpers after a while, unless they are gathered again; at once after so many `tiles`. */
+  rest(tiles: number): void {
     if (this.#links.length === 0) return;
+    if (tiles >= MANY) {
+      this.#end();
+      return;
+    }
     const bedtime = setTimeout(() => {
       this.#end();
     }, PATIENCE);

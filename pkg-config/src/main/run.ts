@@ -3,7 +3,7 @@ import type { Hooks, Link } from "./link.js";
 import type { Pace } from "./pace.js";
 import type { Execution } from "../shared/contract.js";
 import { platform } from "../shared/platform.js";
-import type { BegunJob, Block, Placed } from "../shared/protocol.js";
+import type { BegunJob, Placed, Samples } from "../shared/protocol.js";
 import type { Tile } from "../shared/types.js";
 
 /** What a caller may want to hear and say while tiles are denoised. */
@@ -11,35 +11,33 @@ export interface RunHooks extends Hooks {
   readonly onTile?: ((tile: Tile) => void) | undefined;
 }
 
-/** Bytes of finished tiles that are kept, at most, to go on from when a worker is lost. */
-const KEPT = 2 ** 28;
+/** Bytes of finished tiles that are kept, at most, to go on from when a worker is lost: 44 megapixels of 8 bits. */
+const KEPT = 2 ** 27;
+
+/** What makes samples of bytes. */
+type Depth = new (bytes: ArrayBuffer) => Samples;
 
 /** What a run has done so far, outside the worker that does it. */
 export class DoneTiles {
-  readonly #blocks = new Map<
-    number,
-    { readonly width: number; readonly height: number; readonly data: Blob }
-  >();
+  readonly #tiles = new Map<number, { readonly depth: Depth; readonly data: Blob }>();
   #bytes = 0;
 
-  /** Keeps a tile, where there is room. Browsers put large blobs on disk. */
-  keep(tile: number, { width, height, data }: Block): void {
-    if (this.#blocks.has(tile) || this.#bytes + data.byteLength > KEPT) return;
-    this.#bytes += data.byteLength;
-    this.#blocks.set(tile, { width, height, data: new Blob([data]) });
+  /** Keeps a tile, where there is room: in a blob, outside the memory of the page. */
+  keep(tile: number, samples: Samples): void {
+    if (this.#tiles.has(tile) || this.#bytes + samples.byteLength > KEPT) return;
+    this.#bytes += samples.byteLength;
+    this.#tiles.set(tile, { depth: samples.constructor as Depth, data: new Blob([samples]) });
   }
 
   /** The numbers of the tiles. */
   get tiles(): readonly number[] {
-    return [...this.#blocks.keys()];
+    return [...this.#tiles.keys()];
   }
 
   /** A tile that is kept. */
-  async block(tile: number): Promise<Block | undefined> {
-    const kept = this.#blocks.get(tile);
-    if (!kept) return undefined;
-    const { width, height } = kept;
-    return { width, height, data: new Float32Array(await kept.data.arrayBuffer()) };
+  async samples(tile: number): Promise<Samples | undefined> {
+    const kept = this.#tiles.get(tile);
+    return kept && new kept.depth(await kept.data.arrayBuffer());
   }
 }
 
@@ -80,6 +78,7 @@ export async function runTiles(
   const finished = (placed: Placed, tile: number) => {
     done += 1;
     pace.end(tile);
+    if (total > 1) kept.keep(tile, placed.samples);
     if (failure !== undefined) throw failure as Error;
     if (placed.rgba) hooks.onTile?.(toTile(placed, placed.rgba));
     report();
@@ -89,7 +88,6 @@ export async function runTiles(
     const task = await lead.call("task", { job, tile }, signal);
     const block = await helper.call("infer", { task }, overTile(), [task.data.buffer]);
     const args = { job, tile, block, pixels };
-    if (total > 1) kept.keep(tile, block);
     finished(await lead.call("place", args, signal, [block.data.buffer]), tile);
   };
   const work = async (helper: Link) => {
@@ -108,9 +106,9 @@ export async function runTiles(
   };
 
   for (const tile of known) {
-    const block = await kept.block(tile);
-    if (!block) continue;
-    await lead.call("place", { job, tile, block, pixels: false }, signal, [block.data.buffer]);
+    const samples = await kept.samples(tile);
+    if (!samples) continue;
+    await lead.call("restore", { job, tile, samples }, signal, [samples.buffer]);
     done += 1;
   }
   report();
@@ -125,9 +123,7 @@ export async function runTiles(
     }
     for (let tile = waiting.pop(); tile !== undefined; tile = waiting.pop()) {
       pace.begin(tile);
-      const stepped = await lead.call("step", { job, tile, next: waiting.at(-1), pixels }, overTile());
-      if (total > 1) kept.keep(tile, stepped.block);
-      finished(stepped, tile);
+      finished(await lead.call("step", { job, tile, next: waiting.at(-1), pixels }, overTile()), tile);
     }
   } finally {
     stop?.();

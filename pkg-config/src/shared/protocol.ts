@@ -1,10 +1,10 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
-import type { Area, Block, MeasuredNoise, Task } from "../../wasm/cpu/unnoise.js";
+import type { Area, Block, MeasuredNoise, Samples, Task } from "../../wasm/cpu/unnoise.js";
 import type { Execution, LearningProgress, RunOptions, RunPlan, TrainingOptions } from "./contract.js";
 import type { DeviceChoice, EngineInfo, ImageType, Step } from "./types.js";
 
-export type { Area, Block, MeasuredNoise, Task };
+export type { Area, Block, MeasuredNoise, Samples, Task };
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -84,11 +84,8 @@ export interface BegunJob {
 /** A rectangle of the result that has become final, with its pixels where they were asked for. */
 export interface Placed extends Area {
   readonly rgba: Uint8Array<ArrayBuffer> | undefined;
-}
-
-/** A tile that the worker did by itself: also what {@link Calls.place} takes, for a worker that has to do it again. */
-export interface Stepped extends Placed {
-  readonly block: Block;
+  /** What {@link Calls.restore} takes, for a worker that goes on in place of this one. */
+  readonly samples: Samples;
 }
 
 /** A job of the worker, and whether the pixels of its tiles are wanted. */
@@ -127,12 +124,14 @@ export interface Calls {
     value: BegunJob;
   };
   /** Denoises a tile; a GPU begins with the one after it. */
-  step: { args: JobArgs & { tile: number; next: number | undefined }; value: Stepped };
+  step: { args: JobArgs & { tile: number; next: number | undefined }; value: Placed };
   /** What workers that help with a job have to see of the whole photo, if anything. */
   overview: { args: { job: number }; value: { overview: Block | undefined } };
   /** The work for one tile, for another worker, whose answer comes back by `place`. */
   task: { args: { job: number; tile: number }; value: Task };
   place: { args: JobArgs & { tile: number; block: Block }; value: Placed };
+  /** Puts a tile in place that another worker has finished. */
+  restore: { args: { job: number; tile: number; samples: Samples }; value: object };
   /** The result has the number of the job. */
   finish: { args: { job: number }; value: { width: number; height: number; note: string | undefined } };
   /** Readies this worker for tiles of a job elsewhere. */

@@ -139,7 +139,7 @@ const handlers: Handlers = {
     try {
       const { width, height, channels, hasAlpha, bitDepth } = photo;
       const range = rangeOf(photo);
-      return { width, height, channels, hasAlpha, bitDepth, range, pages, notes, rgba: own(photo.rgba()) };
+      return { width, height, channels, hasAlpha, bitDepth, range, pages, notes, rgba: photo.rgba() };
     } finally {
       photo.free();
     }
@@ -197,8 +197,7 @@ const handlers: Handlers = {
       later.catch(() => undefined);
       run.ahead = { tile: next, block: later };
     }
-    const block = await coming;
-    return { ...placed(job.place(tile, block), pixels), block };
+    return placed(job.place(tile, await coming), pixels);
   },
 
   overview({ job: id }) {
@@ -211,6 +210,11 @@ const handlers: Handlers = {
 
   place({ job: id, tile, block, pixels }) {
     return Promise.resolve(placed(begun(id).job.place(tile, block), pixels));
+  },
+
+  restore({ job: id, tile, samples }) {
+    begun(id).job.restore(tile, samples);
+    return Promise.resolve({});
   },
 
   finish({ job: id }) {
@@ -306,7 +310,7 @@ const handlers: Handlers = {
   },
 
   rgba(view) {
-    return blended(view, (photo) => own(photo.rgba()));
+    return blended(view, (photo) => photo.rgba());
   },
 
   float32(view) {
@@ -395,8 +399,8 @@ function training(id: number): Trainer {
   return found;
 }
 
-function placed({ x, y, width, height, rgba }: FinalArea, pixels: boolean): Placed {
-  return { x, y, width, height, rgba: pixels ? own(rgba) : undefined };
+function placed({ rgba, ...area }: FinalArea, pixels: boolean): Placed {
+  return { ...area, rgba: pixels ? rgba : undefined };
 }
 
 function throwIfCanceled(id: number): void {
@@ -550,7 +554,6 @@ async function answer(request: CallRequest): Promise<void> {
 /** The buffers of an answer: they are handed over, not copied. */
 function transferable(value: Calls[CallName]["value"]): Transferable[] {
   const parts: unknown[] = ArrayBuffer.isView(value) ? [value] : Object.values(value);
-  if ("block" in value) parts.push(value.block.data);
   return parts.filter((part) => ArrayBuffer.isView(part)).map(({ buffer }) => buffer as ArrayBuffer);
 }
 
