@@ -56,13 +56,15 @@ function limited(group: string): string {
   return path;
 }
 
-test("50 megapixels with the memory of a control group", async ({ baseURL = "" }) => {
+test("50 megapixels with the memory of a control group", async ({ baseURL }) => {
   test.skip(GROUP === undefined, "UNNOISE_CGROUP names no control group");
   const group = GROUP ?? "";
   mkdirSync("test-results", { recursive: true });
   const path = await large();
   const browser = await chromium.launch({ ...launchOptions, executablePath: limited(group) });
-  const app = new UnnoisePage(await browser.newPage({ baseURL, acceptDownloads: true }));
+  const app = new UnnoisePage(
+    await browser.newPage({ acceptDownloads: true, ...(baseURL === undefined ? {} : { baseURL }) }),
+  );
   await app.page.addInitScript(() => {
     localStorage.setItem("at-once", "no");
   });

@@ -6,7 +6,7 @@ import { defineConfig } from "@playwright/test";
 import usual, { server } from "./playwright.config";
 
 /** One that the tests do not use, so that they can run at the same time. */
-const PORT = 4331;
+const PORT = Number(process.env.UNNOISE_PORT ?? 4331);
 
 export default defineConfig({
   ...usual,

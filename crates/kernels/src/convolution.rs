@@ -117,15 +117,38 @@ impl Weights<'_> {
     /// The weight from an input channel (of its group) to an output channel at a tap.
     #[inline]
     pub(crate) fn at(&self, output: usize, input: usize, [ky, kx]: [usize; 2]) -> f32 {
-        let Geometry { kernel: [h, w], groups, outputs, .. } = *self.geometry;
+        let [h, w] = self.geometry.kernel;
         let [ky, kx] = if self.turned { [h - 1 - ky, w - 1 - kx] } else { [ky, kx] };
+        self.data[self.kernel(output, input) * h * w + ky * w + kx]
+    }
+
+    /// The number of the kernel from an input channel (of its group) to an output channel.
+    #[inline]
+    fn kernel(&self, output: usize, input: usize) -> usize {
+        let Geometry { groups, outputs, .. } = *self.geometry;
         let (in_group, out_group) = (self.geometry.channels() / groups, outputs / groups);
-        let [first, second, seconds] = if self.input_first {
-            [output / out_group * in_group + input, output % out_group, out_group]
+        if self.input_first {
+            (output / out_group * in_group + input) * out_group + output % out_group
         } else {
-            [output, input, in_group]
-        };
-        self.data[((first * seconds + second) * h + ky) * w + kx]
+            output * in_group + input
+        }
+    }
+
+    /// The taps of the 3x3 kernels from an input channel to a vector of output channels; zeros for those that there are not.
+    ///
+    /// # Safety
+    /// The instruction set is there.
+    #[inline(always)]
+    pub(crate) unsafe fn taps<V: Vector>(&self, output: usize, input: usize) -> [V; 9] {
+        let mut lanes = [[0.0; LANES]; 9];
+        for lane in 0..V::LANES.min(self.geometry.outputs - output) {
+            let kernels = self.data.as_chunks::<9>().0;
+            let kernel = kernels[self.kernel(output + lane, input)];
+            for tap in 0..9 {
+                lanes[tap][lane] = kernel[if self.turned { 8 - tap } else { tap }];
+            }
+        }
+        std::array::from_fn(|tap| unsafe { V::load(lanes[tap].as_ptr()) })
     }
 }
 

@@ -82,24 +82,24 @@ impl WeightGradient<'_> {
         let [step_seen, step_back] = [depth, width].map(|width| winograd::apart(STRIP * width));
         let mut seen = vec![0.0; POINTS * step_seen];
         let mut back = vec![0.0; POINTS * step_back];
-        let mut sums = vec![0.0; POINTS * depth * width];
-        for n in 0..input.batch {
-            for first in (0..grid.cells()).step_by(STRIP) {
-                let count = STRIP.min(grid.cells() - first);
-                for cell in 0..count {
-                    let place = (n, first + cell);
-                    unsafe {
-                        grid.look::<V>(&[input], place, &mut seen[cell * depth..], step_seen);
-                        grid.look_at_gradient::<V>(gradient, place, &mut back[cell * width..], step_back);
-                    }
+        let step_sums = winograd::apart(depth * width);
+        let mut sums = vec![0.0; POINTS * step_sums];
+        let total = input.batch * grid.cells();
+        for first in (0..total).step_by(STRIP) {
+            let count = STRIP.min(total - first);
+            for cell in 0..count {
+                let place = grid.place(first + cell);
+                unsafe {
+                    grid.look::<V>(&[input], place, &mut seen[cell * depth..], step_seen);
+                    grid.look_at_gradient::<V>(gradient, place, &mut back[cell * width..], step_back);
                 }
-                for point in 0..POINTS {
-                    unsafe {
-                        let a = seen.as_ptr().add(point * step_seen);
-                        let b = back.as_ptr().add(point * step_back);
-                        let out = sums.as_mut_ptr().add(point * depth * width);
-                        add_transposed_product::<V>(a, b, out, [count, depth, width], [depth, width]);
-                    }
+            }
+            for point in 0..POINTS {
+                unsafe {
+                    let a = seen.as_ptr().add(point * step_seen);
+                    let b = back.as_ptr().add(point * step_back);
+                    let out = sums.as_mut_ptr().add(point * step_sums);
+                    add_transposed_product::<V>(a, b, out, [count, depth, width], [depth, width]);
                 }
             }
         }
@@ -107,7 +107,7 @@ impl WeightGradient<'_> {
         let mut lanes = [0.0; LANES];
         for channel in 0..input.channels {
             for output in (0..gradient.channels).step_by(V::LANES) {
-                let at = |i: usize, j: usize| &sums[((i * SEEN + j) * depth + channel) * width + output];
+                let at = |i: usize, j: usize| &sums[(i * SEEN + j) * step_sums + channel * width + output];
                 let taps = unsafe { winograd::transform_back_kernel(|i, j| V::load(at(i, j))) };
                 let outputs = (output..gradient.channels).take(V::LANES);
                 for (tap, values) in taps.into_iter().enumerate() {

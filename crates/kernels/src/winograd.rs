@@ -7,7 +7,7 @@
 
 use crate::convolution::{Finish, Geometry, Weights};
 use crate::product::product;
-use crate::simd::{Vector, columns};
+use crate::simd::{Task, Vector, columns, with_simd};
 use crate::view::{View, pitch};
 
 /// Outputs of a cell on a side.
@@ -38,6 +38,8 @@ pub(crate) fn has_shape(geometry: &Geometry) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct Packed {
     weights: Vec<f32>,
+    /// Floats from the matrix of one point to the next.
+    step: usize,
     padding: [usize; 4],
     dilation: usize,
     /// Rows of the matrices: the pitches of all inputs.
@@ -70,21 +72,12 @@ pub(crate) fn channels_of_rows(geometry: &Geometry) -> Vec<Option<usize>> {
 impl Packed {
     pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
         let channels = channels_of_rows(geometry);
-        let depth = channels.len();
-        let (outputs, panel) = (geometry.outputs, columns());
-        let matrix = depth * outputs.next_multiple_of(panel);
-        let mut packed = vec![0.0; POINTS * matrix];
-        for output in 0..outputs {
-            let first = output / panel * depth * panel + output % panel;
-            for (row, channel) in channels.iter().enumerate() {
-                let Some(channel) = *channel else { continue };
-                let transformed = transform_kernel(|ky, kx| weights.at(output, channel, [ky, kx]));
-                let points = packed[first + row * panel..].iter_mut().step_by(matrix);
-                points.zip(transformed).for_each(|(point, value)| *point = value);
-            }
-        }
+        let (depth, outputs) = (channels.len(), geometry.outputs);
+        let step = apart(depth * outputs.next_multiple_of(columns()));
+        let mut packed = vec![0.0; POINTS * step];
+        with_simd(Transform { weights, channels: &channels, outputs, step, packed: &mut packed });
         let Geometry { padding, dilation: [dilation, _], .. } = *geometry;
-        Self { weights: packed, padding, dilation, depth, outputs }
+        Self { weights: packed, step, padding, dilation, depth, outputs }
     }
 
     /// # Safety
@@ -104,49 +97,77 @@ impl Packed {
         let [step_seen, step_sums] = [self.depth, columns].map(|width| apart(strip * width));
         let mut seen = vec![0.0; POINTS * step_seen];
         let mut sums = vec![0.0; POINTS * step_sums];
-        let total = grid.cells();
-        for n in 0..inputs[0].batch {
-            for first in (0..total).step_by(strip) {
-                let count = strip.min(total - first);
-                let rows = count.next_multiple_of(V::ROWS);
-                for cell in 0..count {
-                    unsafe {
-                        grid.look::<V>(inputs, (n, first + cell), &mut seen[cell * self.depth..], step_seen)
-                    };
+        // A strip goes on in the next image: of small ones, as those of a batch are, the weights are not read for each.
+        let total = inputs[0].batch * grid.cells();
+        for first in (0..total).step_by(strip) {
+            let count = strip.min(total - first);
+            let rows = count.next_multiple_of(V::ROWS);
+            for cell in 0..count {
+                let place = grid.place(first + cell);
+                unsafe { grid.look::<V>(inputs, place, &mut seen[cell * self.depth..], step_seen) };
+            }
+            for point in 0..POINTS {
+                unsafe {
+                    let seen = seen.as_ptr().add(point * step_seen);
+                    let weights = self.weights.as_ptr().add(point * self.step);
+                    let sums = sums.as_mut_ptr().add(point * step_sums);
+                    product::<V>(seen, weights, sums, [rows, self.depth, columns]);
                 }
-                for point in 0..POINTS {
-                    unsafe {
-                        let seen = seen.as_ptr().add(point * step_seen);
-                        let weights = self.weights.as_ptr().add(point * self.depth * columns);
-                        let sums = sums.as_mut_ptr().add(point * step_sums);
-                        product::<V>(seen, weights, sums, [rows, self.depth, columns]);
+            }
+            for cell in 0..count {
+                let (sums, place) = (&sums[cell * columns..], grid.place(first + cell));
+                unsafe { grid.write::<V>(sums, step_sums, finish, place, self.outputs, out) };
+            }
+        }
+    }
+}
+
+/// Writes G w G^T of all kernels into the matrices of [`Packed`].
+struct Transform<'a> {
+    weights: &'a Weights<'a>,
+    channels: &'a [Option<usize>],
+    outputs: usize,
+    step: usize,
+    packed: &'a mut [f32],
+}
+
+impl Task for Transform<'_> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { weights, channels, outputs, step, packed } = self;
+        let panel = 2 * V::LANES;
+        for output in (0..outputs).step_by(V::LANES) {
+            let panel_start = output / panel * channels.len() * panel + output % panel;
+            for (row, channel) in channels.iter().enumerate() {
+                let Some(channel) = *channel else { continue };
+                let points = packed[panel_start + row * panel..].as_mut_ptr();
+                unsafe {
+                    let taps = weights.taps::<V>(output, channel);
+                    let [left, middle, right] =
+                        [0, 1, 2].map(|kx| kernel_line([taps[kx], taps[3 + kx], taps[6 + kx]]));
+                    for i in 0..SEEN {
+                        for (j, value) in kernel_line([left[i], middle[i], right[i]]).into_iter().enumerate()
+                        {
+                            value.store(points.add((i * SEEN + j) * step));
+                        }
                     }
-                }
-                for cell in 0..count {
-                    let sums = &sums[cell * columns..];
-                    let place = (n, first + cell);
-                    unsafe { grid.write::<V>(sums, step_sums, finish, place, self.outputs, out) };
                 }
             }
         }
     }
 }
 
-/// G w G^T of one kernel.
-fn transform_kernel(weight: impl Fn(usize, usize) -> f32) -> [f32; POINTS] {
-    let columns = [0, 1, 2].map(|kx| kernel_line([0, 1, 2].map(|ky| weight(ky, kx))));
-    let mut all = [0.0; POINTS];
-    for (i, row) in all.chunks_exact_mut(SEEN).enumerate() {
-        row.copy_from_slice(&kernel_line([0, 1, 2].map(|kx| columns[kx][i])));
-    }
-    all
-}
-
 /// G of three weights, for the points 0, 1, -1, 2, -2 and infinity.
-pub(crate) fn kernel_line(w: [f32; 3]) -> [f32; SEEN] {
-    let ends = w[0] + w[2];
-    let far = w[0] / 24.0 + w[2] / 6.0;
-    [w[0] / 4.0, (ends + w[1]) / -6.0, (ends - w[1]) / -6.0, far + w[1] / 12.0, far - w[1] / 12.0, w[2]]
+#[inline(always)]
+pub(crate) unsafe fn kernel_line<V: Vector>(w: [V; 3]) -> [V; SEEN] {
+    unsafe {
+        let ends = w[0].add(w[2]).mul(V::splat(-1.0 / 6.0));
+        let near = w[1].mul(V::splat(1.0 / 6.0));
+        let far = w[0].mul(V::splat(1.0 / 24.0)).add(w[2].mul(V::splat(1.0 / 6.0)));
+        let half = w[1].mul(V::splat(1.0 / 12.0));
+        [w[0].mul(V::splat(0.25)), ends.sub(near), ends.add(near), far.add(half), far.sub(half), w[2]]
+    }
 }
 
 /// G^T u G of one transformed kernel: the adjoint of what is done to weights, for gradients.
@@ -195,6 +216,12 @@ impl Grid {
     pub(crate) fn cells(&self) -> usize {
         let [down, across] = self.of_phase();
         self.dilation * self.dilation * down * across
+    }
+
+    /// The image that a cell of a batch is in, and its number there.
+    #[inline(always)]
+    pub(crate) fn place(&self, cell: usize) -> (usize, usize) {
+        (cell / self.cells(), cell % self.cells())
     }
 
     /// Rows and columns of cells of a phase.

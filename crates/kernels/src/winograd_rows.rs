@@ -3,8 +3,8 @@
 //! rounding: for the shifted convolutions of blind-spot networks.
 
 use crate::convolution::{Finish, Geometry, Weights};
-use crate::product::{pack, product};
-use crate::simd::{Vector, columns};
+use crate::product::product;
+use crate::simd::{Task, Vector, columns, with_simd};
 use crate::view::{View, pitch};
 use crate::winograd::{self, CELL, SEEN};
 
@@ -32,16 +32,11 @@ impl Packed {
     pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
         let channels = winograd::channels_of_rows(geometry);
         let (depth, outputs) = (channels.len(), geometry.outputs);
-        let packed = (0..SEEN).flat_map(|point| {
-            pack(ROWS * depth, outputs, columns(), |row, output| {
-                let (ky, channel) = (row / depth, channels[row % depth]);
-                channel.map_or(0.0, |channel| {
-                    winograd::kernel_line([0, 1, 2].map(|kx| weights.at(output, channel, [ky, kx])))[point]
-                })
-            })
-        });
+        let step = ROWS * depth * outputs.next_multiple_of(columns());
+        let mut packed = vec![0.0; SEEN * step];
+        with_simd(Transform { weights, channels: &channels, outputs, step, packed: &mut packed });
         let [top, _, left, _] = geometry.padding;
-        Self { weights: packed.collect(), padding: [top, left], depth, outputs }
+        Self { weights: packed, padding: [top, left], depth, outputs }
     }
 
     /// # Safety
@@ -149,6 +144,38 @@ impl Packed {
                 for (j, value) in line.into_iter().enumerate().take(left) {
                     let at = (at + j) * pitch + c;
                     finish.write(value, c, at, out);
+                }
+            }
+        }
+    }
+}
+
+/// Writes w G^T of the rows of all kernels into the matrices of [`Packed`].
+struct Transform<'a> {
+    weights: &'a Weights<'a>,
+    channels: &'a [Option<usize>],
+    outputs: usize,
+    /// Floats from the matrix of one point to the next.
+    step: usize,
+    packed: &'a mut [f32],
+}
+
+impl Task for Transform<'_> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { weights, channels, outputs, step, packed } = self;
+        let (panel, depth) = (2 * V::LANES, channels.len());
+        for output in (0..outputs).step_by(V::LANES) {
+            let panel_start = output / panel * ROWS * depth * panel + output % panel;
+            for (row, channel) in channels.iter().enumerate() {
+                let Some(channel) = *channel else { continue };
+                let taps = unsafe { weights.taps::<V>(output, channel) };
+                for (ky, &taps) in taps.as_chunks::<3>().0.iter().enumerate() {
+                    let points = packed[panel_start + (ky * depth + row) * panel..].as_mut_ptr();
+                    for (point, value) in unsafe { winograd::kernel_line(taps) }.into_iter().enumerate() {
+                        unsafe { value.store(points.add(point * step)) };
+                    }
                 }
             }
         }
