@@ -19,9 +19,12 @@ class Kept {
     readonly id: number,
   ) {
     link.retain(id);
+    forgotten.register(this, { link, id }, this);
   }
 
   release(): void {
+    // What the registry holds, it holds for as long as this: the worker of a denoiser that is no more, for one.
+    forgotten.unregister(this);
     this.link.release(this.id);
   }
 }
@@ -64,9 +67,7 @@ export class DenoiseResult {
 
   /** @internal */
   static of(link: Link, id: number, size: Size, info: RunInfo, detail: number): DenoiseResult {
-    const kept = new Kept(link, id);
-    forgotten.register(kept, { link, id });
-    return new DenoiseResult(kept, size, info, 1, detail);
+    return new DenoiseResult(new Kept(link, id), size, info, 1, detail);
   }
 
   /**
