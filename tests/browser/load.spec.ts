@@ -1,4 +1,5 @@
 /** Many photos in a row: memory does not grow with them. `load.ts` does that for hours. */
+import type { CDPSession } from "@playwright/test";
 import { file, photo, read } from "./files";
 import { expect, test } from "./page";
 import { resident } from "./processes";
@@ -39,4 +40,42 @@ test("many photos in a row leave no memory behind", async ({ app, page, browser 
     before = after;
   }
   expect(growth).toBeLessThan(bound);
+});
+
+/** How many workers' objects there are in the page, garbage apart. */
+async function workers(session: CDPSession): Promise<number> {
+  await session.send("HeapProfiler.collectGarbage");
+  const objectGroup = "workers";
+  const { result } = await session.send("Runtime.evaluate", { expression: "Worker.prototype", objectGroup });
+  const prototypeObjectId = result.objectId ?? "";
+  const { objects } = await session.send("Runtime.queryObjects", { prototypeObjectId, objectGroup });
+  const count = await session.send("Runtime.callFunctionOn", {
+    objectId: objects.objectId ?? "",
+    functionDeclaration: "function () { return this.length; }",
+  });
+  // They are held until then.
+  await session.send("Runtime.releaseObjectGroup", { objectGroup });
+  return count.result.value as number;
+}
+
+test("workers of networks that were tuned or left leave nothing behind", async ({ app, page }) => {
+  test.slow();
+  const session = await page.context().newCDPSession(page);
+  const round = async (name: string) => {
+    await app.show(photo(48, 40, name));
+    await app.denoise();
+    await app.learnButton.click();
+    await app.stopButton.click();
+    await expect(app.learned).toHaveText(/^(Better|Not clearly better|Stopped)/, { timeout: 60_000 });
+    await app.model.selectOption("noise2noise");
+    await expect(app.model).toBeEnabled();
+    await app.denoise();
+    await app.model.selectOption("unet");
+    await expect(app.model).toBeEnabled();
+  };
+  await round("first.png");
+  const before = await workers(session);
+  for (let i = 0; i < 4; i += 1) await round(`${i}.png`);
+  // One in use and one that waits, and what a run was ended with that has just been left.
+  expect(await workers(session)).toBeLessThanOrEqual(before + 2);
 });
