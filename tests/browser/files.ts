@@ -27,14 +27,19 @@ export function file(name: string, contents: string | Uint8Array): TestFile {
   return { name, mimeType: "application/octet-stream", buffer: Buffer.from(contents) };
 }
 
+/** Random numbers of 32 bits, always the same. */
+function numbers(): () => number {
+  let state = 1;
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
+}
+
 /** A PNG of a gradient with a little noise, always the same. */
 export function photo(width: number, height: number, name = `${width}x${height}.png`): TestFile {
   const data = new Uint8Array(3 * width * height);
-  let state = 1;
+  const draw = numbers();
   for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     const column = Math.floor(i / 3) % width;
-    data[i] = 60 + (100 * column) / width + ((state >>> 24) & 63);
+    data[i] = 60 + (100 * column) / width + ((draw() >>> 24) & 63);
   }
   return { name, mimeType: "image/png", buffer: writePng(width, height, data) };
 }
@@ -43,16 +48,12 @@ export function photo(width: number, height: number, name = `${width}x${height}.
 export function grainy(name: string): { readonly noisy: TestFile; readonly clean: Pixels } {
   const [side, left, top, sigma] = [256, 250, 100, 14];
   const { width, data } = readPng(read("fixtures/kodak23_clean.png"));
-  let state = 1;
-  const draw = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32 - 0.5;
-  };
+  const draw = numbers();
   // Means of 3x3 uniform numbers, whose variance is a twelfth.
-  const numbers = Array.from({ length: (side + 2) ** 2 }, draw);
+  const uniform = Array.from({ length: (side + 2) ** 2 }, () => draw() / 2 ** 32 - 0.5);
   const grain = (x: number, y: number) => {
     let sum = 0;
-    for (let i = 0; i < 9; i++) sum += numbers[(y + Math.floor(i / 3)) * (side + 2) + x + (i % 3)] ?? 0;
+    for (let i = 0; i < 9; i++) sum += uniform[(y + Math.floor(i / 3)) * (side + 2) + x + (i % 3)] ?? 0;
     return sum * sigma * Math.sqrt(12 / 9);
   };
   const place = (i: number) => [Math.floor(i / 3) % side, Math.floor(i / 3 / side)] as const;
