@@ -141,8 +141,8 @@ impl Weights<'_> {
     #[inline(always)]
     pub(crate) unsafe fn taps<V: Vector>(&self, output: usize, input: usize) -> [V; 9] {
         let mut lanes = [[0.0; LANES]; 9];
+        let kernels = self.data.as_chunks::<9>().0;
         for lane in 0..V::LANES.min(self.geometry.outputs - output) {
-            let kernels = self.data.as_chunks::<9>().0;
             let kernel = kernels[self.kernel(output + lane, input)];
             for tap in 0..9 {
                 lanes[tap][lane] = kernel[if self.turned { 8 - tap } else { tap }];

@@ -136,26 +136,43 @@ impl Task for Transform<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self { weights, channels, outputs, step, packed } = self;
-        let panel = 2 * V::LANES;
-        for output in (0..outputs).step_by(V::LANES) {
-            let panel_start = output / panel * channels.len() * panel + output % panel;
-            for (row, channel) in channels.iter().enumerate() {
-                let Some(channel) = *channel else { continue };
-                let points = packed[panel_start + row * panel..].as_mut_ptr();
-                unsafe {
-                    let taps = weights.taps::<V>(output, channel);
-                    let [left, middle, right] =
-                        [0, 1, 2].map(|kx| kernel_line([taps[kx], taps[3 + kx], taps[6 + kx]]));
-                    for i in 0..SEEN {
-                        for (j, value) in kernel_line([left[i], middle[i], right[i]]).into_iter().enumerate()
-                        {
-                            value.store(points.add((i * SEEN + j) * step));
-                        }
-                    }
+        let depth = channels.len();
+        let write = |output: usize, row: usize, taps: [V; 9]| unsafe {
+            let points = packed[place_in_panel::<V>(depth, row, output)..].as_mut_ptr();
+            let [left, middle, right] =
+                [0, 1, 2].map(|kx| kernel_line([taps[kx], taps[3 + kx], taps[6 + kx]]));
+            for i in 0..SEEN {
+                for (j, value) in kernel_line([left[i], middle[i], right[i]]).into_iter().enumerate() {
+                    value.store(points.add((i * SEEN + j) * step));
                 }
+            }
+        };
+        unsafe { for_each_taps::<V>(weights, channels, outputs, write) };
+    }
+}
+
+/// Calls `f` with a vector's first output, a row of [`channels_of_rows`] and the taps between the two, for all that there are.
+#[inline(always)]
+pub(crate) unsafe fn for_each_taps<V: Vector>(
+    weights: &Weights,
+    channels: &[Option<usize>],
+    outputs: usize,
+    mut f: impl FnMut(usize, usize, [V; 9]),
+) {
+    for output in (0..outputs).step_by(V::LANES) {
+        for (row, channel) in channels.iter().enumerate() {
+            if let Some(channel) = *channel {
+                f(output, row, unsafe { weights.taps::<V>(output, channel) });
             }
         }
     }
+}
+
+/// Where an element of a packed matrix of so many rows lies: in panels of two vectors, row by row.
+#[inline(always)]
+pub(crate) fn place_in_panel<V: Vector>(rows: usize, row: usize, output: usize) -> usize {
+    let panel = 2 * V::LANES;
+    (output / panel * rows + row) * panel + output % panel
 }
 
 /// G of three weights, for the points 0, 1, -1, 2, -2 and infinity.

@@ -165,19 +165,16 @@ impl Task for Transform<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self { weights, channels, outputs, step, packed } = self;
-        let (panel, depth) = (2 * V::LANES, channels.len());
-        for output in (0..outputs).step_by(V::LANES) {
-            let panel_start = output / panel * ROWS * depth * panel + output % panel;
-            for (row, channel) in channels.iter().enumerate() {
-                let Some(channel) = *channel else { continue };
-                let taps = unsafe { weights.taps::<V>(output, channel) };
-                for (ky, &taps) in taps.as_chunks::<3>().0.iter().enumerate() {
-                    let points = packed[panel_start + (ky * depth + row) * panel..].as_mut_ptr();
-                    for (point, value) in unsafe { winograd::kernel_line(taps) }.into_iter().enumerate() {
-                        unsafe { value.store(points.add(point * step)) };
-                    }
+        let depth = channels.len();
+        let write = |output: usize, row: usize, taps: [V; 9]| {
+            for (ky, &taps) in taps.as_chunks::<3>().0.iter().enumerate() {
+                let place = winograd::place_in_panel::<V>(ROWS * depth, ky * depth + row, output);
+                let points = packed[place..].as_mut_ptr();
+                for (point, value) in unsafe { winograd::kernel_line(taps) }.into_iter().enumerate() {
+                    unsafe { value.store(points.add(point * step)) };
                 }
             }
-        }
+        };
+        unsafe { winograd::for_each_taps::<V>(weights, channels, outputs, write) };
     }
 }
