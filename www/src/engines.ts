@@ -37,9 +37,9 @@ export class Engines {
 
   /** Starts a denoiser for another choice; own weights without a model tell theirs. When it does not start, the one from before stays. */
   async choose(choice: Choice): Promise<Denoiser> {
-    const old = this.#current;
     const created = this.#begin(choice);
     const denoiser = await created;
+    const old = this.#current;
     this.#current = created;
     this.#choice = { ...choice, model: denoiser.info().model };
     const before = await old?.catch(() => undefined);
