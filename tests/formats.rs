@@ -224,3 +224,14 @@ fn what_is_no_number_stays_so() {
     let again = decode(&out.encode(Format::Tiff, 0).unwrap()).unwrap();
     assert_eq!(count(&again), count(&photo));
 }
+
+#[test]
+fn pixels_are_not_taken_for_the_mark_of_a_camera() {
+    let mut bytes = b"CR\x02\0".to_vec();
+    bytes.resize(SIZE[0] * SIZE[1], 7);
+    let photo = decode(&tiff(&Depth { name: "8 bit", written: "8 bit", bits: 8, format: 1, bytes })).unwrap();
+    assert_eq!(decode(&photo.encode(Format::Tiff, 0).unwrap()).unwrap().samples(), photo.samples());
+    let marked = [b"II*\0\x10\0\0\0CR\x02\0\0\0\0\0".as_slice(), &[0; 6]].concat();
+    let refused = decode(&marked).unwrap_err().to_string();
+    assert!(refused.contains("CR2"), "{refused}");
+}

@@ -66,6 +66,7 @@ pub fn lint() -> Result<()> {
     tools::ensure_npm("www")?;
     tools::ensure_npm("tests/browser")?;
     tools::run(tools::cargo().args(["fmt", "--all", "--check"]))?;
+    tools::run(tools::cargo().args(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))?;
     clippy(&["--workspace", "--all-targets"])?;
     for features in ["web-cpu", "web-full,parity"] {
         clippy(&[

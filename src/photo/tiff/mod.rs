@@ -174,7 +174,8 @@ fn camera_raw(bytes: &[u8], pages: &[Ifd]) -> Option<&'static str> {
         Some(b"RO" | b"RS" | b"OR" | b"SR") => return Some("ORF"),
         _ => {}
     }
-    if bytes.get(8..10) == Some(b"CR") {
+    // With the first directory after it: at the same place other files may have pixels of any value.
+    if bytes.get(4..11) == Some(b"\x10\0\0\0CR\x02") {
         return Some("CR2");
     }
     let within = || pages.iter().chain(pages.iter().flat_map(|page| page.children(tag::SUB_IFDS)));
