@@ -148,7 +148,11 @@ impl Weights<'_> {
                 lanes[tap][lane] = kernel[if self.turned { 8 - tap } else { tap }];
             }
         }
-        std::array::from_fn(|tap| unsafe { V::load(lanes[tap].as_ptr()) })
+        let mut taps = [unsafe { V::splat(0.0) }; 9];
+        for (tap, lanes) in taps.iter_mut().zip(&lanes) {
+            *tap = unsafe { V::load(lanes.as_ptr()) };
+        }
+        taps
     }
 }
 

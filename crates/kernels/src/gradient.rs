@@ -4,7 +4,7 @@ use crate::convolution::Geometry;
 use crate::product::add_transposed_product;
 use crate::simd::{Task, Vector, with_simd};
 use crate::view::{LANES, View};
-use crate::winograd::{self, Grid, POINTS, SEEN};
+use crate::winograd::{self, Grid, POINTS};
 
 /// The gradient for the weights, in their order, of a convolution of one input: `gradient` is that of its output.
 ///
@@ -107,8 +107,8 @@ impl WeightGradient<'_> {
         let mut lanes = [0.0; LANES];
         for channel in 0..input.channels {
             for output in (0..gradient.channels).step_by(V::LANES) {
-                let at = |i: usize, j: usize| &sums[(i * SEEN + j) * step_sums + channel * width + output];
-                let taps = unsafe { winograd::transform_back_kernel(|i, j| V::load(at(i, j))) };
+                let points = &sums[channel * width + output..];
+                let taps = unsafe { winograd::transform_back_kernel::<V>(points.as_ptr(), step_sums) };
                 let outputs = (output..gradient.channels).take(V::LANES);
                 for (tap, values) in taps.into_iter().enumerate() {
                     unsafe { values.store(lanes.as_mut_ptr()) };

@@ -139,8 +139,9 @@ impl Task for Transform<'_> {
         let depth = channels.len();
         let write = |output: usize, row: usize, taps: [V; 9]| unsafe {
             let points = packed[place_in_panel::<V>(depth, row, output)..].as_mut_ptr();
-            let [left, middle, right] =
-                [0, 1, 2].map(|kx| kernel_line([taps[kx], taps[3 + kx], taps[6 + kx]]));
+            let left = kernel_line([taps[0], taps[3], taps[6]]);
+            let middle = kernel_line([taps[1], taps[4], taps[7]]);
+            let right = kernel_line([taps[2], taps[5], taps[8]]);
             for i in 0..SEEN {
                 for (j, value) in kernel_line([left[i], middle[i], right[i]]).into_iter().enumerate() {
                     value.store(points.add((i * SEEN + j) * step));
@@ -187,19 +188,20 @@ pub(crate) unsafe fn kernel_line<V: Vector>(w: [V; 3]) -> [V; SEEN] {
     }
 }
 
-/// G^T u G of one transformed kernel: the adjoint of what is done to weights, for gradients.
+/// G^T u G of one transformed kernel, whose points lie `step` floats apart: the adjoint of what is done to weights, for
+/// gradients.
+///
+/// # Safety
+/// All points are there.
 #[inline(always)]
-pub(crate) unsafe fn transform_back_kernel<V: Vector>(point: impl Fn(usize, usize) -> V) -> [V; 9] {
+pub(crate) unsafe fn transform_back_kernel<V: Vector>(points: *const f32, step: usize) -> [V; 9] {
     unsafe {
-        let mut half = [[V::splat(0.0); SEEN]; 3];
-        for column in 0..SEEN {
-            let line = kernel_line_back(std::array::from_fn(|row| point(row, column)));
-            for (half, value) in half.iter_mut().zip(line) {
-                half[column] = value;
-            }
+        let mut taps = [V::splat(0.0); 9];
+        let square = transform::<V, _, KernelBack, SEEN, 3>(&Points { first: points, step });
+        for (taps, row) in taps.chunks_exact_mut(3).zip(square) {
+            taps.copy_from_slice(&row);
         }
-        let [top, middle, bottom] = half.map(|row| kernel_line_back(row));
-        std::array::from_fn(|tap| [top, middle, bottom][tap / 3][tap % 3])
+        taps
     }
 }
 
@@ -279,18 +281,13 @@ impl Grid {
             let (pitch, line) = (input.pitch() as isize, (input.width * input.pitch()) as isize);
             for c in (0..input.pitch()).step_by(V::LANES) {
                 unsafe {
-                    let at = image.offset(y * line + x * pitch + c as isize);
+                    let first = image.offset(y * line + x * pitch + c as isize);
+                    let pixels = Pixels { first, steps: [line * tap, pitch * tap] };
                     let cell = if inside {
-                        let (line, pitch) = (line * tap, pitch * tap);
-                        let load = |i, j| V::load(at.offset(i as isize * line + j as isize * pitch));
-                        transform(load, |d| transform_line(d))
+                        transform::<V, _, Input, SEEN, SEEN>(&pixels)
                     } else {
-                        let load = |i, j| {
-                            let (i, j) = (i as isize * tap, j as isize * tap);
-                            let there = (0..height).contains(&(y + i)) && (0..width).contains(&(x + j));
-                            if there { V::load(at.offset(i * line + j * pitch)) } else { V::splat(0.0) }
-                        };
-                        transform(load, |d| transform_line(d))
+                        let within = Within { pixels, corner: [y, x], tap, size: [height, width] };
+                        transform::<V, _, Input, SEEN, SEEN>(&within)
                     };
                     for (point, value) in cell.iter().flatten().enumerate() {
                         value.store(to.add(point * step));
@@ -324,9 +321,8 @@ impl Grid {
         let (down, right) = (self.dilation * width * pitch, self.dilation * pitch);
         for c in (0..pitch).step_by(V::LANES) {
             unsafe {
-                let from = sums.as_ptr().add(c);
-                let load = |i, j| V::load(from.add((i * SEEN + j) * step));
-                let cell: [[V; CELL]; CELL] = transform(load, |m| output_line(m));
+                let points = Points { first: sums.as_ptr().add(c), step };
+                let cell = transform::<V, _, Output, SEEN, CELL>(&points);
                 let at = |i: usize, j: usize| first + i * down + j * right + c;
                 if whole {
                     // Loops of a known length are unrolled.
@@ -359,20 +355,16 @@ impl Grid {
         seen: &mut [f32],
         step: usize,
     ) {
-        let [y, x] = self.corner(index);
-        let (depth, [height, width]) = (gradient.pitch(), self.size);
-        for c in (0..depth).step_by(V::LANES) {
+        let [y, x] = self.corner(index).map(|at| at as isize);
+        let [height, width] = self.size.map(|size| size as isize);
+        let (depth, tap) = (gradient.pitch() as isize, self.dilation as isize);
+        let image = unsafe { gradient.data.as_ptr().add(n * gradient.image()) };
+        for c in (0..gradient.pitch()).step_by(V::LANES) {
             unsafe {
-                let load = |i, j| {
-                    let (y, x) = (y + i * self.dilation, x + j * self.dilation);
-                    if y < height && x < width {
-                        let at = ((n * height + y) * width + x) * depth + c;
-                        V::load(gradient.data.as_ptr().add(at))
-                    } else {
-                        V::splat(0.0)
-                    }
-                };
-                let cell_values: [[V; SEEN]; SEEN] = transform(load, |g| gradient_line(g));
+                let first = image.offset((y * width + x) * depth + c as isize);
+                let pixels = Pixels { first, steps: [width * depth * tap, depth * tap] };
+                let within = Within { pixels, corner: [y, x], tap, size: [height, width] };
+                let cell_values = transform::<V, _, Gradient, CELL, SEEN>(&within);
                 let to = seen.as_mut_ptr().add(c);
                 for (point, value) in cell_values.iter().flatten().enumerate() {
                     value.store(to.add(point * step));
@@ -382,24 +374,116 @@ impl Grid {
     }
 }
 
-/// A transform of both directions of a cell: columns first, then rows.
-#[inline(always)]
-unsafe fn transform<V: Vector, const IN: usize, const OUT: usize>(
-    load: impl Fn(usize, usize) -> V,
-    line: impl Fn([V; IN]) -> [V; OUT],
-) -> [[V; OUT]; OUT] {
-    let mut half = [[unsafe { V::splat(0.0) }; IN]; OUT];
-    for column in 0..IN {
-        let values = line(std::array::from_fn(|row| load(row, column)));
-        for (half, value) in half.iter_mut().zip(values) {
-            half[column] = value;
+/// Where a transform finds its values.
+///
+/// This and [`Line`] are traits and not closures: a closure is compiled for any processor of its kind, so that where it is not
+/// inlined, each operation on a vector within it is a call.
+trait Source<V> {
+    /// # Safety
+    /// There is such a row and column, and the instruction set is there.
+    unsafe fn at(&self, row: usize, column: usize) -> V;
+}
+
+/// The points of a cell, row by row, so many floats apart.
+struct Points {
+    first: *const f32,
+    step: usize,
+}
+
+impl<V: Vector> Source<V> for Points {
+    #[inline(always)]
+    unsafe fn at(&self, row: usize, column: usize) -> V {
+        unsafe { V::load(self.first.add((row * SEEN + column) * self.step)) }
+    }
+}
+
+/// The pixels of an image: floats from one row of a cell to the next, and from one column.
+#[derive(Clone, Copy)]
+struct Pixels {
+    first: *const f32,
+    steps: [isize; 2],
+}
+
+impl<V: Vector> Source<V> for Pixels {
+    #[inline(always)]
+    unsafe fn at(&self, row: usize, column: usize) -> V {
+        let [down, right] = self.steps;
+        unsafe { V::load(self.first.offset(row as isize * down + column as isize * right)) }
+    }
+}
+
+/// The same where a cell reaches beyond the image: zeros are there.
+struct Within {
+    pixels: Pixels,
+    /// Row and column of the first pixel.
+    corner: [isize; 2],
+    /// Rows and columns of the image from one pixel to the next.
+    tap: isize,
+    /// Rows and columns of the image.
+    size: [isize; 2],
+}
+
+impl<V: Vector> Source<V> for Within {
+    #[inline(always)]
+    unsafe fn at(&self, row: usize, column: usize) -> V {
+        let [y, x] = self.corner;
+        let [height, width] = self.size;
+        let (y, x) = (y + row as isize * self.tap, x + column as isize * self.tap);
+        let there = y >= 0 && y < height && x >= 0 && x < width;
+        unsafe { if there { self.pixels.at(row, column) } else { V::splat(0.0) } }
+    }
+}
+
+/// What a transform does to a line of values.
+trait Line<const IN: usize, const OUT: usize> {
+    /// # Safety
+    /// The instruction set is there.
+    unsafe fn apply<V: Vector>(values: [V; IN]) -> [V; OUT];
+}
+
+macro_rules! line {
+    ($name:ident, $function:ident, $in:expr, $out:expr) => {
+        struct $name;
+
+        impl Line<$in, $out> for $name {
+            #[inline(always)]
+            unsafe fn apply<V: Vector>(values: [V; $in]) -> [V; $out] {
+                unsafe { $function(values) }
+            }
         }
+    };
+}
+
+line!(Input, transform_line, SEEN, SEEN);
+line!(Output, output_line, SEEN, CELL);
+line!(Gradient, gradient_line, CELL, SEEN);
+line!(KernelBack, kernel_line_back, SEEN, 3);
+
+/// A transform of both directions of a cell: columns first, then rows.
+///
+/// # Safety
+/// The source has `IN` rows and columns.
+#[inline(always)]
+unsafe fn transform<V: Vector, S: Source<V>, L: Line<IN, OUT>, const IN: usize, const OUT: usize>(
+    source: &S,
+) -> [[V; OUT]; OUT] {
+    unsafe {
+        let mut half = [[V::splat(0.0); IN]; OUT];
+        for column in 0..IN {
+            let mut values = [V::splat(0.0); IN];
+            for (row, value) in values.iter_mut().enumerate() {
+                *value = source.at(row, column);
+            }
+            for (half, value) in half.iter_mut().zip(L::apply(values)) {
+                half[column] = value;
+            }
+        }
+        let mut all = [[V::splat(0.0); OUT]; OUT];
+        for (all, half) in all.iter_mut().zip(half) {
+            *all = L::apply(half);
+        }
+        all
     }
-    let mut all = [[unsafe { V::splat(0.0) }; OUT]; OUT];
-    for (all, half) in all.iter_mut().zip(half) {
-        *all = line(half);
-    }
-    all
 }
 
 /// B^T of six values.

@@ -106,16 +106,15 @@ impl Packed {
                 let image = unsafe { input.data.as_ptr().add(n * input.image()) };
                 let at = image.wrapping_offset((y * width + x) * pitch);
                 for c in (0..input.pitch()).step_by(V::LANES) {
-                    let load = |j: usize| unsafe {
-                        if inside || (there && (0..width).contains(&(x + j as isize))) {
-                            V::load(at.wrapping_offset(j as isize * pitch + c as isize))
-                        } else {
-                            V::splat(0.0)
-                        }
-                    };
                     unsafe {
-                        let line = winograd::transform_line(std::array::from_fn(load));
-                        for (point, value) in line.into_iter().enumerate() {
+                        let mut line = [V::splat(0.0); SEEN];
+                        for (j, value) in line.iter_mut().enumerate() {
+                            let j = j as isize;
+                            if inside || (there && x + j >= 0 && x + j < width) {
+                                *value = V::load(at.wrapping_offset(j * pitch + c as isize));
+                            }
+                        }
+                        for (point, value) in winograd::transform_line(line).into_iter().enumerate() {
                             value.store(to.add(point * step));
                         }
                         to = to.add(V::LANES);
@@ -139,9 +138,11 @@ impl Packed {
         for c in (0..pitch).step_by(V::LANES) {
             unsafe {
                 let from = sums.as_ptr().add(c);
-                let line =
-                    winograd::output_line(std::array::from_fn(|point| V::load(from.add(point * step))));
-                for (j, value) in line.into_iter().enumerate().take(left) {
+                let mut line = [V::splat(0.0); SEEN];
+                for (point, value) in line.iter_mut().enumerate() {
+                    *value = V::load(from.add(point * step));
+                }
+                for (j, value) in winograd::output_line(line).into_iter().enumerate().take(left) {
                     let at = (at + j) * pitch + c;
                     finish.write(value, c, at, out);
                 }
