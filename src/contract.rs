@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::inference::{Execution, Job};
 use crate::models::Card;
-use crate::noise::{self, LevelNoise, NoiseEstimate};
+use crate::noise::{self, LevelNoise, NoiseEstimate, NoiseSummary};
 use crate::objectives::{self, Objective};
 
 /// What is known about a network: the model card.
@@ -124,8 +124,10 @@ const DISTANCES: usize = 4;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NoiseModel {
-    /// In a sentence.
+    /// In an English sentence.
     words: String,
+    /// The facts of that sentence.
+    summary: NoiseSummary,
     /// Deviation by brightness, without lines and impulses: of each channel, from black to white. One channel is gray.
     curves: Vec<Vec<LevelNoise>>,
     /// Power at each frequency over the mean of all, 16x16 values, row by row, from half a cycle per pixel to the left and above;
@@ -141,12 +143,6 @@ pub struct NoiseModel {
     colors: Vec<f32>,
     /// Whether the noise is that of few photons, counted one by one.
     photons: bool,
-    /// Share of the pixels, or of the samples of each channel, that have lost their value, 0 to 1.
-    impulses: Option<f32>,
-    /// Deviation of the offsets of rows, where these are too bright or too dark; shares of white.
-    rows: Option<f32>,
-    /// Deviation of the offsets of columns.
-    columns: Option<f32>,
     /// All of it, to be kept, and to be learned by `fineTune`.
     json: String,
 }
@@ -160,9 +156,9 @@ impl NoiseModel {
         let levels = || (0..LEVELS).map(|i| i as f32 / (LEVELS - 1) as f32);
         let point = |channel: usize, level: f32| LevelNoise { level, sigma: model.sigma_at(channel, level) };
         let pairs: &[(usize, usize)] = if model.channels == 3 { &[(0, 1), (0, 2), (1, 2)] } else { &[] };
-        let noise::Defects { impulses, rows, columns } = &model.defects;
         Ok(Self {
-            words: model.in_words(),
+            words: model.summary().to_string(),
+            summary: model.summary(),
             curves: (0..model.channels).map(|c| levels().map(|level| point(c, level)).collect()).collect(),
             spectrum: model.power(),
             white: model.is_white(),
@@ -170,9 +166,6 @@ impl NoiseModel {
             below: (1..=DISTANCES).map(|i| model.correlation(0, i)).collect(),
             colors: pairs.iter().map(|(a, b)| model.channel_correlation(*a, *b)).collect(),
             photons: model.is_of_photons(),
-            impulses: impulses.as_ref().map(|impulses| impulses.density),
-            rows: rows.as_ref().map(noise::Lines::sigma),
-            columns: columns.as_ref().map(noise::Lines::sigma),
             json: model.to_json()?,
         })
     }
@@ -221,7 +214,7 @@ mod tests {
 
     use super::*;
     use crate::models::{Adapt, Bundled, Conditions, Mode, Paper, Preset};
-    use crate::noise::{ChannelNoise, Correlation};
+    use crate::noise::{ChannelNoise, Correlation, NoiseField};
     use crate::train::{Phase, Progress};
 
     const FILE: &str = "pkg-config/src/shared/contract.ts";
@@ -316,6 +309,8 @@ mod tests {
             declaration::<LevelNoise>(),
             declaration::<Correlation>(),
             declaration::<NoiseModel>(),
+            declaration::<NoiseSummary>(),
+            declaration::<NoiseField>(),
             declaration::<TrainingOptions>(),
             declaration::<Phase>(),
             declaration::<Progress>(),

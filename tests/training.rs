@@ -272,7 +272,7 @@ fn a_shipped_network_learns_noise_that_it_does_not_know_and_says_what_it_found()
     let options = Options { steps: Some(20), batch: Some(2), ..Options::default() };
     let tuned = train(&model, &[Arc::clone(&photo)], None, options);
     assert_eq!(tuned.progress.objective, Objective::NoiseModel);
-    assert!(tuned.progress.noise.as_ref().unwrap().contains("in blotches, the same in all colours"));
+    assert!(tuned.progress.noise.unwrap().to_string().contains("in blotches, the same in all colours"));
     assert!(tuned.kept, "{:?} {:?}", tuned.progress.scores, tuned.progress.simulated);
     let after = psnr(&run(&tuned.model, &photo), &truth).unwrap();
     let before = psnr(&run(&model, &photo), &truth).unwrap();

@@ -13,7 +13,7 @@ fuzz_target!(|json: &str| {
     let written = model.to_json().expect("what was read can be written");
     let again = NoiseModel::from_json(&written).expect("what was written can be read");
     assert_eq!(again.to_json().expect("and written again"), written);
-    assert!(!model.in_words().is_empty());
+    assert!(!model.summary().to_string().is_empty());
     let noisy = model.sampler().noisy(&clean(), &mut ChaCha8Rng::seed_from_u64(1));
     assert!(noisy.data.iter().all(|value| (0.0..=1.0).contains(value)), "{:?}", noisy.data);
 });

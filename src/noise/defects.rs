@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::order::median;
 use crate::photo::Planar;
 
 /// Side of the tiles by which it is judged how much pixels differ from those around them.
@@ -394,13 +395,4 @@ fn transposed(picture: &Planar) -> Planar {
         }
     }
     Planar { data, width: height, height: width, ..*picture }
-}
-
-/// The middle value; 0 of none.
-fn median(mut values: Vec<f32>) -> f32 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
 }

@@ -12,6 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dct::{AREA, SIDE, dct, transposed};
+use super::order::median;
 use crate::photo::{Photo, Planar};
 
 /// Blocks that are looked at, at most: those of larger photos are further apart. Of smaller ones, a block for so many
@@ -512,12 +513,6 @@ fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
         columns.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
     }
     columns.iter().sum()
-}
-
-/// The middle value; there must be one.
-fn median(mut values: Vec<f32>) -> f32 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
 #[cfg(test)]

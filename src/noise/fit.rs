@@ -10,28 +10,18 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::clipping::{is_cut_at_black, unclipped};
 use super::defects::Defects;
+use super::flat::{self, Place, STRIDE, flattest, places};
 use super::frequencies::{
     AREA, Complex, Matrix, SIDE, ZERO, cycles, detrended, fineness, map_eigenvalues, matrix, opposite,
     picture_of, product, spectrum, transposed,
 };
-use super::model::{NoiseModel, bernstein};
+use super::level::{LEAST_VARIANCE, fit, least_squares, straight, value};
+use super::model::NoiseModel;
+use super::order::quantile;
 use crate::photo::Planar;
 
-/// Blocks begin at every so many pixels.
-const STRIDE: usize = SIDE / 2;
-/// Groups of like brightness, of equally many blocks.
-const GROUPS: usize = 6;
-/// Share of a group's blocks that is taken for flat, the least number, and the most of all groups.
-const FLAT: (f32, usize, usize) = (0.15, 4, 1024);
-/// Values that count as clipped, and the share of them that a block may have: at first, and where few have as little.
-const CLIPPED: ([f32; 2], [f32; 2]) = ([0.004, 0.996], [0.03, 0.5]);
-/// Share of a block that may be black where it is to tell why.
-const BLACK: [f32; 2] = [0.02, 0.9];
-/// Deviation of such a block, at least: of less, rounding to 8 bits makes black, too.
-const BLACK_DEVIATION: f32 = 8.0 / 255.0;
-/// Share of the blocks that must be left by a limit of [`CLIPPED`].
-const ENOUGH: f32 = 0.1;
 /// Finest frequency, in cycles per pixel, that is left out of account when levels are measured: texture is coarse.
 const COARSE: f32 = 0.12;
 /// Frequencies that tell the level of white noise.
@@ -46,9 +36,6 @@ const TURNS: usize = 4;
 const UNCORRELATED: f32 = 0.1;
 /// Rounds of correction, side of the field that is measured in each, and limits of a correction.
 const CORRECTIONS: (usize, usize, [f32; 2]) = (4, 192, [0.6, 1.8]);
-/// Least variance: a tenth of what rounding to 8 bits makes.
-const LEAST_VARIANCE: f32 = 1e-7;
-
 impl NoiseModel {
     /// Finds the model.
     ///
@@ -174,7 +161,7 @@ impl Flat {
             let limit;
             (variance, limit) = fit(&measured);
             kept = (0..count).filter(|n| self.is_calm(*n, &measured, variance, limit)).collect();
-            if kept.len() < 2 * FLAT.1 {
+            if kept.len() < 2 * flat::LEAST {
                 kept = (0..count).collect();
             }
             for c in 0..self.channels {
@@ -413,242 +400,8 @@ fn inner(a: Complex, b: Complex) -> f32 {
 }
 
 /// The mean of an exponential distribution of which this is the [`LEFT`] quantile.
-fn low_quantile(mut values: Vec<f32>) -> f32 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let index = (LEFT * (values.len() - 1) as f32) as usize;
-    *values.select_nth_unstable_by(index, f32::total_cmp).1 / -(1.0 - LEFT).ln()
-}
-
-/// Whether the black of blocks is that of normal noise which is cut off there: else it is that of photons, of which none was
-/// counted. Mean and variance of a block tell for both how much of it would be black.
-///
-/// - `values`: of flat blocks, one channel of one block after the other
-fn is_cut_at_black(values: impl Iterator<Item = f32>) -> bool {
-    let values: Vec<f32> = values.collect();
-    let (mut from_normal, mut from_photons) = (0.0, 0.0);
-    for block in values.chunks(AREA) {
-        let count = block.len() as f32;
-        let black = block.iter().filter(|v| **v < 0.5 / 255.0).count() as f32 / count;
-        let mean = block.iter().sum::<f32>() / count;
-        let variance = block.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count;
-        if !(BLACK[0]..=BLACK[1]).contains(&black) || variance < BLACK_DEVIATION.powi(2) {
-            continue;
-        }
-        let relative = variance / (mean * mean);
-        from_normal += (black - black_of_normal(relative)).powi(2);
-        from_photons += (black - (-relative.recip()).exp()).powi(2);
-    }
-    from_normal <= from_photons
-}
-
-/// Share of the values of normal noise that is cut off at 0, by what its variance is then over the square of its mean.
-fn black_of_normal(relative: f32) -> f32 {
-    // Both fall with the level in deviations: halving the interval finds it.
-    let (mut low, mut high) = (-4.0, 4.0);
-    for _ in 0..24 {
-        let middle: f32 = 0.5 * (low + high);
-        let [mean, variance] = clipped_moments(middle, 1.0, [0.0, f32::INFINITY]);
-        if variance > relative * mean * mean { low = middle } else { high = middle }
-    }
-    slices().filter(|z| low + z < 0.0).map(density).sum::<f32>() / slices().map(density).sum::<f32>()
-}
-
-/// The variance of normal noise around a level that has this variance after it was clipped to `ends`.
-fn unclipped(level: f32, variance: f32, ends: [f32; 2]) -> f32 {
-    let level = level.clamp(0.0, 1.0);
-    let deviation = variance.sqrt();
-    if level - ends[0] > 4.0 * deviation && ends[1] - level > 4.0 * deviation {
-        return variance;
-    }
-    // The clipped variance grows with the deviation: halving the interval finds it.
-    let (mut low, mut high) = (deviation, 4.0 * deviation);
-    for _ in 0..24 {
-        let middle = 0.5 * (low + high);
-        if clipped_moments(level, middle, ends)[1] < variance { low = middle } else { high = middle }
-    }
-    low * low
-}
-
-/// Mean and variance of a normal value that is clipped to `ends`.
-fn clipped_moments(mean: f32, deviation: f32, ends: [f32; 2]) -> [f32; 2] {
-    let [mut weight, mut sum, mut square] = [0.0; 3];
-    for z in slices() {
-        let value = (mean + deviation * z).clamp(ends[0], ends[1]);
-        weight += density(z);
-        sum += density(z) * value;
-        square += density(z) * value * value;
-    }
-    let mean = sum / weight;
-    [mean, square / weight - mean * mean]
-}
-
-/// The normal distribution in 64 slices, as far as it reaches.
-fn slices() -> impl Iterator<Item = f32> {
-    (0..64).map(|i| (i as f32 - 31.5) / 8.0)
-}
-
-fn density(z: f32) -> f32 {
-    (-0.5 * z * z).exp()
-}
-
-/// The level function's value.
-fn value(variance: [f32; 3], level: f32) -> f32 {
-    bernstein(level).iter().zip(variance).map(|(b, v)| b * v).sum::<f32>().max(LEAST_VARIANCE)
-}
-
-/// The level function through points of level and power, of which those far above it are texture; and the ratio to it
-/// from which a point is far above.
-fn fit(points: &[[f32; 2]]) -> ([f32; 3], f32) {
-    let middle = quantile(points.iter().map(|[_, power]| *power).collect(), 0.5);
-    let mut weights: Vec<f32> =
-        points.iter().map(|[_, power]| (power + middle).max(LEAST_VARIANCE).recip()).collect();
-    let (mut variance, mut limit) = ([0.0; 3], f32::INFINITY);
-    for _ in 0..8 {
-        variance = least_squares(points, &weights);
-        let expected: Vec<f32> = points.iter().map(|[level, _]| value(variance, *level)).collect();
-        let ratios: Vec<f32> = points.iter().zip(&expected).map(|([_, power], e)| power / e).collect();
-        let [low, middle] = [0.16, 0.5].map(|q| quantile(ratios.clone(), q));
-        limit = (middle + 2.5 * (middle - low)).clamp(1.25, 3.0);
-        let mean = expected.iter().sum::<f32>() / expected.len().max(1) as f32;
-        weights = expected.iter().map(|e| (e + 0.05 * mean).recip()).collect();
-        let calm = ratios.iter().filter(|ratio| **ratio < limit).count();
-        if calm >= 20 {
-            weights.iter_mut().zip(&ratios).filter(|(_, r)| **r >= limit).for_each(|(w, _)| *w = 0.0);
-        }
-    }
-    (variance.map(|v| v.max(0.0)), limit)
-}
-
-fn quantile(mut values: Vec<f32>, q: f32) -> f32 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let index = (q * (values.len() - 1) as f32) as usize;
-    *values.select_nth_unstable_by(index, f32::total_cmp).1
-}
-
-/// The control points, none below zero, with the least sum of weighted squares: the best of all choices of those that are
-/// not zero.
-fn least_squares(points: &[[f32; 2]], weights: &[f32]) -> [f32; 3] {
-    let (mut a, mut b) = ([[0f64; 3]; 3], [0f64; 3]);
-    for ([level, power], weight) in points.iter().zip(weights) {
-        let basis = bernstein(*level).map(f64::from);
-        let w = f64::from(*weight).powi(2);
-        for i in 0..3 {
-            b[i] += w * basis[i] * f64::from(*power);
-            (0..3).for_each(|j| a[i][j] += w * basis[i] * basis[j]);
-        }
-    }
-    // A little of the same everywhere, where brightness hardly varies.
-    let ridge = 1e-4 * (0..3).map(|i| a[i][i]).sum::<f64>();
-    let mean = b.iter().sum::<f64>() / a.as_flattened().iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    for i in 0..3 {
-        a[i][i] += ridge;
-        b[i] += ridge * mean;
-    }
-    let loss = |x: &[f64; 3]| -> f64 {
-        (0..3).map(|i| x[i] * ((0..3).map(|j| a[i][j] * x[j]).sum::<f64>() - 2.0 * b[i])).sum()
-    };
-    let choices = (1..8usize).map(|choice| solved(&a, &b, choice));
-    let possible = choices.filter(|x| x.iter().all(|v| *v >= 0.0));
-    let best = possible.min_by(|x, y| loss(x).total_cmp(&loss(y))).unwrap_or_default();
-    best.map(|v| v as f32)
-}
-
-/// The control points of the straight line that rises, with the least sum of weighted squares: variance of counted photons, and
-/// of what is read besides.
-fn straight(points: &[[f32; 2]], weights: &[f32]) -> [f32; 3] {
-    let [mut weight, mut level, mut power, mut square, mut product] = [0f64; 5];
-    for ([x, y], w) in points.iter().zip(weights) {
-        let [x, y, w] = [f64::from(*x), f64::from(*y), f64::from(*w).powi(2)];
-        weight += w;
-        level += w * x;
-        power += w * y;
-        square += w * x * x;
-        product += w * x * y;
-    }
-    let apart = weight * square - level * level;
-    let slope = if apart > 0.0 { (weight * product - level * power) / apart } else { 0.0 };
-    let black = (power - slope * level) / weight.max(f64::MIN_POSITIVE);
-    let [black, slope] = match (black < 0.0, slope < 0.0) {
-        (true, _) => [0.0, product / square.max(f64::MIN_POSITIVE)],
-        (_, true) => [power / weight.max(f64::MIN_POSITIVE), 0.0],
-        _ => [black, slope],
-    };
-    [black, black + 0.5 * slope, black + slope].map(|v| v as f32)
-}
-
-/// Solves `a x = b` for the unknowns whose bits are set; the others are zero.
-fn solved(a: &[[f64; 3]; 3], b: &[f64; 3], choice: usize) -> [f64; 3] {
-    let (mut a, mut b) = (*a, *b);
-    for i in (0..3).filter(|i| choice >> i & 1 == 0) {
-        a[i] = [0.0; 3];
-        a.iter_mut().for_each(|row| row[i] = 0.0);
-        (a[i][i], b[i]) = (1.0, 0.0);
-    }
-    for i in 0..3 {
-        for j in i + 1..3 {
-            let factor = a[j][i] / a[i][i];
-            (0..3).for_each(|k| a[j][k] -= factor * a[i][k]);
-            b[j] -= factor * b[i];
-        }
-    }
-    let mut x = [0.0; 3];
-    for i in (0..3).rev() {
-        x[i] = (b[i] - (i + 1..3).map(|j| a[i][j] * x[j]).sum::<f64>()) / a[i][i];
-    }
-    x
-}
-
-/// A block that may be flat.
-struct Place {
-    picture: usize,
-    at: [usize; 2],
-    levels: Vec<f32>,
-    /// Mean square of what the network sees there beside a trend.
-    texture: f32,
-    clipped: f32,
-}
-
-fn places(pictures: &[(Planar, Planar)]) -> Vec<Place> {
-    let mut places = Vec::new();
-    for (picture, (noisy, seen)) in pictures.iter().enumerate() {
-        for top in (0..(noisy.height + 1).saturating_sub(SIDE)).step_by(STRIDE) {
-            for left in (0..(noisy.width + 1).saturating_sub(SIDE)).step_by(STRIDE) {
-                let (block, levels) = detrended(seen, [left, top]);
-                let texture = block.iter().map(|v| v * v).sum::<f32>() / block.len() as f32;
-                let values = noisy.crop(left, top, SIDE, SIDE).data;
-                let clipped = values.iter().filter(|v| !(CLIPPED.0[0]..=CLIPPED.0[1]).contains(*v)).count();
-                let clipped = clipped as f32 / values.len() as f32;
-                places.push(Place { picture, at: [left, top], levels, texture, clipped });
-            }
-        }
-    }
-    places
-}
-
-/// The flattest places, some of every brightness, and not clipped, where there are enough of these.
-fn flattest(mut places: Vec<Place>) -> Vec<Place> {
-    let enough = (ENOUGH * places.len() as f32) as usize;
-    for limit in CLIPPED.1 {
-        if places.iter().filter(|place| place.clipped < limit).count() > enough {
-            places.retain(|place| place.clipped < limit);
-            break;
-        }
-    }
-    let brightness = |place: &Place| place.levels.iter().sum::<f32>();
-    places.sort_by(|a, b| brightness(a).total_cmp(&brightness(b)));
-    let size = places.len().div_ceil(GROUPS).max(1);
-    let mut flat = Vec::new();
-    while !places.is_empty() {
-        let mut group: Vec<Place> = places.drain(..size.min(places.len())).collect();
-        let taken = FLAT.1.max((FLAT.0 * group.len() as f32) as usize).min(FLAT.2 / GROUPS);
-        group.sort_by(|a, b| a.texture.total_cmp(&b.texture));
-        flat.extend(group.into_iter().take(taken));
-    }
-    flat
+fn low_quantile(values: Vec<f32>) -> f32 {
+    quantile(values, LEFT) / -(1.0 - LEFT).ln()
 }
 
 #[cfg(test)]
@@ -899,7 +652,7 @@ mod tests {
             assert!(model.spectrum.iter().chain(&model.variance).all(|v| v.is_finite()));
             let simulated = model.sampler().noisy(&picture, &mut ChaCha8Rng::seed_from_u64(1));
             assert!(simulated.data.iter().all(|v| (v - value).abs() < 0.02));
-            assert_eq!(model.in_words(), "next to no noise");
+            assert_eq!(model.summary().to_string(), "next to no noise");
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::defects::{Defects, Lines};
 use super::frequencies::{AREA, Matrix, SIDE, ZERO, map_eigenvalues, matrix, picture_of};
+use super::summary::NoiseSummary;
 use crate::error::{Error, Kind, Result};
 use crate::nn::Symmetry;
 use crate::photo::Planar;
@@ -22,15 +23,6 @@ const COARSE_PHOTONS: f32 = 0.002;
 const COUNTED: f32 = 60.0;
 /// Parts of the largest weight below which a neighbour has no say in correlated noise.
 const SMALL_WEIGHT: f32 = 0.004;
-
-/// Deviation in levels of 255 below which noise is not told of.
-const LEAST_TOLD: f32 = 0.5;
-/// How many times as strong noise is where it is told to be stronger.
-const TREND: f32 = 1.4;
-/// Correlation of neighbouring pixels from which noise is told to be blotchy.
-const BLOTCHY: f32 = 0.5;
-/// Correlation of channels from which noise is told to be gray.
-const GRAY: f32 = 0.9;
 
 /// Correlation along an axis from which noise is taken to spread along it; across, up to which it is taken not to.
 const STREAKY: [f32; 2] = [0.3, 0.15];
@@ -108,6 +100,12 @@ impl NoiseModel {
         Ok(model)
     }
 
+    /// Noise of the same kind whose field is so many times as strong.
+    #[must_use]
+    pub fn times(&self, factor: f32) -> Self {
+        Self { variance: self.variance.map(|v| factor * factor * v), ..self.clone() }
+    }
+
     /// As JSON.
     ///
     /// # Errors
@@ -123,6 +121,11 @@ impl NoiseModel {
     pub fn sigma_at(&self, channel: usize, level: f32) -> f32 {
         let share = (0..AREA).map(|f| self.covariance(f)[channel][channel]).sum::<f32>() / AREA as f32;
         (self.variance_at(level) * share).max(0.0).sqrt()
+    }
+
+    /// The same at middle brightness, mean of the channels.
+    pub fn sigma(&self) -> f32 {
+        (0..self.channels).map(|channel| self.sigma_at(channel, 0.5)).sum::<f32>() / self.channels as f32
     }
 
     /// Correlation of the field between a pixel and the one so many to the right and below (up to 8), mean of the
@@ -158,47 +161,9 @@ impl NoiseModel {
         self.channels > 1 && self.channel_correlation(0, 1) > SHARED
     }
 
-    /// What the noise is like, in a sentence for people.
-    pub fn in_words(&self) -> String {
-        let sigma = |level: f32| {
-            let variances = (0..self.channels).map(|c| self.sigma_at(c, level).powi(2));
-            (variances.sum::<f32>() / self.channels as f32).sqrt() * 255.0
-        };
-        let [dark, middle, bright] = [0.1, 0.5, 0.9].map(sigma);
-        let mut parts = Vec::new();
-        let strongest = dark.max(middle).max(bright);
-        if strongest > LEAST_TOLD {
-            let trend = match bright / dark.max(0.01) {
-                ratio if ratio > TREND => ", stronger where it is bright",
-                ratio if ratio < 1.0 / TREND => ", stronger where it is dark",
-                _ => "",
-            };
-            let spread = match self.correlation(1, 0).max(self.correlation(0, 1)) {
-                near if near > BLOTCHY && self.streaks().is_some() => "in streaks",
-                near if near > BLOTCHY => "in blotches",
-                near if near > 0.0 && !self.is_white() => "spread over neighbouring pixels",
-                _ => "different from pixel to pixel",
-            };
-            let colours = match self.channels {
-                3 if self.channel_correlation(0, 1) > GRAY => ", the same in all colours",
-                _ => "",
-            };
-            parts.push(format!("noise of about {middle:.0} of 255 levels{trend}, {spread}{colours}"));
-        }
-        let Defects { impulses, rows, columns } = &self.defects;
-        if let Some(impulses) = impulses {
-            parts.push(format!("{:.1} % of the pixels have lost their value", 100.0 * impulses.density));
-        }
-        for (lines, name) in [(rows, "rows"), (columns, "columns")] {
-            if let Some(lines) = lines {
-                let offset = 255.0 * lines.sigma();
-                parts.push(format!("{name} are too bright or too dark by about {offset:.0} of 255 levels"));
-            }
-        }
-        match parts.is_empty() {
-            true => "next to no noise".to_string(),
-            false => parts.join("; "),
-        }
+    /// What the noise is like, for people.
+    pub fn summary(&self) -> NoiseSummary {
+        NoiseSummary::of(self)
     }
 
     /// Power of the field at each frequency, mean of the channels, over its mean: 16x16 values, row by row, from half a cycle

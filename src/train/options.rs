@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::validation::{Score, ValidationReport};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Conditions, Mode, Model};
-use crate::noise::NoiseModel;
+use crate::noise::{NoiseModel, NoiseSummary};
 use crate::objectives::Objective;
 use crate::weights::{Precision, StateDict};
 
@@ -104,8 +104,8 @@ pub struct Progress {
     /// The training objective.
     #[cfg_attr(test, ts(type = "string"))]
     pub objective: Objective,
-    /// The photo's noise, in a sentence, once it is measured; for objectives that use it.
-    pub noise: Option<String>,
+    /// The photo's noise, once it is measured; for objectives that use it.
+    pub noise: Option<NoiseSummary>,
     /// Mean of the loss over the last steps, once there is one.
     pub loss: Option<f32>,
     /// Validation so far: after which step, and the score, of which less is better. The first is the network before training.

@@ -75,6 +75,20 @@ test("the page shows the noise of a photo when asked to, saves its model, and tu
   await expect(app.learned).toHaveText(/^(Better after|Not clearly better)/, { timeout: 60_000 });
 });
 
+test("a page in German tells in German what noise was found", async ({ app, page }) => {
+  await page.evaluate(() => {
+    localStorage.setItem("language", "de");
+  });
+  await page.goto("./");
+  await expect(page.locator("#device-about")).not.toBeEmpty({ timeout: 60_000 });
+  await page.locator("#file").setInputFiles(photo(160, 120));
+  await page.getByRole("button", { name: "Anpassen", exact: true }).click();
+  await expect(app.learned).toHaveText(
+    "Gefunden: Rauschen von etwa 18 von 255 Stufen, von Pixel zu Pixel verschieden. Das Netz wird trainiert, das zu entfernen.",
+    { timeout: 60_000 },
+  );
+});
+
 test.describe("by the package", () => {
   test.use({ baseURL: "http://localhost:4322/" });
 
@@ -133,9 +147,12 @@ test.describe("by the package", () => {
     expect(got.noise).toMatchObject({
       white: true,
       photons: false,
-      impulses: null,
-      rows: null,
-      columns: null,
+      summary: {
+        field: { stronger: null, spread: "pixels", sameInColors: false },
+        impulses: null,
+        rows: null,
+        columns: null,
+      },
     });
     expect(got.noise.spectrum).toHaveLength(256);
     // White noise of 25 levels was added to it.
@@ -147,7 +164,7 @@ test.describe("by the package", () => {
       wrong: "option",
       enlarged: "option",
     });
-    expect(got.tuned.noise).toBe(got.noise.words);
+    expect(got.tuned.noise).toEqual(got.noise.summary);
     expect(got.tuned.simulated).toBeGreaterThan(1);
     if (!got.tuned.kept) expect(got.learned).toBeGreaterThan(1e6);
   });

@@ -1,4 +1,12 @@
-import type { Adapt, FineTuned, ModelCard, NoiseEstimate, NoiseModel } from "unnoise";
+import type {
+  Adapt,
+  FineTuned,
+  ModelCard,
+  NoiseEstimate,
+  NoiseField,
+  NoiseModel,
+  NoiseSummary,
+} from "unnoise";
 import { language, text } from "./strings";
 
 /** From which deviation on, of 255, noise is called what. */
@@ -118,8 +126,32 @@ export function noiseSpectrum({ white, right, below, colors }: NoiseModel): stri
   return colors.length > 0 && Math.min(...colors) > SAME ? `${spread} ${words.sameColours}` : spread;
 }
 
+/** What noise is like, as a part of a sentence. */
+export function noiseSummary({ field, impulses, rows, columns }: NoiseSummary): string {
+  const words = text.noise.summary;
+  const levels = (sigma: number) => decimals(255 * sigma, 0);
+  const parts = [
+    ...(field ? [noiseField(field)] : []),
+    ...(impulses === null ? [] : [words.impulses(decimals(100 * impulses, 1))]),
+    ...(rows === null ? [] : [words.rows(levels(rows))]),
+    ...(columns === null ? [] : [words.columns(levels(columns))]),
+  ];
+  return parts.join("; ") || words.none;
+}
+
+function noiseField({ sigma, stronger, spread, sameInColors }: NoiseField): string {
+  const words = text.noise.summary;
+  const parts = [
+    words.field(decimals(255 * sigma, 0)),
+    ...(stronger ? [words.stronger[stronger]] : []),
+    words.spread[spread],
+    ...(sameInColors ? [words.sameInColors] : []),
+  ];
+  return parts.join(", ");
+}
+
 /** What else there is of noise, as sentences. */
-export function noiseDefects({ photons, impulses, rows, columns }: NoiseModel): string {
+export function noiseDefects({ photons, summary: { impulses, rows, columns } }: NoiseModel): string {
   const words = text.noise;
   const sentences = [
     ...(photons ? [words.photons] : []),

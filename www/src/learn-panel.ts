@@ -41,7 +41,7 @@ export class LearnPanel {
   /** When the stage under way began, seconds since the start. */
   #stage = { number: 0, began: 0 };
   /** What the photo's noise was found to be like. */
-  #found: string | undefined;
+  #found = false;
 
   constructor() {
     const key = (name: string) => byId("learn-curves", HTMLElement).getElementsByClassName(name)[0];
@@ -109,7 +109,7 @@ export class LearnPanel {
     this.#curves.hidden = false;
     this.#progress.removeAttribute("value");
     this.#facts.textContent = "";
-    this.#found = undefined;
+    this.#found = false;
     this.#say(tune.begun);
   }
 
@@ -121,9 +121,9 @@ export class LearnPanel {
     const what = phase === "looking" ? tune.looking : tune.steps(step);
     this.#facts.textContent = `${what} · ${format.seconds(seconds)} · ${this.#left(progress)}`;
     if (restart !== undefined) this.#say(text.run.switching(restart));
-    else if (progress.noise !== null && progress.noise !== this.#found) {
-      this.#found = progress.noise;
-      this.#say(tune.found(progress.noise));
+    else if (progress.noise !== null && !this.#found) {
+      this.#found = true;
+      this.#say(tune.found(format.noiseSummary(progress.noise)));
     }
     this.#chart.show(progress);
   }

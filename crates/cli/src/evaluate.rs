@@ -147,7 +147,7 @@ pub fn run(args: &Args) -> Result<()> {
                 psnr_before,
                 psnr_learned,
                 kept: tuned.kept,
-                noise: tuned.progress.noise,
+                noise: tuned.progress.noise.map(|noise| noise.to_string()),
                 best_step: tuned.progress.best_step,
                 scores: tuned.progress.scores,
                 simulated: tuned.progress.simulated,

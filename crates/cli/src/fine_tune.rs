@@ -185,7 +185,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(weights) = weights {
         write(&args.output, weights)?;
     }
-    let noise = tuned.noise.as_ref().map(NoiseModel::in_words);
+    let noise = tuned.noise.as_ref().map(|noise| noise.summary().to_string());
     let progress = &tuned.progress;
     let report = Report {
         kept: tuned.kept,

@@ -128,7 +128,7 @@ impl Report {
             pictures,
             network,
             mode,
-            noise: model.in_words(),
+            noise: model.summary().to_string(),
             levels: LEVELS.iter().map(|level| (255.0 * level, sigmas(*level))).collect(),
             to_the_right: (1..=DISTANCES).map(|i| model.correlation(i, 0)).collect(),
             below: (1..=DISTANCES).map(|i| model.correlation(0, i)).collect(),

@@ -3,7 +3,7 @@ import { UnnoiseError, guarded, throwIfAborted } from "../shared/errors.js";
 import type { Course } from "./course.js";
 import { fileOf } from "./held.js";
 import type { Link } from "./link.js";
-import type { LearningProgress, NoiseModel, TrainingOptions } from "../shared/contract.js";
+import type { LearningProgress, NoiseModel, NoiseSummary, TrainingOptions } from "../shared/contract.js";
 import type { Area } from "../shared/protocol.js";
 import { platform } from "../shared/platform.js";
 import type { EngineInfo, ImageInput, Tile } from "../shared/types.js";
@@ -88,8 +88,8 @@ export interface FineTuned extends EngineInfo {
   readonly bestStep: number;
   /** Steps that were done. */
   readonly steps: number;
-  /** The photo's noise, in a sentence, for objectives that use it. */
-  readonly noise: string | null;
+  /** The photo's noise, for objectives that use it. */
+  readonly noise: NoiseSummary | null;
   /** See `TuningProgress`. */
   readonly scores: LearningProgress["scores"];
   /** See `TuningProgress`. */

@@ -432,9 +432,13 @@ readonly chroma: readonly [number, number, number] | null,
  */
 export type NoiseModel = {
 /**
- * In a sentence.
+ * In an English sentence.
  */
 readonly words: string,
+/**
+ * The facts of that sentence.
+ */
+readonly summary: NoiseSummary,
 /**
  * Deviation by brightness, without lines and impulses: of each channel, from black to white. One channel is gray.
  */
@@ -465,6 +469,20 @@ readonly colors: ReadonlyArray<number>,
  */
 readonly photons: boolean,
 /**
+ * All of it, to be kept, and to be learned by `fineTune`.
+ */
+readonly json: string,
+};
+
+/**
+ * What the noise of a photo is like, in a few facts.
+ */
+export type NoiseSummary = {
+/**
+ * The noise that every pixel has; nothing where there is next to none.
+ */
+readonly field: NoiseField | null,
+/**
  * Share of the pixels, or of the samples of each channel, that have lost their value, 0 to 1.
  */
 readonly impulses: number | null,
@@ -476,10 +494,28 @@ readonly rows: number | null,
  * Deviation of the offsets of columns.
  */
 readonly columns: number | null,
+};
+
 /**
- * All of it, to be kept, and to be learned by `fineTune`.
+ * What the noise that every pixel has is like.
  */
-readonly json: string,
+export type NoiseField = {
+/**
+ * Standard deviation at middle brightness, mean of the channels, 0 to 1.
+ */
+readonly sigma: number,
+/**
+ * Where it is much stronger than elsewhere, if anywhere.
+ */
+readonly stronger: "dark" | "bright" | null,
+/**
+ * How it spreads over pixels.
+ */
+readonly spread: "pixels" | "neighbours" | "blotches" | "streaks",
+/**
+ * Whether it is the same in all colours.
+ */
+readonly sameInColors: boolean,
 };
 
 /**
@@ -562,9 +598,9 @@ readonly steps: number,
  */
 readonly objective: string,
 /**
- * The photo's noise, in a sentence, once it is measured; for objectives that use it.
+ * The photo's noise, once it is measured; for objectives that use it.
  */
-readonly noise: string | null,
+readonly noise: NoiseSummary | null,
 /**
  * Mean of the loss over the last steps, once there is one.
  */

@@ -180,6 +180,21 @@ export const de: Strings = {
     impulses: (percent) => `${percent} % der Pixel haben ihren Wert verloren.`,
     rows: (levels) => `Zeilen sind um etwa ${levels} Stufen zu hell oder zu dunkel.`,
     columns: (levels) => `Spalten sind um etwa ${levels} Stufen zu hell oder zu dunkel.`,
+    summary: {
+      none: "so gut wie kein Rauschen",
+      field: (levels) => `Rauschen von etwa ${levels} von 255 Stufen`,
+      stronger: { dark: "im Dunkeln stärker", bright: "im Hellen stärker" },
+      spread: {
+        pixels: "von Pixel zu Pixel verschieden",
+        neighbours: "über benachbarte Pixel verteilt",
+        blotches: "fleckig",
+        streaks: "streifig",
+      },
+      sameInColors: "in allen Farben dasselbe",
+      impulses: (percent) => `${percent} % der Pixel haben ihren Wert verloren`,
+      rows: (levels) => `Zeilen sind um etwa ${levels} von 255 Stufen zu hell oder zu dunkel`,
+      columns: (levels) => `Spalten sind um etwa ${levels} von 255 Stufen zu hell oder zu dunkel`,
+    },
     save: "Rauschmodell speichern",
     tune: "Nach einem gespeicherten anpassen…",
     advice: (title, best) =>

@@ -165,6 +165,21 @@ export const en = {
     impulses: (percent: string) => `${percent} % of the pixels have lost their value.`,
     rows: (levels: string) => `Rows are too bright or too dark by about ${levels} levels.`,
     columns: (levels: string) => `Columns are too bright or too dark by about ${levels} levels.`,
+    summary: {
+      none: "next to no noise",
+      field: (levels: string) => `noise of about ${levels} of 255 levels`,
+      stronger: { dark: "stronger where it is dark", bright: "stronger where it is bright" },
+      spread: {
+        pixels: "different from pixel to pixel",
+        neighbours: "spread over neighbouring pixels",
+        blotches: "in blotches",
+        streaks: "in streaks",
+      },
+      sameInColors: "the same in all colours",
+      impulses: (percent: string) => `${percent} % of the pixels have lost their value`,
+      rows: (levels: string) => `rows are too bright or too dark by about ${levels} of 255 levels`,
+      columns: (levels: string) => `columns are too bright or too dark by about ${levels} of 255 levels`,
+    },
     save: "Save noise model",
     tune: "Tune by a saved one…",
     advice: (title: string, best: string) =>
