@@ -34,11 +34,11 @@ async function ours({ model, device, workers, size }) {
 }
 
 /** The same by onnxruntime-web, from a tensor to a tensor. */
-async function peer({ model, provider, threads, size }) {
+async function peer({ model, provider, threads, size, folder = "onnx" }) {
   const ort = await import("/ort/ort.webgpu.bundle.min.mjs");
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = "/ort/";
-  const session = await ort.InferenceSession.create(`/onnx/${model}.onnx`, { executionProviders: [provider] });
+  const session = await ort.InferenceSession.create(`/${folder}/${model}.onnx`, { executionProviders: [provider] });
   const { data } = picture(size, size);
   const values = Float32Array.from({ length: 3 * size * size }, (_, i) => {
     const [c, p] = [Math.floor(i / size / size), i % (size * size)];

@@ -1,7 +1,8 @@
 /**
  * run.mjs OPTIONS: the benchmark. Opens `bench.html` in a headless Chromium and measures every case of the options, ours
  * and the peer in turn; writes `report.json` and `report.md` into the folder `out`. OPTIONS is JSON:
- * { pkg, weights, onnx, out, chromium, native, networks: [{ id, target }], size, runs, gpu, photos: [megapixels] }.
+ * { pkg, weights, onnx, out, chromium, native, networks: [{ id, target }], size, runs, gpu, photos: [megapixels],
+ *   large: { id, onnx, size }: what all cores share }.
  */
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -17,6 +18,7 @@ const FOLDERS = {
   pkg: options.pkg,
   weights: options.weights,
   onnx: options.onnx,
+  "onnx-large": options.large?.onnx,
   ort: join(here, "node_modules/onnxruntime-web/dist"),
 };
 const FLAGS = ["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update"];
@@ -119,6 +121,9 @@ async function main() {
         if (!options.gpu && native[id]) ratio(`${name}, as it tells / PyTorch native`, 1, told, native[id].forward, {});
       });
     }
+    if (!options.gpu && native[id]?.ours) {
+      ratio(`${id} ${size}x${size}, natively, one thread / PyTorch native`, 0.6, native[id].ours, native[id].forward, {});
+    }
     if (!options.gpu && native[id]?.step && options.steps.includes(id)) {
       await attempt(`${id}, a training step`, async () => {
         const steps = { model: id, device: "flex", objective: "noise-model", steps: [10, 30] };
@@ -126,6 +131,17 @@ async function main() {
         ratio(`${id}, a step of training, 4 patches of 64x64 / PyTorch native`, 1.2, result, native[id].step, {});
       });
     }
+  }
+  if (options.large && !options.gpu) {
+    const { id, size } = options.large;
+    await attempt(`${id}, all cores`, async () => {
+      const both = { device: "flex", workers: cores, provider: "wasm", threads: cores, folder: "onnx-large" };
+      const { result } = await measure("compare", { model: id, size, runs, ...both });
+      ratio(`${id} ${size}x${size}, all ${cores} cores, a call / onnxruntime-web`, 0.35, median(result.ours), median(result.peer), {
+        ours: spread(result.ours),
+        peer: spread(result.peer),
+      });
+    });
   }
   const device = options.gpu ? "webgpu" : "flex";
   for (const megapixels of options.photos) {

@@ -51,6 +51,9 @@ const NETWORKS: [(&str, f64); 9] = [
 /// Networks whose training step is compared with PyTorch's, too.
 const STEPS: [&str; 1] = ["unet"];
 
+/// The network, and the sides of the square picture, that all cores share: several tiles.
+const LARGE: (&str, usize) = ("unet", 1024);
+
 /// Measures, and writes `target/bench/report.json` and `report.md`.
 pub fn run(args: &Args) -> Result<()> {
     let chromium = tools::ensure_chromium()?;
@@ -61,11 +64,18 @@ pub fn run(args: &Args) -> Result<()> {
         .into_iter()
         .filter(|(id, _)| args.networks.is_empty() || args.networks.iter().any(|wanted| wanted == id))
         .collect();
-    let native = export(&out, args.size, &networks)?;
+    let ids: Vec<&str> = networks.iter().map(|(id, _)| *id).collect();
+    let mut native = export(&out, &out.join("onnx"), args.size, &ids)?;
+    for (line, ours) in native.iter_mut().zip(forward(args, &ids)?) {
+        line["ours"] = ours["forward"].clone();
+    }
+    let (large, side) = LARGE;
+    export(&out, &out.join("onnx-large"), side, &[large])?;
     let options = json!({
         "pkg": root().join("pkg"),
         "weights": root().join("pkg-config/weights"),
         "onnx": out.join("onnx"),
+        "large": { "id": large, "onnx": out.join("onnx-large"), "size": side },
         "out": out,
         "chromium": chromium,
         "native": native,
@@ -83,21 +93,45 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Writes the networks as ONNX files and returns what PyTorch takes for them on one thread.
-fn export(out: &Path, size: usize, networks: &[(&str, f64)]) -> Result<Vec<Value>> {
+/// Writes the networks as ONNX files into a folder and returns what PyTorch takes for them on one thread.
+fn export(out: &Path, onnx: &Path, size: usize, networks: &[&str]) -> Result<Vec<Value>> {
     let python = python(out)?;
-    fs::create_dir_all(out.join("onnx"))?;
+    fs::create_dir_all(onnx)?;
     tools::say("exporting the networks, and timing PyTorch");
     let mut command = Command::new(python);
     command
         .arg(root().join("tests/bench/export_onnx.py"))
         .arg(root().join("pretrain"))
         .arg(root().join("pkg-config/weights"))
-        .arg(out.join("onnx"))
+        .arg(onnx)
         .arg(size.to_string())
-        .args(networks.iter().map(|(id, _)| id));
-    let lines = tools::output(&mut command)?;
-    lines.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+        .args(networks);
+    json_lines(&tools::output(&mut command)?)
+}
+
+/// What the crate takes for them natively on one thread.
+fn forward(args: &Args, networks: &[&str]) -> Result<Vec<Value>> {
+    tools::say("timing the networks natively");
+    let profile = if args.release { "release" } else { "quick" };
+    let weights = |id: &&str| root().join(format!("pkg-config/weights/{id}.safetensors"));
+    let mut command = tools::cargo();
+    command.args([
+        "run",
+        "--quiet",
+        "--package",
+        "unnoise",
+        "--profile",
+        profile,
+        "--example",
+        "forward",
+        "--",
+    ]);
+    command.arg(args.size.to_string()).args(networks.iter().map(weights));
+    json_lines(&tools::output(&mut command)?)
+}
+
+fn json_lines(text: &str) -> Result<Vec<Value>> {
+    text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
 }
 
 /// A Python with the peers, in a folder of its own.
