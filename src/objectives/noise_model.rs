@@ -39,7 +39,7 @@ impl TrainingLoss for NoiseModel {
         for spot in &spots {
             let mut target = patch(first(&batches.material.scenes[spot.scene]), spot);
             target.data.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
-            sources.push(batches.noisy(&target));
+            sources.push(batches.noisier(&target));
             targets.push(target);
         }
         let [source, target] = [sources, targets].map(|patches| stack(&patches, &batches.device));

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::material::{Material, Scene, Square};
 use crate::nn::Symmetry;
+use crate::noise::Sampler;
 use crate::photo::Planar;
 
 /// Where a patch lies, and how it is turned: one of the eight ways.
@@ -72,10 +73,16 @@ impl BatchSampler<'_> {
 
     /// What the photo would be like where it is this clean patch.
     pub fn noisy(&mut self, clean: &Planar) -> Planar {
-        match &self.material.sampler {
-            Some(sampler) => sampler.noisy(clean, &mut self.rng),
-            None => clean.clone(),
-        }
+        self.with_noise_of(self.material.sampler.as_ref(), clean)
+    }
+
+    /// The same with noise as strong as is learned.
+    pub fn noisier(&mut self, clean: &Planar) -> Planar {
+        self.with_noise_of(self.material.learned.as_ref(), clean)
+    }
+
+    fn with_noise_of(&mut self, sampler: Option<&Sampler>, clean: &Planar) -> Planar {
+        sampler.map_or_else(|| clean.clone(), |sampler| sampler.noisy(clean, &mut self.rng))
     }
 
     /// The patches of a plane of the scenes at the given places: `[N, C, side, side]`.

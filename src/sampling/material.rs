@@ -14,6 +14,12 @@ const PIXELS: usize = 1 << 20;
 const LEAST_PIXELS: usize = 1 << 18;
 /// Share of the area, about, that is held out from training, for validation.
 const HELD_OUT: f64 = 0.25;
+/// Deviation of the noise that a network learns on its own result, where the photo's is weaker. That result holds noise that the
+/// network has left, and lacks texture that it has taken; it would learn to do so. Beside stronger noise both count for less. (Cf.
+/// Moran et al., "Noisier2Noise", CVPR 2020.)
+const LEARNED: f32 = 10.0 / 255.0;
+/// How many times as strong as the photo's that noise is, at most.
+const STRONGER: f32 = 2.5;
 /// Pixels to each side that a blurred photo is the mean of.
 const BLUR: usize = 2;
 
@@ -61,6 +67,8 @@ pub struct Material {
     pub noise: Option<NoiseModel>,
     /// Draws more of it, without impulses and lines.
     pub sampler: Option<Sampler>,
+    /// The same, as strong as is learned.
+    pub learned: Option<Sampler>,
 }
 
 impl Material {
@@ -105,7 +113,13 @@ impl Material {
             let windows = parts(photo.width(), photo.height(), pixels);
             Self::of_windows(windows, std::slice::from_ref(picture), None, channels).scenes
         });
-        Ok(Self { scenes: scenes.collect(), defects: Defects::default(), noise: None, sampler: None })
+        Ok(Self {
+            scenes: scenes.collect(),
+            defects: Defects::default(),
+            noise: None,
+            sampler: None,
+            learned: None,
+        })
     }
 
     fn of_windows(
@@ -125,7 +139,7 @@ impl Material {
             }
         };
         let scenes = windows.into_iter().map(scene).collect();
-        Self { scenes, defects: Defects::default(), noise: None, sampler: None }
+        Self { scenes, defects: Defects::default(), noise: None, sampler: None, learned: None }
     }
 
     /// Finds impulses and lines and takes them out, as is done with any photo before a network sees it.
@@ -182,6 +196,7 @@ impl Material {
     pub fn take_noise(&mut self, noise: NoiseModel) {
         let rest = NoiseModel { defects: Defects::default(), ..noise.clone() };
         self.sampler = Some(rest.sampler());
+        self.learned = Some(rest.times((LEARNED / rest.sigma()).clamp(1.0, STRONGER)).sampler());
         self.noise = Some(noise);
     }
 

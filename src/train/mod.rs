@@ -325,7 +325,7 @@ impl Trainer {
     fn begin_learning(&mut self, who: Who, objective: &Definition) -> Result<Work> {
         if who == Who::Learner && objective.validation == Validation::Risk {
             self.material.find_noise(&self.facts.noise);
-            self.progress.noise = self.material.noise.as_ref().map(NoiseModel::in_words);
+            self.progress.noise = self.material.noise.as_ref().map(NoiseModel::summary);
         }
         let model = &self.models[who.index()];
         let (card, network) = (model.card(), model.network());
