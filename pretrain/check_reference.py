@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 import degradation
 import evaluate
-from nets import (dasr, distilled_unet, hq_ssl, masked_denoising, neighbor2neighbor, noise2noise_nvlabs, noise2void, rednet,
-                  sasl, tbsn)
+from nets import (dasr, distilled_unet, hq_ssl, masked_denoising, neighbor2neighbor, noise2noise, noise2noise_nvlabs, noise2void,
+                  rednet, sasl, tbsn)
 from objectives import blind_spot_nll as nll
 from objectives import neighbor2neighbor as pairing
 from objectives import sasl as three_stages
@@ -74,6 +74,12 @@ def pairs(case, weights):
     return noise2noise_nvlabs.UNet(encoder, len(weights["dec_conv5.bias"]), last, channels)
 
 
+def shared(case, weights):
+    encoder, channels = weights["_block1.0.weight"].shape[:2]
+    head = [len(weights[f"_block6.{i}.bias"]) for i in (0, 2)]
+    return noise2noise.UNet(encoder, len(weights["_block5.0.bias"]), head, channels)
+
+
 def local(case, weights):
     features, channels = weights["conv.0.weight"].shape[:2]
     neighbours = sum(key.endswith(".weight") and weights[key].shape[-1] == 3 for key in weights)
@@ -111,6 +117,7 @@ CASES = [
     ("n2v", "unet_tiny_d2_c8_rgb", void),
     ("neighbor2neighbor", "unet_tiny", neighbours),
     ("noise2noise", "nvlabs", pairs),
+    ("noise2noise", "unet_tiny", shared),
     ("rednet", "rednet", red),
     ("sasl", "bnn", blind_square),
     ("sasl", "lan_tiny", local),

@@ -51,12 +51,13 @@ def weights(checkpoint, out, figures):
     state = torch.load(checkpoint, weights_only=True)
     recipe = state["recipe"]
     net = nets.build(recipe["network"], recipe["config"])
-    config, peak = recipe["config"], recipe.get("export", {}).get("peak", net.peak)
+    said = recipe.get("export", {})
+    config, peak = recipe["config"], said.get("peak", net.peak)
     if peak != net.peak:
         config = config | {"peak": peak}
     named = {net.prefix + name: value for name, value in net.for_peak(state["ema"], peak).items()}
-    notes = net.notes | {k: v for k, v in recipe.get("export", {}).items() if k == "adapt"}
-    save(out, recipe["network"], config, named, **notes, licence=LICENCE, data=DATA, recipe=recipe,
+    notes = {"licence": LICENCE} | net.notes | {k: v for k, v in said.items() if k in ("adapt", "licence", "source")}
+    save(out, recipe["network"], config, named, **notes, data=DATA, recipe=recipe,
          seed=recipe["seed"], steps=state["step"], hours=round(state["seconds"] / 3600, 2),
          figures=json.loads(figures.read_text()) if figures else {})
 

@@ -35,6 +35,7 @@ PLACES = {
     "hq-ssl": ("laine19/shipped", "hq_ssl"),
     "masked-denoising": ("masked_denoising/shipped", "masked_denoising"),
     "neighbor2neighbor": ("neighbor2neighbor/shipped", "neighbor2neighbor"),
+    "noise2noise": ("noise2noise/shipped", "noise2noise"),
     "noise2noise-nvlabs": ("noise2noise/nvlabs_shipped", "noise2noise_nvlabs"),
     "noise2void": ("n2v/shipped", "noise2void"),
     "rednet": ("rednet/shipped", "rednet"),
@@ -110,12 +111,15 @@ def write_card(name, text):
 
 def note_weights(name, source):
     """Size and SHA-256 into the network's card in the sources."""
-    data = (WEIGHTS / f"{name}.safetensors").read_bytes()
+    file = WEIGHTS / f"{name}.safetensors"
+    data = file.read_bytes()
+    with safe_open(file, "pt") as f:
+        licence = f.metadata()["licence"]
     path = ROOT / "src/models" / f"{source}.rs"
     text = path.read_text()
     start = text.index(f'id: "{name}"')
     bundled = (f'weights: Some(Bundled {{ file: "{name}.safetensors", bytes: {len(data):_}, '
-               f'sha256: "{hashlib.sha256(data).hexdigest()}", licence: "{export.LICENCE}" }}),')
+               f'sha256: "{hashlib.sha256(data).hexdigest()}", licence: "{licence}" }}),')
     text = text[:start] + re.sub(r"weights: (None|Some\(Bundled \{.*?\}\)),", bundled, text[start:], count=1, flags=re.S)
     path.write_text(text.replace("use super::{Card,", "use super::{Bundled, Card,"))
 

@@ -1,7 +1,7 @@
 """The networks that are pre-trained here, by the id that the package knows them by."""
 
-from . import (dasr, distilled_unet, hq_ssl, masked_denoising, neighbor2neighbor, noise2noise_nvlabs, noise2void, rednet,
-               sasl, tbsn, unet)
+from . import (dasr, distilled_unet, hq_ssl, masked_denoising, neighbor2neighbor, noise2noise, noise2noise_nvlabs, noise2void,
+               rednet, sasl, tbsn, unet)
 
 BUILDERS = {
     "dasr-x2": dasr.Dasr,
@@ -11,6 +11,7 @@ BUILDERS = {
     "hq-ssl": hq_ssl.HqSsl,
     "masked-denoising": masked_denoising.SwinIr,
     "neighbor2neighbor": neighbor2neighbor.UNet,
+    "noise2noise": noise2noise.UNet,
     "noise2noise-nvlabs": noise2noise_nvlabs.UNet,
     "noise2void": noise2void.UNet,
     "rednet": rednet.RedNet,

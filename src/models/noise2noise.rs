@@ -46,8 +46,8 @@ pub const CARD: Card = Card {
     presets: presets(700_611, 81_315),
     weights: Some(Bundled {
         file: "noise2noise.safetensors",
-        bytes: 1_403_814,
-        sha256: "87021965749005fbb68232deb2836ab573c7d1b82b5629e2d6a305e82e9eec3f",
+        bytes: 1_405_006,
+        sha256: "c534c03d61a9681cb9d9af1bb32e71a85f54b3c35270b2d171e8c1c7c0239518",
         licence: "MIT",
     }),
     default: false,
