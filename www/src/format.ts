@@ -20,13 +20,13 @@ const NOISE_WORDS = [
 
 /** `1403814` as `1.4 MB`. */
 export function bytes(count: number): string {
-  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} GB`;
-  return count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+  if (count >= 1e9) return `${decimals(count / 1e9, 1)} GB`;
+  return count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${decimals(count / 1e6, 1)} MB`;
 }
 
 /** `61.4` as `1 min 1 s`, `7.24` as `7.2 s`. */
 export function seconds(value: number): string {
-  if (value < 10) return `${value.toFixed(1)} s`;
+  if (value < 10) return `${decimals(value, 1)} s`;
   const whole = Math.round(value);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
@@ -42,7 +42,7 @@ export function megapixels(width: number, height: number): string {
   const value = (width * height) / 1e6;
   return value < 0.1
     ? text.photo.pixels((width * height).toLocaleString(language))
-    : `${value.toFixed(1)} MP`;
+    : `${decimals(value, 1)} MP`;
 }
 
 /** `72528` as `73 thousand`. */
@@ -76,7 +76,7 @@ function strength(levels: number, sigma: number, [black, white]: readonly [numbe
   const word = NOISE_WORDS.findLast(([from]) => levels >= from)?.[1] ?? text.noise.hardly;
   const shares = black === 0 && [1, 255, 65_535].includes(white);
   const units = Number((Math.abs(white - black) * sigma).toPrecision(3));
-  return text.noise.found(word, shares ? levels.toFixed(1) : text.noise.inUnits(String(units)));
+  return text.noise.found(word, shares ? decimals(levels, 1) : text.noise.inUnits(String(units)));
 }
 
 /** How a network was run, in words. */
@@ -168,6 +168,7 @@ export function change({ kept, bestStep, scores }: FineTuned): string {
   const after = (kept ? scores.find(([step]) => step === bestStep) : scores.at(-1))?.[1];
   if (before === undefined || after === undefined || before <= 0 || scores.length < 2) return "";
   const percent = Math.round(100 * Math.min(1, Math.abs(1 - after / before)));
+  if (percent === 0) return "";
   if (after > before) return text.tune.rose(percent);
   return kept ? text.tune.fell(percent) : text.tune.fellUnsurely(percent);
 }

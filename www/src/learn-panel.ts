@@ -131,11 +131,7 @@ export class LearnPanel {
   /** Shows what came of a run. */
   showOutcome(tuned: FineTuned, random: boolean): void {
     const { kept, bestStep, steps, scores, seconds, learned, notes } = tuned;
-    const verdict = kept
-      ? tune.better(tune.steps(bestStep))
-      : random
-        ? tune.notBetterScratch
-        : tune.notBetter;
+    const verdict = kept ? tune.better(bestStep) : random ? tune.notBetterScratch : tune.notBetter;
     const facts = `${verdict} (${tune.steps(steps)}, ${format.seconds(seconds)})${format.change(tuned)}`;
     this.#say([facts, ...(notes.length > 0 ? [format.notes(notes)] : [])].join(" "));
     this.#offerChoice(kept ? "used" : learned ? "unused" : "none");
@@ -149,14 +145,14 @@ export class LearnPanel {
   showFound(step: number | undefined): void {
     byId("learn-found", HTMLElement).hidden = step === undefined;
     if (step === undefined) return;
-    byId("learn-found-about", HTMLElement).textContent = tune.interrupted(tune.steps(step));
+    byId("learn-found-about", HTMLElement).textContent = tune.interrupted(step);
   }
 
   /** That network is in use. */
   showUsed(step: number): void {
     this.#curves.hidden = true;
     this.#offerChoice("used");
-    this.#say(tune.better(tune.steps(step)));
+    this.#say(tune.better(step));
   }
 
   /** A run was given up: nothing is left of it. */

@@ -1,5 +1,8 @@
 import type { Strings } from "./en";
 
+/** "nach" wants the dative. */
+const afterSteps = (count: number) => (count === 1 ? "1 Schritt" : `${count} Schritten`);
+
 /** Every word of the page, in German. */
 export const de: Strings = {
   title: "unnoise: Fotos im Browser entrauschen",
@@ -264,7 +267,7 @@ export const de: Strings = {
     left: (time) => `noch etwa ${time}`,
     atMost: (time) => `noch höchstens ${time}`,
     found: (noise) => `Gefunden: ${noise}. Das Netz wird trainiert, das zu entfernen.`,
-    better: (steps) => `Nach ${steps} besser; behalten.`,
+    better: (count) => `Nach ${afterSteps(count)} besser; behalten.`,
     notBetterScratch: "Nicht besser als zufällige Gewichte: nichts wird behalten.",
     notBetter: "Nicht deutlich besser: das Netz von vorher bleibt.",
     fell: (percent) => ` Der geschätzte Fehler sank um ${percent} %.`,
@@ -272,8 +275,8 @@ export const de: Strings = {
     rose: (percent) => ` Der geschätzte Fehler stieg um ${percent} %.`,
     use: "Gelerntes verwenden",
     used: "Das Gelernte wird verwendet, weil Sie es gewählt haben. Vergleichen Sie die beiden Ergebnisse.",
-    interrupted: (steps) =>
-      `Die letzte Anpassung kam nicht zu Ende, aber schon nach ${steps} war das Netz besser.`,
+    interrupted: (count) =>
+      `Die letzte Anpassung kam nicht zu Ende, aber schon nach ${afterSteps(count)} war das Netz besser.`,
     useFound: "Dieses Netz verwenden",
     reverted: "Zurück beim Netz von vorher.",
     unchanged: "Das Netz von vorher bleibt.",

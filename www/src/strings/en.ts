@@ -1,3 +1,5 @@
+const steps = (count: number) => (count === 1 ? "1 step" : `${count} steps`);
+
 /** Every word of the page, in English. A key ends with what it is where the same words serve two purposes. */
 export const en = {
   title: "unnoise: remove noise from a photo, in the browser",
@@ -245,11 +247,11 @@ export const en = {
     download: "Save weights",
     begun: "Tuning has begun.",
     looking: "Denoising the photo first",
-    steps: (count: number) => (count === 1 ? "1 step" : `${count} steps`),
+    steps,
     left: (time: string) => `about ${time} left`,
     atMost: (time: string) => `at most ${time} left`,
     found: (noise: string) => `Found: ${noise}. The network is trained to remove that.`,
-    better: (steps: string) => `Better after ${steps}; kept.`,
+    better: (count: number) => `Better after ${steps(count)}; kept.`,
     notBetterScratch: "Not better than random weights: nothing is kept.",
     notBetter: "Not clearly better: the original network is kept.",
     fell: (percent: number) => ` The estimated error fell by ${percent} %.`,
@@ -258,8 +260,8 @@ export const en = {
     rose: (percent: number) => ` The estimated error rose by ${percent} %.`,
     use: "Use what was learned",
     used: "What was learned is used, because you chose it. Compare the two results.",
-    interrupted: (steps: string) =>
-      `The last tuning did not come to its end, but the network was already better after ${steps}.`,
+    interrupted: (count: number) =>
+      `The last tuning did not come to its end, but the network was already better after ${steps(count)}.`,
     useFound: "Use that network",
     reverted: "Back to the original network.",
     unchanged: "The original network is kept.",
