@@ -156,9 +156,10 @@ impl NoiseModel {
         let levels = || (0..LEVELS).map(|i| i as f32 / (LEVELS - 1) as f32);
         let point = |channel: usize, level: f32| LevelNoise { level, sigma: model.sigma_at(channel, level) };
         let pairs: &[(usize, usize)] = if model.channels == 3 { &[(0, 1), (0, 2), (1, 2)] } else { &[] };
+        let summary = model.summary();
         Ok(Self {
-            words: model.summary().to_string(),
-            summary: model.summary(),
+            words: summary.to_string(),
+            summary,
             curves: (0..model.channels).map(|c| levels().map(|level| point(c, level)).collect()).collect(),
             spectrum: model.power(),
             white: model.is_white(),

@@ -1,4 +1,4 @@
-//! Any bytes as the file of a noise model: it can be told, turned and drawn from, or is refused.
+//! Any bytes as the file of a noise model: it can be told and drawn from, or is refused.
 
 #![no_main]
 

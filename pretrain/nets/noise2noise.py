@@ -5,13 +5,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from .base import Network, exact, init_he
+from .five_level import LEVELS, MULTIPLE, conv3x3
 
-LEVELS = 5
 SLOPE = 0.1
-
-
-def conv3x3(channels_in, channels_out):
-    return nn.Conv2d(channels_in, channels_out, 3, padding=1)
 
 
 def doubled(channels):
@@ -22,7 +18,7 @@ def doubled(channels):
 class UNet(Network):
     """Colours in 0..1 to the same. Four levels of the encoder share a convolution, three of the decoder a block."""
 
-    multiple = 2 ** LEVELS
+    multiple = MULTIPLE
     outer = ("_block1.0.", "_block6.4.")
 
     def __init__(self, encoder, decoder, head, channels=3):

@@ -127,16 +127,10 @@ export function noiseSpectrum({ white, right, below, colors }: NoiseModel): stri
 }
 
 /** What noise is like, as a part of a sentence. */
-export function noiseSummary({ field, impulses, rows, columns }: NoiseSummary): string {
+export function noiseSummary(summary: NoiseSummary): string {
   const words = text.noise.summary;
-  const levels = (sigma: number) => decimals(255 * sigma, 0);
-  const parts = [
-    ...(field ? [noiseField(field)] : []),
-    ...(impulses === null ? [] : [words.impulses(decimals(100 * impulses, 1))]),
-    ...(rows === null ? [] : [words.rows(levels(rows))]),
-    ...(columns === null ? [] : [words.columns(levels(columns))]),
-  ];
-  return parts.join("; ") || words.none;
+  const field = summary.field ? [noiseField(summary.field)] : [];
+  return [...field, ...defects(summary, words, 0)].join("; ") || words.none;
 }
 
 function noiseField({ sigma, stronger, spread, sameInColors }: NoiseField): string {
@@ -151,15 +145,22 @@ function noiseField({ sigma, stronger, spread, sameInColors }: NoiseField): stri
 }
 
 /** What else there is of noise, as sentences. */
-export function noiseDefects({ photons, summary: { impulses, rows, columns } }: NoiseModel): string {
+export function noiseDefects({ photons, summary }: NoiseModel): string {
   const words = text.noise;
-  const sentences = [
-    ...(photons ? [words.photons] : []),
+  return [...(photons ? [words.photons] : []), ...defects(summary, words, 1)].join(" ");
+}
+
+/** Lost pixels, and rows and columns that are off by so many levels, in `words`; levels with so many digits. */
+function defects(
+  { impulses, rows, columns }: NoiseSummary,
+  words: Record<"impulses" | "rows" | "columns", (value: string) => string>,
+  digits: number,
+): string[] {
+  return [
     ...(impulses === null ? [] : [words.impulses(decimals(100 * impulses, 1))]),
-    ...(rows === null ? [] : [words.rows(decimals(255 * rows, 1))]),
-    ...(columns === null ? [] : [words.columns(decimals(255 * columns, 1))]),
+    ...(rows === null ? [] : [words.rows(decimals(255 * rows, digits))]),
+    ...(columns === null ? [] : [words.columns(decimals(255 * columns, digits))]),
   ];
-  return sentences.join(" ");
 }
 
 /** By how much the score of a run has changed, in a sentence; none where that cannot be told. */
