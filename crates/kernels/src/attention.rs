@@ -1,6 +1,6 @@
 //! Attention within windows: of one head in one window at a time, by two products of matrices that stay in the cache.
 
-use crate::product::product;
+use crate::product::{pack, panel_width, place_in_panel, product};
 use crate::simd::{Task, Vector, with_simd};
 use crate::view::{View, pitch};
 
@@ -82,8 +82,8 @@ struct Places {
 /// Matrices of one head in one window, filled up to whole tiles of registers.
 struct Matrices {
     features: usize,
-    /// Columns of a packed panel.
-    panel: usize,
+    /// Floats in a vector.
+    lanes: usize,
     /// `[queries², features]`, divided by the root of the number of features.
     q: Vec<f32>,
     /// `[features, keys²]`, packed.
@@ -165,17 +165,17 @@ impl Places {
 impl Matrices {
     fn new<V: Vector>(windows: &Windows, features: usize, positions: Positions) -> Self {
         let Windows { queries, keys, dilation, .. } = *windows;
-        let panel = 2 * V::LANES;
+        let lanes = V::LANES;
         let rows = queries.pow(2).next_multiple_of(V::ROWS);
-        let columns = keys.pow(2).next_multiple_of(panel);
-        let filled = features.next_multiple_of(panel);
+        let columns = keys.pow(2).next_multiple_of(lanes);
+        let filled = features.next_multiple_of(lanes);
         let offsets = queries + keys - 1;
         let tables = match positions {
             Positions::Bias(_) => Vec::new(),
             Positions::Tables(by_row, by_column) => {
                 // From the first key's distance to the last query.
                 let first = by_row.len() / features / 2 - (queries - 1) * dilation;
-                crate::product::pack(features, 2 * offsets, panel, |feature, i| {
+                pack(features, 2 * offsets, lanes, |feature, i| {
                     let table = if i < offsets { by_row } else { by_column };
                     table[(first + i % offsets * dilation) * features + feature]
                 })
@@ -184,7 +184,7 @@ impl Matrices {
         let relative = rows * tables.len() / features;
         Self {
             features,
-            panel,
+            lanes,
             q: vec![0.0; rows * features],
             k: vec![0.0; features * columns],
             v: vec![0.0; columns * filled],
@@ -198,29 +198,31 @@ impl Matrices {
 
     /// Fetches queries, keys and values of a head.
     fn gather(&mut self, data: &[f32], places: &Places, [channels, head]: [usize; 2]) {
-        let (features, panel) = (self.features, self.panel);
+        let (features, lanes) = (self.features, self.lanes);
         let scale = (features as f32).powf(-0.5);
         let first = head * features;
         for (&at, row) in places.queries.iter().zip(self.q.chunks_exact_mut(features)) {
-            for (q, value) in row.iter_mut().zip(&data[at + first..]) {
+            for (q, value) in row.iter_mut().zip(&data[at + first..][..features]) {
                 *q = value * scale;
             }
         }
         let columns = self.k.len() / features;
+        let filled = self.v.len() / columns;
         for (i, at) in places.keys.iter().enumerate() {
-            let k = &mut self.k[i / panel * features * panel + i % panel..];
+            let step = panel_width(lanes, columns, i / (2 * lanes) * (2 * lanes));
+            let k = self.k[place_in_panel(lanes, [features, columns], 0, i)..].iter_mut().step_by(step);
+            let v = (0..features).step_by(2 * lanes).map(|first| {
+                let to = place_in_panel(lanes, [columns, filled], i, first);
+                (first..features.min(first + 2 * lanes), to)
+            });
             let Some(at) = *at else {
-                k.iter_mut().step_by(panel).take(features).for_each(|k| *k = 0.0);
-                (0..features).for_each(|f| self.v[(f / panel * columns + i) * panel + f % panel] = 0.0);
+                k.take(features).for_each(|k| *k = 0.0);
+                v.for_each(|(part, to)| self.v[to..to + part.len()].fill(0.0));
                 continue;
             };
             let [keys, values] = [1, 2].map(|part| &data[at + part * channels + first..][..features]);
-            for (k, value) in k.iter_mut().step_by(panel).zip(keys) {
-                *k = *value;
-            }
-            for (part, values) in values.chunks(panel).enumerate() {
-                self.v[(part * columns + i) * panel..][..values.len()].copy_from_slice(values);
-            }
+            k.zip(keys).for_each(|(k, &key)| *k = key);
+            v.for_each(|(part, to)| self.v[to..to + part.len()].copy_from_slice(&values[part]));
         }
     }
 

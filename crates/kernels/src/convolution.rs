@@ -1,6 +1,6 @@
 //! A convolution: its geometry, its packed weights, and the choice of an algorithm.
 
-use crate::simd::{Task, Vector, columns, with_simd};
+use crate::simd::{Task, Vector, with_simd};
 use crate::view::{LANES, View, pitch};
 use crate::{depthwise, direct, winograd, winograd_rows};
 
@@ -286,7 +286,7 @@ impl Task for Run<'_> {
     }
 }
 
-/// An [`Epilogue`] as the kernels apply it: biases filled up to whole panels of a product.
+/// An [`Epilogue`] as the kernels apply it: biases filled up to the pitch.
 pub(crate) struct Finish<'a> {
     bias: Vec<f32>,
     slope: f32,
@@ -297,8 +297,8 @@ pub(crate) struct Finish<'a> {
 impl<'a> Finish<'a> {
     fn new(epilogue: &Epilogue<'a>, outputs: usize) -> Self {
         let mut bias = epilogue.bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
-        // A depthwise kernel reads a vector from any channel below the pitch, a product a panel.
-        bias.resize(outputs.next_multiple_of(columns().max(pitch(1))), 0.0);
+        // Kernels read a vector from any channel below the pitch.
+        bias.resize(pitch(outputs), 0.0);
         Self { bias, slope: epilogue.slope, add: epilogue.add, slope_after: epilogue.slope_after }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::convolution::{Finish, Geometry, Weights};
 use crate::product::pack;
-use crate::simd::{Vector, columns};
+use crate::simd::{Vector, lanes};
 use crate::view::{View, pitch};
 
 /// Weights, for each phase of the output.
@@ -49,6 +49,7 @@ impl Packed {
     ) {
         unsafe {
             match V::ROWS {
+                12 => self.run_rows::<V, 12>(inputs, finish, size, out),
                 8 => self.run_rows::<V, 8>(inputs, finish, size, out),
                 6 => self.run_rows::<V, 6>(inputs, finish, size, out),
                 _ => self.run_rows::<V, 4>(inputs, finish, size, out),
@@ -100,28 +101,15 @@ impl Packed {
         let first = task.group * outputs;
         // Groups begin at any channel, and may not write into the next one.
         let writable = if self.groups == 1 { pitch(outputs) } else { outputs };
-        let depth = task.weights.len() / outputs.next_multiple_of(2 * V::LANES);
-        for j in (0..outputs).step_by(2 * V::LANES) {
+        let columns = outputs.next_multiple_of(V::LANES);
+        let depth = task.weights.len() / columns;
+        for j in (0..columns).step_by(2 * V::LANES) {
             unsafe {
                 let panel = task.weights.as_ptr().add(j * depth);
-                let sums = task.sums::<V>(panel);
-                let whole = j + 2 * V::LANES <= writable;
-                for (r, sum) in sums.iter().enumerate().take(task.valid) {
-                    let at = task.at[r] + first;
-                    if whole {
-                        finish.write(sum[0], first + j, at + j, out);
-                        finish.write(sum[1], first + j + V::LANES, at + j + V::LANES, out);
-                        continue;
-                    }
-                    for (half, &sum) in sum.iter().enumerate() {
-                        let channel = j + half * V::LANES;
-                        if channel + V::LANES <= writable {
-                            finish.write(sum, first + channel, at + channel, out);
-                        } else if channel < writable {
-                            let rest = &mut out[at + channel..at + writable];
-                            finish.write_in_part(sum, first + channel, at + channel, rest);
-                        }
-                    }
+                if j + V::LANES == columns {
+                    task.finish(&task.sums::<V, 1>(panel), [first + j, writable - j], finish, out);
+                } else {
+                    task.finish(&task.sums::<V, 2>(panel), [first + j, writable - j], finish, out);
                 }
             }
         }
@@ -143,27 +131,60 @@ struct Block<'a, const R: usize> {
 }
 
 impl<const R: usize> Block<'_, R> {
-    /// The sums of two vectors of output channels, of all pixels.
+    /// The sums of a panel's `N` vectors of output channels, of all pixels.
     #[inline(always)]
-    unsafe fn sums<V: Vector>(&self, mut panel: *const f32) -> [[V; 2]; R] {
+    unsafe fn sums<V: Vector, const N: usize>(&self, mut panel: *const f32) -> [[V; N]; R] {
         unsafe {
-            let mut sums = [[V::splat(0.0); 2]; R];
+            let mut sums = [[V::splat(0.0); N]; R];
             let inputs = self.per_group.len();
             for (i, pointers) in self.pointers.iter().enumerate() {
                 let channels = self.per_group[if inputs == 1 { 0 } else { i % inputs }];
                 let pointers = pointers.map(|pointer| pointer.add(self.group * channels));
                 for c in 0..channels {
-                    let weights = [V::load(panel), V::load(panel.add(V::LANES))];
-                    panel = panel.add(2 * V::LANES);
+                    let mut weights = [V::splat(0.0); N];
+                    for (i, weights) in weights.iter_mut().enumerate() {
+                        *weights = V::load(panel.add(i * V::LANES));
+                    }
+                    panel = panel.add(N * V::LANES);
                     for r in 0..R {
                         let x = V::splat(*pointers[r].add(c));
-                        sums[r][0] = x.mul_add(weights[0], sums[r][0]);
-                        sums[r][1] = x.mul_add(weights[1], sums[r][1]);
+                        for (sum, weights) in sums[r].iter_mut().zip(weights) {
+                            *sum = x.mul_add(weights, *sum);
+                        }
                     }
                 }
             }
             // A copy: what is indexed by a variable later does not stay in registers above.
-            std::array::from_fn(|r| [sums[r][0], sums[r][1]])
+            let mut all = [[V::splat(0.0); N]; R];
+            for (all, sums) in all.iter_mut().zip(sums) {
+                *all = sums;
+            }
+            all
+        }
+    }
+
+    /// Writes the sums of the channels from `channel` on, of which `writable` may be written.
+    #[inline(always)]
+    unsafe fn finish<V: Vector, const N: usize>(
+        &self,
+        sums: &[[V; N]; R],
+        [channel, writable]: [usize; 2],
+        finish: &Finish,
+        out: &mut [f32],
+    ) {
+        let whole = N * V::LANES <= writable;
+        for (&at, sums) in self.at.iter().zip(sums).take(self.valid) {
+            for (i, &sum) in sums.iter().enumerate() {
+                let (first, at) = (i * V::LANES, at + channel + i * V::LANES);
+                unsafe {
+                    if whole || first + V::LANES <= writable {
+                        finish.write(sum, channel + first, at, out);
+                    } else if first < writable {
+                        let rest = &mut out[at..at + writable - first];
+                        finish.write_in_part(sum, channel + first, at, rest);
+                    }
+                }
+            }
         }
     }
 }
@@ -185,7 +206,7 @@ impl Phase {
             all.filter_map(|tap| Some((tap, [shift(tap[0], 0)?, shift(tap[1], 1)?]))).collect();
         let (inputs, group_outputs) = (geometry.channels() / groups, outputs / groups);
         let group = |g: usize| {
-            pack(taps.len() * inputs, group_outputs, columns(), |row, column| {
+            pack(taps.len() * inputs, group_outputs, lanes(), |row, column| {
                 weights.at(g * group_outputs + column, row % inputs, taps[row / inputs].0)
             })
         };

@@ -13,7 +13,7 @@
 //! - depthwise ones run over channels;
 //! - attention within windows is two products for each head and window.
 //!
-//! The same source runs with AVX2 and FMA where the processor has them, with NEON, with WebAssembly's `simd128`, and with
+//! The same source runs with AVX-512, or AVX2 and FMA, where the processor has them, with NEON, with WebAssembly's `simd128`, and with
 //! its relaxed SIMD (feature `relaxed-simd`).
 
 mod attention;

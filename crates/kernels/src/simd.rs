@@ -64,6 +64,11 @@ pub(crate) trait Task {
 /// Runs a task with the best vectors of this processor.
 pub(crate) fn with_simd<T: Task>(task: T) -> T::Output {
     #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        // Safety: the processor was just asked.
+        return unsafe { x86::run_512(task) };
+    }
+    #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         // Safety: the processor was just asked.
         return unsafe { x86::run(task) };
@@ -78,17 +83,17 @@ pub(crate) fn with_simd<T: Task>(task: T) -> T::Output {
     }
 }
 
-/// Columns of a product that are computed at once: two vectors.
-pub(crate) fn columns() -> usize {
-    struct Columns;
-    impl Task for Columns {
+/// Floats in a vector on this processor.
+pub(crate) fn lanes() -> usize {
+    struct Lanes;
+    impl Task for Lanes {
         type Output = usize;
         #[inline(always)]
         unsafe fn run<V: Vector>(self) -> usize {
-            2 * V::LANES
+            V::LANES
         }
     }
-    with_simd(Columns)
+    with_simd(Lanes)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -102,54 +107,79 @@ mod x86 {
         unsafe { task.run::<__m256>() }
     }
 
-    impl Vector for __m256 {
-        const LANES: usize = 8;
-        const ROWS: usize = 6;
-
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            unsafe { _mm256_set1_ps(value) }
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            unsafe { _mm256_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            unsafe { _mm256_storeu_ps(to, self) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            unsafe { _mm256_add_ps(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn sub(self, other: Self) -> Self {
-            unsafe { _mm256_sub_ps(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn mul(self, other: Self) -> Self {
-            unsafe { _mm256_mul_ps(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn div(self, other: Self) -> Self {
-            unsafe { _mm256_div_ps(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn max(self, other: Self) -> Self {
-            unsafe { _mm256_max_ps(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn power_of_two(self) -> Self {
-            unsafe {
-                let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(self), _mm256_set1_epi32(127));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
-            }
-        }
-        #[inline(always)]
-        unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
-            unsafe { _mm256_fmadd_ps(self, factor, summand) }
-        }
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn run_512<T: Task>(task: T) -> T::Output {
+        unsafe { task.run::<__m512>() }
     }
+
+    /// The operations of both widths, which differ in their names only.
+    macro_rules! vector {
+        (
+            $vector:ty, $lanes:expr, $rows:expr, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident,
+            $div:ident, $max:ident, $mul_add:ident, $to_whole:ident, $add_whole:ident, $splat_whole:ident, $shift:ident,
+            $as_floats:ident
+        ) => {
+            impl Vector for $vector {
+                const LANES: usize = $lanes;
+                const ROWS: usize = $rows;
+
+                #[inline(always)]
+                unsafe fn splat(value: f32) -> Self {
+                    unsafe { $splat(value) }
+                }
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> Self {
+                    unsafe { $load(from) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut f32) {
+                    unsafe { $store(to, self) }
+                }
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    unsafe { $add(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn sub(self, other: Self) -> Self {
+                    unsafe { $sub(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn mul(self, other: Self) -> Self {
+                    unsafe { $mul(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn div(self, other: Self) -> Self {
+                    unsafe { $div(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn max(self, other: Self) -> Self {
+                    unsafe { $max(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn power_of_two(self) -> Self {
+                    unsafe { $as_floats($shift::<23>($add_whole($to_whole(self), $splat_whole(127)))) }
+                }
+                #[inline(always)]
+                unsafe fn mul_add(self, factor: Self, summand: Self) -> Self {
+                    unsafe { $mul_add(self, factor, summand) }
+                }
+            }
+        };
+    }
+
+    #[rustfmt::skip]
+    vector!(
+        __m256, 8, 6, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps,
+        _mm256_div_ps, _mm256_max_ps, _mm256_fmadd_ps, _mm256_cvtps_epi32, _mm256_add_epi32, _mm256_set1_epi32,
+        _mm256_slli_epi32, _mm256_castsi256_ps
+    );
+    // 32 registers.
+    #[rustfmt::skip]
+    vector!(
+        __m512, 16, 12, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps,
+        _mm512_div_ps, _mm512_max_ps, _mm512_fmadd_ps, _mm512_cvtps_epi32, _mm512_add_epi32, _mm512_set1_epi32,
+        _mm512_slli_epi32, _mm512_castsi512_ps
+    );
 }
 
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]

@@ -6,8 +6,8 @@
 //! phases never meet.
 
 use crate::convolution::{Finish, Geometry, Weights};
-use crate::product::product;
-use crate::simd::{Task, Vector, columns, with_simd};
+use crate::product::{place_in_panel, product};
+use crate::simd::{Task, Vector, with_simd};
 use crate::view::{View, pitch};
 
 /// Outputs of a cell on a side.
@@ -73,7 +73,7 @@ impl Packed {
     pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
         let channels = channels_of_rows(geometry);
         let (depth, outputs) = (channels.len(), geometry.outputs);
-        let step = apart(depth * outputs.next_multiple_of(columns()));
+        let step = apart(depth * pitch(outputs));
         let mut packed = vec![0.0; POINTS * step];
         with_simd(Transform { weights, channels: &channels, outputs, step, packed: &mut packed });
         let Geometry { padding, dilation: [dilation, _], .. } = *geometry;
@@ -90,7 +90,7 @@ impl Packed {
         [height, width]: [usize; 2],
         out: &mut [f32],
     ) {
-        let columns = self.outputs.next_multiple_of(2 * V::LANES);
+        let columns = pitch(self.outputs);
         let strip = strip(POINTS, self.depth + columns, V::ROWS);
         let padding = [self.padding[0], self.padding[2]];
         let grid = Grid { size: [height, width], padding, dilation: self.dilation };
@@ -136,9 +136,9 @@ impl Task for Transform<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Self { weights, channels, outputs, step, packed } = self;
-        let depth = channels.len();
+        let size = [channels.len(), pitch(outputs)];
         let write = |output: usize, row: usize, taps: [V; 9]| unsafe {
-            let points = packed[place_in_panel::<V>(depth, row, output)..].as_mut_ptr();
+            let points = packed[place_in_panel(V::LANES, size, row, output)..].as_mut_ptr();
             let left = kernel_line([taps[0], taps[3], taps[6]]);
             let middle = kernel_line([taps[1], taps[4], taps[7]]);
             let right = kernel_line([taps[2], taps[5], taps[8]]);
@@ -167,13 +167,6 @@ pub(crate) unsafe fn for_each_taps<V: Vector>(
             }
         }
     }
-}
-
-/// Where an element of a packed matrix of so many rows lies: in panels of two vectors, row by row.
-#[inline(always)]
-pub(crate) fn place_in_panel<V: Vector>(rows: usize, row: usize, output: usize) -> usize {
-    let panel = 2 * V::LANES;
-    (output / panel * rows + row) * panel + output % panel
 }
 
 /// G of three weights, for the points 0, 1, -1, 2, -2 and infinity.

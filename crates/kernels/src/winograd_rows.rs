@@ -3,8 +3,8 @@
 //! rounding: for the shifted convolutions of blind-spot networks.
 
 use crate::convolution::{Finish, Geometry, Weights};
-use crate::product::product;
-use crate::simd::{Task, Vector, columns, with_simd};
+use crate::product::{place_in_panel, product};
+use crate::simd::{Task, Vector, with_simd};
 use crate::view::{View, pitch};
 use crate::winograd::{self, CELL, SEEN};
 
@@ -32,7 +32,7 @@ impl Packed {
     pub(crate) fn new(geometry: &Geometry, weights: &Weights) -> Self {
         let channels = winograd::channels_of_rows(geometry);
         let (depth, outputs) = (channels.len(), geometry.outputs);
-        let step = ROWS * depth * outputs.next_multiple_of(columns());
+        let step = ROWS * depth * pitch(outputs);
         let mut packed = vec![0.0; SEEN * step];
         with_simd(Transform { weights, channels: &channels, outputs, step, packed: &mut packed });
         let [top, _, left, _] = geometry.padding;
@@ -49,7 +49,7 @@ impl Packed {
         [height, width]: [usize; 2],
         out: &mut [f32],
     ) {
-        let columns = self.outputs.next_multiple_of(2 * V::LANES);
+        let columns = pitch(self.outputs);
         let depth = ROWS * self.depth;
         let strip = winograd::strip(SEEN, depth + columns, V::ROWS);
         let mut seen = vec![0.0; SEEN * strip * depth];
@@ -169,7 +169,8 @@ impl Task for Transform<'_> {
         let depth = channels.len();
         let write = |output: usize, row: usize, taps: [V; 9]| {
             for (ky, &taps) in taps.as_chunks::<3>().0.iter().enumerate() {
-                let place = winograd::place_in_panel::<V>(ROWS * depth, ky * depth + row, output);
+                let place =
+                    place_in_panel(V::LANES, [ROWS * depth, pitch(outputs)], ky * depth + row, output);
                 let points = packed[place..].as_mut_ptr();
                 for (point, value) in unsafe { winograd::kernel_line(taps) }.into_iter().enumerate() {
                     unsafe { value.store(points.add(point * step)) };
