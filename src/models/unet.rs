@@ -16,7 +16,7 @@ use super::architecture::{Architecture, Size, configured_by};
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{Convolve, Then, pixel_shuffle, pixel_unshuffle};
+use crate::nn::{Convolve, Then, pixel_shuffle, pixel_unshuffle, residual_block};
 use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
 
@@ -124,8 +124,7 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let h = self.conv1.then(x.clone(), Then::relu());
-        self.conv2.then(h, Then::nothing().add(x))
+        residual_block(&self.conv1, &self.conv2, x)
     }
 }
 

@@ -117,6 +117,20 @@ impl Convolve for ConvTranspose2d {
     }
 }
 
+/// A residual block, `x + second(relu(first(x)))`, of layers without biases that keep channels and size. Where nobody else holds
+/// `x`, the CPU writes the result in its place.
+///
+/// # Shapes
+/// - `x`: `[N, C, H, W]`
+/// - output: the same
+pub fn residual_block(first: &Conv2d, second: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    let geometry = first.geometry(vec![x.dims()[1]]);
+    debug_assert!(first.bias.is_none() && second.bias.is_none());
+    debug_assert_eq!(geometry, second.geometry(geometry.inputs.clone()));
+    let [x, first, second] = [x, first.weight.val(), second.weight.val()].map(Tensor::into_dispatch);
+    Tensor::from_dispatch(Dispatch::residual_block(x, first, second, geometry))
+}
+
 /// Convolves the inputs, concatenated along channels, with weights that are no layer's own.
 ///
 /// # Shapes

@@ -235,6 +235,14 @@ impl Convolution {
         &self.geometry
     }
 
+    /// The kernel, where it is Winograd's of cells of pixels side by side.
+    pub(crate) fn by_cells(&self) -> Option<&winograd::Packed> {
+        match &self.kernel {
+            Kernel::Winograd(packed) if self.geometry.dilation == [1; 2] => Some(packed),
+            _ => None,
+        }
+    }
+
     /// Convolves. `out` is `batch * height * width * pitch(outputs)` floats, `[height, width]` the
     /// [`Geometry::output_size`] of the inputs.
     ///
@@ -295,7 +303,7 @@ pub(crate) struct Finish<'a> {
 }
 
 impl<'a> Finish<'a> {
-    fn new(epilogue: &Epilogue<'a>, outputs: usize) -> Self {
+    pub(crate) fn new(epilogue: &Epilogue<'a>, outputs: usize) -> Self {
         let mut bias = epilogue.bias.map_or_else(|| vec![0.0; outputs], <[f32]>::to_vec);
         // Kernels read a vector from any channel below the pitch.
         bias.resize(pitch(outputs), 0.0);

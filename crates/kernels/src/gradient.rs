@@ -76,7 +76,7 @@ impl WeightGradient<'_> {
         const STRIP: usize = 48;
         let Self { geometry, input, gradient } = self;
         let size = [gradient.height, gradient.width];
-        let padding = [geometry.padding[0], geometry.padding[2]];
+        let padding = [geometry.padding[0] as isize, geometry.padding[2] as isize];
         let grid = Grid { size, padding, dilation: geometry.dilation[0] };
         let (depth, width) = (input.pitch(), gradient.pitch());
         let [step_seen, step_back] = [depth, width].map(|width| winograd::apart(STRIP * width));

@@ -11,6 +11,7 @@
 //! - all others are register-tiled products whose operand is fetched by pointers, one for each tap and pixel, so nothing
 //!   is unfolded (Dukhan, "The indirect convolution algorithm", 2019, <https://arxiv.org/abs/1907.02129>);
 //! - depthwise ones run over channels;
+//! - residual blocks are two convolutions by turns, over bands of rows, in the place of what they see;
 //! - attention within windows is two products for each head and window.
 //!
 //! The same source runs with AVX-512, or AVX2 and FMA, where the processor has them, with NEON, with WebAssembly's `simd128`, and with
@@ -27,6 +28,7 @@ mod normalise;
 mod pixelwise;
 mod pool;
 mod product;
+mod residual;
 mod simd;
 mod view;
 mod winograd;
@@ -41,4 +43,5 @@ pub use pool::{
     max_pool_2x2, max_pool_2x2_gradient, upsample_bilinear_2x, upsample_bilinear_2x_gradient,
     upsample_nearest_2x, upsample_nearest_2x_gradient,
 };
+pub use residual::residual_block;
 pub use view::{LANES, Strided, View, pitch, to_channels_last};

@@ -80,6 +80,19 @@ impl Packed {
         Self { weights: packed, step, padding, dilation, depth, outputs }
     }
 
+    /// Some rows of the output of one input: `above` rows of the input lie above the one at the place of the first. Their number
+    /// counts from a multiple of four, or the bits are others than those of the whole.
+    pub(crate) fn run_rows(
+        &self,
+        input: View,
+        finish: &Finish,
+        above: usize,
+        size: [usize; 2],
+        out: &mut [f32],
+    ) {
+        with_simd(Rows { packed: self, input, finish, above, size, out });
+    }
+
     /// # Safety
     /// Inputs and output have the sizes that the geometry says.
     #[inline(always)]
@@ -87,13 +100,21 @@ impl Packed {
         &self,
         inputs: &[View],
         finish: &Finish,
-        [height, width]: [usize; 2],
+        size: [usize; 2],
         out: &mut [f32],
     ) {
+        unsafe { self.run_grid::<V>(inputs, finish, &self.grid(size), out) };
+    }
+
+    fn grid(&self, size: [usize; 2]) -> Grid {
+        let padding = [self.padding[0] as isize, self.padding[2] as isize];
+        Grid { size, padding, dilation: self.dilation }
+    }
+
+    #[inline(always)]
+    unsafe fn run_grid<V: Vector>(&self, inputs: &[View], finish: &Finish, grid: &Grid, out: &mut [f32]) {
         let columns = pitch(self.outputs);
         let strip = strip(POINTS, self.depth + columns, V::ROWS);
-        let padding = [self.padding[0], self.padding[2]];
-        let grid = Grid { size: [height, width], padding, dilation: self.dilation };
         let [step_seen, step_sums] = [self.depth, columns].map(|width| apart(strip * width));
         let mut seen = vec![0.0; POINTS * step_seen];
         let mut sums = vec![0.0; POINTS * step_sums];
@@ -119,6 +140,27 @@ impl Packed {
                 unsafe { grid.write::<V>(sums, step_sums, finish, place, self.outputs, out) };
             }
         }
+    }
+}
+
+/// What [`Packed::run_rows`] computes.
+struct Rows<'a> {
+    packed: &'a Packed,
+    input: View<'a>,
+    finish: &'a Finish<'a>,
+    above: usize,
+    size: [usize; 2],
+    out: &'a mut [f32],
+}
+
+impl Task for Rows<'_> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { packed, input, finish, above, size, out } = self;
+        let mut grid = packed.grid(size);
+        grid.padding[0] -= above as isize;
+        unsafe { packed.run_grid::<V>(&[input], finish, &grid, out) };
     }
 }
 
@@ -217,8 +259,8 @@ unsafe fn kernel_line_back<V: Vector>(u: [V; SEEN]) -> [V; 3] {
 pub(crate) struct Grid {
     /// Rows and columns of the output.
     pub(crate) size: [usize; 2],
-    /// Zeros above and to the left of the input.
-    pub(crate) padding: [usize; 2],
+    /// Zeros above and to the left of the input; less than none where it begins above and to the left of the output.
+    pub(crate) padding: [isize; 2],
     /// Rows and columns from one pixel of a cell to the next.
     pub(crate) dilation: usize,
 }
@@ -263,7 +305,7 @@ impl Grid {
         step: usize,
     ) {
         let corner = self.corner(index);
-        let [y, x] = [0, 1].map(|i| corner[i] as isize - self.padding[i] as isize);
+        let [y, x] = [0, 1].map(|i| corner[i] as isize - self.padding[i]);
         let mut to = seen.as_mut_ptr();
         let tap = self.dilation as isize;
         let reach = (SEEN as isize - 1) * tap;

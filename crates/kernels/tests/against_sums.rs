@@ -2,9 +2,9 @@
 
 use unnoise_kernels::{
     Addend, Convolution, Epilogue, Geometry, Positions, View, Windows, activation_gradient, add,
-    bias_gradient, gelu, max_pool_2x2, max_pool_2x2_gradient, normalise, pitch, upsample_bilinear_2x,
-    upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
-    windowed_attention,
+    bias_gradient, gelu, max_pool_2x2, max_pool_2x2_gradient, normalise, pitch, residual_block,
+    upsample_bilinear_2x, upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient,
+    weight_gradient, windowed_attention,
 };
 
 /// Of the largest sum. Rounding grows with the number of channels; Winograd's transforms multiply it by three or four.
@@ -285,6 +285,24 @@ fn a_window_has_the_bits_of_the_whole() {
     let part = convolve(&g, &[window], &weights, &Epilogue::NONE);
     for (y, x, c) in (1..11).flat_map(|y| (1..15).flat_map(move |x| (0..20).map(move |c| (y, x, c)))) {
         assert_eq!(part.at(0, c, y, x).to_bits(), whole.at(0, c, y + 4, x + 8).to_bits(), "{y}, {x}, {c}");
+    }
+}
+
+#[test]
+fn a_residual_block_has_the_bits_of_its_convolutions() {
+    // In several bands, in one, and where Winograd's algorithm does not serve.
+    for shape in [[2, 9, 77, 517], [1, 16, 64, 1024], [3, 24, 20, 28], [1, 5, 70, 600]] {
+        let g = Geometry::same(3, shape[1], shape[1]);
+        let layers = [1, 2].map(|seed| Convolution::new(&values(9 * shape[1] * shape[1], seed), g.clone()));
+        let x = Images::new(shape, 3);
+        let [mut between, mut whole] = [Images::blank(shape), x.clone()];
+        layers[0].run(&[x.view()], &Epilogue { slope: 0.0, ..Epilogue::NONE }, &mut between.data);
+        let add = Epilogue { add: Addend::Output, ..Epilogue::NONE };
+        layers[1].run(&[between.view()], &add, &mut whole.data);
+        let mut block = x.clone();
+        residual_block([&layers[0], &layers[1]], &mut block.data, shape);
+        assert!(block.data.iter().zip(&whole.data).all(|(a, b)| a.to_bits() == b.to_bits()), "{shape:?}");
+        assert_ne!(block.data, x.data);
     }
 }
 

@@ -8,7 +8,7 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{Bytes, DType, Shape};
 use unnoise_kernels::{
     Addend, Convolution, Epilogue, Geometry, Strided, View, activation_gradient, add, bias_gradient,
-    max_pool_2x2, max_pool_2x2_gradient, pitch, to_channels_last, upsample_bilinear_2x,
+    max_pool_2x2, max_pool_2x2_gradient, pitch, residual_block, to_channels_last, upsample_bilinear_2x,
     upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
 };
 
@@ -40,6 +40,25 @@ impl Kernels for Flex {
         let mut out = blank(shape);
         let add = add.as_ref().map_or(Addend::Nothing, |add| Addend::Images(view(add)));
         convolution.run(&inputs, &epilogue(add), &mut out);
+        tensor(out, shape)
+    }
+
+    fn residual_block(
+        x: FlexTensor,
+        first: FlexTensor,
+        second: FlexTensor,
+        geometry: Geometry,
+    ) -> FlexTensor {
+        let shape = x.shape().dims();
+        let layers = [packed(first, geometry.clone()), packed(second, geometry)];
+        let layers = [&*layers[0], &*layers[1]];
+        let mut x = channels_last(x);
+        if let Some(out) = owned(&mut x) {
+            residual_block(layers, out, shape);
+            return x;
+        }
+        let mut out = into_values(x);
+        residual_block(layers, &mut out, shape);
         tensor(out, shape)
     }
 

@@ -108,6 +108,20 @@ pub trait Kernels: Backend {
         composed::convolution::<Self>(x, weight, bias, add, geometry, slopes)
     }
 
+    /// A residual block, `x + second * relu(first * x)`: two convolutions of one geometry that keeps channels and size.
+    fn residual_block(
+        x: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let relu = Slopes { slope: 0.0, after: 1.0 };
+        let one = Inputs::One(x.clone());
+        let h = Self::convolution(one, first, Perhaps::Absent, Perhaps::Absent, geometry.clone(), relu);
+        let add = Perhaps::Given(x);
+        Self::convolution(Inputs::One(h), second, Perhaps::Absent, add, geometry, Slopes::NONE)
+    }
+
     /// The gradient for the input of a convolution of one input, from that of its output.
     fn convolution_input_gradient(
         x: FloatTensor<Self>,
