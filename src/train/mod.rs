@@ -467,7 +467,7 @@ impl Trainer {
         }
         // Less will do where nothing was better in all of the run.
         if let Some(before) = self.report_before.as_ref().filter(|_| ending && self.best.is_none()) {
-            if of_half.is_better_half_way(before) {
+            if of_half.is_better_half_way(before) && self.progress.is_steadily_better() {
                 return Ok((self.tuned(half), of_half, Verdict::Enough));
             }
             let quarter = towards(QUARTER_WAY);

@@ -152,6 +152,13 @@ impl Progress {
         let margin = if self.best_step == 0 { self.margin } else { 0.0 };
         best.is_none_or(|(_, best)| score < best - margin * best.abs())
     }
+
+    /// Whether the network was better than the one before training each time in the second half of the validations: one alone may be
+    /// so by chance.
+    pub(super) fn is_steadily_better(&self) -> bool {
+        let Some(((_, before), since)) = self.scores.split_first() else { return true };
+        since[since.len() / 2..].iter().all(|(_, score)| score < before)
+    }
 }
 
 /// What came of a run.
@@ -208,5 +215,22 @@ impl Tuned {
             ("steps", steps.to_string()),
         ];
         notes.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_score_alone_is_no_steady_gain() {
+        let progress = |scores: &[Score]| Progress {
+            scores: scores.iter().copied().enumerate().collect(),
+            ..Progress::new(Objective::NoiseModel, 100, 0.0)
+        };
+        assert!(progress(&[1.0]).is_steadily_better());
+        assert!(progress(&[1.0, 1.1, 0.9, 0.8]).is_steadily_better());
+        assert!(!progress(&[1.0, 0.8, 1.1, 0.9]).is_steadily_better());
+        assert!(!progress(&[1.0, 0.8, 0.9, 1.1]).is_steadily_better());
     }
 }
