@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::error::{Error, Kind, Result};
 use metadata::Metadata;
 use tiles::Rect;
-use view::View;
+use view::{View, is_number};
 
 /// A decoded photo: gray or RGB, with or without alpha.
 #[derive(Clone, Debug, PartialEq)]
@@ -401,7 +401,7 @@ impl Photo {
     fn changed(&self, i: usize, strength: f32, level: f32) -> f32 {
         let before = self.samples.get(i);
         let span = self.view.as_ref().map_or(1.0, |view| view.span());
-        if before.is_finite() { before + strength * (level - self.level(i)) * span } else { before }
+        if is_number(before) { before + strength * (level - self.level(i)) * span } else { before }
     }
 
     /// A photo between `original` (strength 0) and this one (strength 1), alpha and metadata of this one.
@@ -423,7 +423,7 @@ impl Photo {
         let mut out = self.clone();
         for i in (0..self.samples.len()).filter(|i| i % n < self.colors) {
             let before = original.samples.get(i);
-            if before.is_finite() {
+            if is_number(before) {
                 out.samples.set(i, before + strength * (self.samples.get(i) - before));
             }
         }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::view::is_number;
+
 /// Interleaved samples in the depth of the file they came from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Samples {
@@ -150,7 +152,7 @@ impl Samples {
             for ((out, original), value) in pairs.zip(values) {
                 let before = original.level();
                 *out =
-                    if before.is_finite() { T::of(before + strength * (value - before)) } else { *original };
+                    if is_number(before) { T::of(before + strength * (value - before)) } else { *original };
             }
         }
         match (self, original) {

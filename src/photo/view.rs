@@ -11,8 +11,16 @@ const ROOM: f32 = 0.05;
 const MARGIN: f32 = 0.25;
 /// Numbers that use less than this share of what they could are stretched.
 const NARROW: f32 = 0.25;
+/// Floats as large stand for what was not measured: maps have -3.4e38 there.
+const NOTHING: f32 = 1e30;
 /// Values that the range is told by, at most.
 const MAX_VALUES: usize = 1 << 20;
+
+/// Whether a sample's value is one that was measured.
+#[inline]
+pub(super) fn is_number(value: f32) -> bool {
+    value.abs() < NOTHING
+}
 
 /// A range of a photo's numbers that is seen as black to white.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +80,7 @@ impl View {
     /// Brightness of the sample with this index and value, which may be no number.
     #[inline]
     pub fn level(&self, index: usize, value: f32) -> f32 {
-        let value = if value.is_finite() { value } else { self.filled(index) };
+        let value = if is_number(value) { value } else { self.filled(index) };
         ((value - self.black) / (self.white - self.black)).clamp(-MARGIN, 1.0 + MARGIN)
     }
 
@@ -100,7 +108,7 @@ fn sorted_values(photo: &Photo) -> Vec<f32> {
     let pixels = photo.width * photo.height;
     let step = (pixels * colors).div_ceil(MAX_VALUES).max(1);
     let all = (0..pixels).step_by(step).flat_map(|i| (0..colors).map(move |c| i * n + c));
-    let mut values: Vec<f32> = all.map(|i| photo.samples.get(i)).filter(|v| v.is_finite()).collect();
+    let mut values: Vec<f32> = all.map(|i| photo.samples.get(i)).filter(|v| is_number(*v)).collect();
     values.sort_unstable_by(f32::total_cmp);
     values
 }
@@ -108,14 +116,14 @@ fn sorted_values(photo: &Photo) -> Vec<f32> {
 /// Values for what is no number: the mean of the next ones to the left and right that are, or else `middle`.
 fn holes(photo: &Photo, middle: f32) -> Vec<(u32, f32)> {
     let Samples::F32(samples) = &photo.samples else { return Vec::new() };
-    if samples.iter().all(|v| v.is_finite()) {
+    if samples.iter().all(|v| is_number(*v)) {
         return Vec::new();
     }
     let (width, n) = (photo.width, photo.samples_per_pixel());
     let mut holes = Vec::new();
     for (y, row) in samples.chunks_exact(width * n).enumerate() {
         for c in 0..photo.colors {
-            let finite = |x: usize| Some(row[x * n + c]).filter(|v| v.is_finite());
+            let finite = |x: usize| Some(row[x * n + c]).filter(|v| is_number(*v));
             let mut x = 0;
             while x < width {
                 let end = (x..width).find(|&x| finite(x).is_some()).unwrap_or(width);
@@ -164,8 +172,8 @@ mod tests {
 
     #[test]
     fn what_is_no_number_gets_the_mean_of_its_neighbours() {
-        let (nan, inf) = (f32::NAN, f32::INFINITY);
-        let view = View::of(&gray(4, vec![0.0, nan, inf, 1.0, nan, 0.5, 0.25, nan])).unwrap();
+        let (nan, inf, nothing) = (f32::NAN, f32::INFINITY, f32::MIN);
+        let view = View::of(&gray(4, vec![0.0, nan, inf, 1.0, nothing, 0.5, 0.25, nan])).unwrap();
         assert_eq!(view.holes, [(1, 0.5), (2, 0.5), (4, 0.5), (7, 0.25)]);
         assert_eq!(view.range(), [0.0, 1.0]);
         let nothing = gray(2, vec![nan; 4]).stretched();

@@ -276,8 +276,7 @@ impl Validator {
         let noisy: Vec<Planar> =
             spots.iter().map(|spot| patch(&material.scenes[spot.scene].shots[0], spot)).collect();
         // Black is where no photon was counted: nothing is cut off there.
-        let photons =
-            batches.material.sampler.as_ref().is_some_and(|sampler| sampler.model().is_of_photons());
+        let photons = material.sampler.as_ref().is_some_and(|sampler| sampler.model().is_of_photons());
         let is_cut = |value: f32| value >= 1.0 || (value <= 0.0 && !photons);
         Validator::Risk(Box::new(Squares {
             noise_square: mean_square(fields.iter().flatten()),
