@@ -2,6 +2,7 @@
 
 use crate::convolution::Geometry;
 use crate::product::add_transposed_product;
+use crate::scratch::Scratch;
 use crate::simd::{Task, Vector, with_simd};
 use crate::view::{LANES, View};
 use crate::winograd::{self, Grid, POINTS};
@@ -80,10 +81,11 @@ impl WeightGradient<'_> {
         let grid = Grid { size, padding, dilation: geometry.dilation[0] };
         let (depth, width) = (input.pitch(), gradient.pitch());
         let [step_seen, step_back] = [depth, width].map(|width| winograd::apart(STRIP * width));
-        let mut seen = vec![0.0; POINTS * step_seen];
-        let mut back = vec![0.0; POINTS * step_back];
+        let mut seen = Scratch::take(0, POINTS * step_seen);
+        let mut back = Scratch::take(1, POINTS * step_back);
         let step_sums = winograd::apart(depth * width);
-        let mut sums = vec![0.0; POINTS * step_sums];
+        let mut sums = Scratch::take(2, POINTS * step_sums);
+        sums.fill(0.0);
         let total = input.batch * grid.cells();
         for first in (0..total).step_by(STRIP) {
             let count = STRIP.min(total - first);

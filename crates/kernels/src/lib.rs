@@ -29,6 +29,7 @@ mod pixelwise;
 mod pool;
 mod product;
 mod residual;
+mod scratch;
 mod simd;
 mod view;
 mod winograd;

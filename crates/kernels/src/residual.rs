@@ -2,6 +2,7 @@
 //! in the cache, instead of a second image.
 
 use crate::convolution::{Addend, Convolution, Epilogue, Finish};
+use crate::scratch::Scratch;
 use crate::view::{View, pitch};
 use crate::winograd::{self, CELL};
 
@@ -50,7 +51,7 @@ fn by_bands(
     let line = width * pitch(channels);
     let (relu, add) = (Finish::new(&RELU, channels), Finish::new(&ADD, channels));
     // The rows `start..end` of the first's result.
-    let mut between = vec![0.0; (band + 2) * CELL * line];
+    let mut between = Scratch::take(2, (band + 2) * CELL * line);
     let (mut start, mut end) = (0, 0);
     for row in (0..height).step_by(band * CELL) {
         let keep = row.saturating_sub(CELL);

@@ -7,6 +7,7 @@
 
 use crate::convolution::{Finish, Geometry, Weights};
 use crate::product::{place_in_panel, product};
+use crate::scratch::Scratch;
 use crate::simd::{Task, Vector, with_simd};
 use crate::view::{View, pitch};
 
@@ -116,8 +117,8 @@ impl Packed {
         let columns = pitch(self.outputs);
         let strip = strip(POINTS, self.depth + columns, V::ROWS);
         let [step_seen, step_sums] = [self.depth, columns].map(|width| apart(strip * width));
-        let mut seen = vec![0.0; POINTS * step_seen];
-        let mut sums = vec![0.0; POINTS * step_sums];
+        let mut seen = Scratch::take(0, POINTS * step_seen);
+        let mut sums = Scratch::take(1, POINTS * step_sums);
         // A strip goes on in the next image: of small ones, as those of a batch are, the weights are not read for each.
         let total = inputs[0].batch * grid.cells();
         for first in (0..total).step_by(strip) {

@@ -4,6 +4,7 @@
 
 use crate::convolution::{Finish, Geometry, Weights};
 use crate::product::{place_in_panel, product};
+use crate::scratch::Scratch;
 use crate::simd::{Task, Vector, with_simd};
 use crate::view::{View, pitch};
 use crate::winograd::{self, CELL, SEEN};
@@ -52,8 +53,8 @@ impl Packed {
         let columns = pitch(self.outputs);
         let depth = ROWS * self.depth;
         let strip = winograd::strip(SEEN, depth + columns, V::ROWS);
-        let mut seen = vec![0.0; SEEN * strip * depth];
-        let mut sums = vec![0.0; SEEN * strip * columns];
+        let mut seen = Scratch::take(0, SEEN * strip * depth);
+        let mut sums = Scratch::take(1, SEEN * strip * columns);
         let across = width.div_ceil(CELL);
         let total = inputs[0].batch * height * across;
         for first in (0..total).step_by(strip) {
