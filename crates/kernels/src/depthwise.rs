@@ -1,5 +1,7 @@
 //! Depthwise convolutions: every channel for itself, a vector of channels at a time.
 
+use std::ops::Range;
+
 use crate::convolution::{Finish, Geometry, Weights};
 use crate::simd::Vector;
 use crate::view::{View, pitch};
@@ -34,21 +36,40 @@ impl Packed {
         out: &mut [f32],
     ) {
         let pitch = x.pitch();
+        let inner = self.inner(x.width, width);
+        let step = self.geometry.stride[1] * pitch;
         let mut taps = Vec::with_capacity(self.geometry.kernel[0] * self.geometry.kernel[1]);
-        for pixel in 0..x.batch * height * width {
-            let (n, oy, ox) = (pixel / (height * width), pixel / width % height, pixel % width);
-            self.fetch(x, n, [oy, ox], &mut taps);
-            for c in (0..pitch).step_by(V::LANES) {
-                unsafe {
-                    let mut sum = V::splat(0.0);
-                    for &(input, weights) in &taps {
-                        sum = V::load(input.add(c)).mul_add(V::load(weights.add(c)), sum);
+        for (n, oy) in (0..x.batch).flat_map(|n| (0..height).map(move |y| (n, y))) {
+            let mut ox = 0;
+            while ox < width {
+                // Within the row all taps see a pixel, those of the next output pixel a step further on.
+                let count = if ox == inner.start { inner.len().max(1) } else { 1 };
+                self.fetch(x, n, [oy, ox], &mut taps);
+                for i in 0..count {
+                    let at = ((n * height + oy) * width + ox + i) * pitch;
+                    for c in (0..pitch).step_by(V::LANES) {
+                        unsafe {
+                            let mut sum = V::splat(0.0);
+                            for &(input, weights) in &taps {
+                                sum = V::load(input.add(i * step + c)).mul_add(V::load(weights.add(c)), sum);
+                            }
+                            finish.write(sum, c, at + c, out);
+                        }
                     }
-                    let at = pixel * pitch + c;
-                    finish.write(sum, c, at, out);
                 }
+                ox += count;
             }
         }
+    }
+
+    /// The output columns for which every tap sees a column of the input, of so many columns.
+    fn inner(&self, input: usize, output: usize) -> Range<usize> {
+        let Geometry { kernel, stride, dilation, padding, .. } = &self.geometry;
+        let reach = (kernel[1] - 1) * dilation[1];
+        let first = padding[2].div_ceil(stride[1]).min(output);
+        let end =
+            (input + padding[2]).checked_sub(reach).map_or(first, |columns| columns.div_ceil(stride[1]));
+        first..end.clamp(first, output)
     }
 
     /// The pixels that the taps see, those inside of the picture, with their weights.
