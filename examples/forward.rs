@@ -8,6 +8,10 @@ use burn::tensor::{Distribution, Tensor};
 use unnoise::device::Backend;
 use unnoise::models::{Conditions, Model};
 
+/// As in the command line.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let size: usize = arguments.next().ok_or("no size")?.parse()?;

@@ -19,7 +19,7 @@ use super::architecture::{Architecture, Conditions, GlobalContext, Keys, Size, c
 use super::card::{Bundled, Card, Paper, TILE_PIXELS, Training, presets};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{Convolve, LEAKY_SLOPE, Then, conv3x3, depthwise_of_each, scale_channels};
+use crate::nn::{Convolve, LEAKY_SLOPE, Then, conv3x3, depthwise_of_each, pixel_mean, scale_channels};
 use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
 
@@ -472,8 +472,8 @@ impl Encoder {
     pub fn embed(&self, x: Tensor<4>) -> Tensor<2> {
         let layers = self.convs.iter().zip(&self.norms);
         let x = layers.fold(x, |x, (conv, norm)| leaky_relu(norm.forward(conv.run(x)), LEAKY_SLOPE));
-        let [n, channels, height, width] = x.dims();
-        x.reshape([n, channels, height * width]).mean_dim(2).reshape([n, channels])
+        let [n, channels, ..] = x.dims();
+        pixel_mean(x).reshape([n, channels])
     }
 
     /// From the embedding to where the contrastive loss compares: `[N, embedding]` to the same.

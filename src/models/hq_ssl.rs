@@ -20,7 +20,7 @@ use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
 use crate::layers::posterior::{self, Normal, gaussian_noise, poisson_noise};
 use crate::layers::{FiveLevel, FiveLevelConfig, Turn, in_four_directions};
-use crate::nn::{Convolve, conv1x1};
+use crate::nn::{Convolve, conv1x1, pixel_mean};
 use crate::photo::tiles::Demands;
 use crate::weights::{Array, StateDict};
 
@@ -358,7 +358,7 @@ impl HqSsl {
     pub fn estimate(&self, x: Tensor<4>) -> Option<Tensor<4>> {
         let raw = match (&self.estimated_sigma, &self.sigma_estimation_model) {
             (Some(learned), _) => learned.val(),
-            (None, Some(model)) => model.forward(x).mean_dim(2).mean_dim(3),
+            (None, Some(model)) => pixel_mean(model.forward(x)),
             (None, None) => return None,
         };
         Some(softplus(raw - 4.0, 1.0) + 1e-3)

@@ -20,7 +20,7 @@ use super::distilled_unet::{self, MODEL_NOTE, UNetConfig};
 use super::hq_ssl::{BLIND_SQUARE_NOTE, BlindUNet, BlindUNetConfig};
 use super::mode::Adapt;
 use crate::error::{Error, Kind, Result};
-use crate::nn::{Convolve, Then, conv1x1, conv3x3, scale_channels};
+use crate::nn::{Convolve, Then, conv1x1, conv3x3, pixel_mean, scale_channels};
 use crate::photo::tiles::Demands;
 use crate::weights::StateDict;
 
@@ -293,7 +293,7 @@ struct Block {
 impl Block {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let h = self.conv2.run(self.conv1.then(x.clone(), Then::relu()));
-        let average = h.clone().mean_dim(2).mean_dim(3);
+        let average = pixel_mean(h.clone());
         let attention = sigmoid(self.excite.run(self.squeeze.then(average, Then::relu())));
         scale_channels(h, attention, Then::nothing().add(x))
     }

@@ -23,7 +23,7 @@ use crate::error::{Error, Kind, Result};
 use kernels::Kernels;
 
 pub use conv::{Convolve, Then, convolve, depthwise_of_each, residual_block, scale_channels};
-pub use reduce::{bernoulli, mean};
+pub use reduce::{bernoulli, mean, pixel_mean};
 pub use resample::{pixel_shuffle, pixel_unshuffle, upsample_bilinear_x2, upsample_nearest_x2};
 pub use symmetry::Symmetry;
 

@@ -22,6 +22,10 @@ use unnoise::objectives::OBJECTIVES;
 use unnoise::photo::Photo;
 use unnoise::weights::StateDict;
 
+/// The system's gives large blocks back at once and takes them again for the next layer: a third of the time of some networks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// The end of the help, and of the manual.

@@ -39,7 +39,7 @@ pub use attention::{Positions, Windows, windowed_attention};
 pub use convolution::{Addend, Convolution, Epilogue, Geometry};
 pub use gradient::{bias_gradient, weight_gradient};
 pub use normalise::normalise;
-pub use pixelwise::{activation_gradient, add, gelu};
+pub use pixelwise::{activation_gradient, add, gelu, pixel_means};
 pub use pool::{
     max_pool_2x2, max_pool_2x2_gradient, upsample_bilinear_2x, upsample_bilinear_2x_gradient,
     upsample_nearest_2x, upsample_nearest_2x_gradient,

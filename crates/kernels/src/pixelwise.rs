@@ -1,6 +1,7 @@
-//! What is done value by value, wherever the values lie.
+//! What is done value by value, wherever the values lie, and means over pixels.
 
 use crate::simd::{Task, Vector, with_simd};
+use crate::view::View;
 
 /// `leaky(a + b, slope)`, into `a`.
 ///
@@ -63,6 +64,25 @@ unsafe fn gelu_of<V: Vector>(x: V) -> V {
         let complement = sum.mul(t).mul(zero.sub(z).mul(z).exp_of_negative());
         x.max(zero).sub(size.mul(V::splat(0.5)).mul(complement))
     }
+}
+
+/// The mean of each channel over the pixels of each image, image by image.
+pub fn pixel_means(x: View) -> Vec<f32> {
+    let (pitch, pixels) = (x.pitch(), x.height * x.width);
+    let mut means = Vec::with_capacity(x.batch * x.channels);
+    for image in x.data.chunks_exact((pixels * pitch).max(1)) {
+        let mut sums = vec![0.0f64; pitch];
+        // Row by row, so that rounding stays small.
+        for row in image.chunks_exact(x.width * pitch) {
+            let mut of_row = vec![0.0f32; pitch];
+            for pixel in row.chunks_exact(pitch) {
+                of_row.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+            }
+            sums.iter_mut().zip(of_row).for_each(|(sum, value)| *sum += f64::from(value));
+        }
+        means.extend(sums[..x.channels].iter().map(|sum| (sum / pixels as f64) as f32));
+    }
+    means
 }
 
 struct Add<'a> {

@@ -2,7 +2,7 @@
 
 use unnoise_kernels::{
     Addend, Convolution, Epilogue, Geometry, Positions, View, Windows, activation_gradient, add,
-    bias_gradient, gelu, max_pool_2x2, max_pool_2x2_gradient, normalise, pitch, residual_block,
+    bias_gradient, gelu, max_pool_2x2, max_pool_2x2_gradient, normalise, pitch, pixel_means, residual_block,
     upsample_bilinear_2x, upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient,
     weight_gradient, windowed_attention,
 };
@@ -390,6 +390,16 @@ fn bilinear_doubling_keeps_ramps_and_its_gradient_is_its_adjoint() {
     let back = upsample_bilinear_2x_gradient(gradient.view());
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     assert!((dot(&out.data, &gradient.data) - dot(&x.data, &back)).abs() < 1e-5);
+}
+
+#[test]
+fn means_over_pixels() {
+    let x = Images::new([2, 5, 7, 6], 1);
+    for (i, mean) in pixel_means(x.view()).into_iter().enumerate() {
+        let values = (0..7).flat_map(|y| (0..6).map(move |column| (y, column)));
+        let sum: f64 = values.map(|(y, column)| x.at(i / 5, i % 5, y, column)).sum();
+        assert!((f64::from(mean) - sum / 42.0).abs() < 1e-7);
+    }
 }
 
 #[test]

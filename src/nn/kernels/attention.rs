@@ -76,7 +76,7 @@ pub fn channel_products(x: &Tensor<4>, channels: usize) -> Option<Tensor<2>> {
 /// # Shapes
 /// - `x`, output: `[N, C, H, W]`
 pub fn gelu(x: Tensor<4>) -> Tensor<4> {
-    cpu::gelu(&x).unwrap_or_else(|| activation::gelu(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]))
+    cpu::gelu(x).unwrap_or_else(|x| activation::gelu(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]))
 }
 
 #[cfg(feature = "flex")]
@@ -88,7 +88,7 @@ mod cpu {
     use unnoise_kernels::{Geometry, weight_gradient};
 
     use super::{Positions, Windows};
-    use crate::nn::kernels::flex::{blank, channels_last, contiguous, into_values, tensor, view};
+    use crate::nn::kernels::flex::{blank, channels_last, contiguous, into_values, owned, tensor, view};
 
     fn on_cpu<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
         x.clone().try_into_primitive::<Flex>().ok()
@@ -148,11 +148,19 @@ mod cpu {
         Some(Tensor::from_primitive::<Flex>(products))
     }
 
-    pub fn gelu(x: &Tensor<4>) -> Option<Tensor<4>> {
+    /// In the place of `x`, where nobody else holds it; gives it back where it is elsewhere.
+    pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
         let shape = x.dims();
-        let mut values = into_values(channels_last(on_cpu(x)?));
+        let Some(here) = on_cpu(&x) else { return Err(x) };
+        drop(x);
+        let mut x = channels_last(here);
+        if let Some(values) = owned(&mut x) {
+            kernels::gelu(values);
+            return Ok(Tensor::from_primitive::<Flex>(x));
+        }
+        let mut values = into_values(x);
         kernels::gelu(&mut values);
-        Some(Tensor::from_primitive::<Flex>(tensor(values, shape)))
+        Ok(Tensor::from_primitive::<Flex>(tensor(values, shape)))
     }
 }
 
@@ -180,8 +188,8 @@ mod cpu {
         None
     }
 
-    pub fn gelu(_: &Tensor<4>) -> Option<Tensor<4>> {
-        None
+    pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
+        Err(x)
     }
 }
 

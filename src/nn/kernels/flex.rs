@@ -8,8 +8,9 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{Bytes, DType, Shape};
 use unnoise_kernels::{
     Addend, Convolution, Epilogue, Geometry, Strided, View, activation_gradient, add, bias_gradient,
-    max_pool_2x2, max_pool_2x2_gradient, pitch, residual_block, to_channels_last, upsample_bilinear_2x,
-    upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient, weight_gradient,
+    max_pool_2x2, max_pool_2x2_gradient, pitch, pixel_means, residual_block, to_channels_last,
+    upsample_bilinear_2x, upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient,
+    weight_gradient,
 };
 
 use super::{Inputs, Kernels, Perhaps, Slopes};
@@ -139,6 +140,12 @@ impl Kernels for Flex {
         x.with_layout(Layout::new(Shape::from([n, count, h, w]), strides, offset))
     }
 
+    fn pixel_mean(x: FlexTensor) -> FlexTensor {
+        let [n, c, _, _] = x.shape().dims();
+        let means = pixel_means(view(&channels_last(x)));
+        FlexTensor::new(Bytes::from_elems(means), Layout::contiguous(Shape::from([n, c, 1, 1])), DType::F32)
+    }
+
     fn max_pool(x: FlexTensor) -> FlexTensor {
         let x = channels_last(x);
         let view = view(&x);
@@ -220,7 +227,7 @@ pub(super) fn view(x: &FlexTensor) -> View<'_> {
 }
 
 /// The values of images that lie channels last, if nobody else holds them.
-fn owned(x: &mut FlexTensor) -> Option<&mut [f32]> {
+pub(super) fn owned(x: &mut FlexTensor) -> Option<&mut [f32]> {
     let whole = strided(x).floats() == x.storage::<f32>().len();
     whole.then(|| x.try_storage_mut()).flatten()
 }

@@ -178,6 +178,11 @@ pub trait Kernels: Backend {
         Self::float_slice(x, &[all, some, all, all])
     }
 
+    /// The mean of each channel over all pixels: `[N, C, 1, 1]`.
+    fn pixel_mean(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_mean_dim(Self::float_mean_dim(x, 2), 3)
+    }
+
     /// Maximum over cells of 2x2 pixels; a last odd row or column is left out.
     fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::max_pool2d(x, [2, 2], [2, 2], [0, 0], [1, 1], false)
