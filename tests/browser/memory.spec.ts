@@ -12,7 +12,7 @@ declare global {
 test.use({ baseURL: "http://localhost:4322/" });
 
 /** Megabytes: more than the photo in halves takes, and less than in one tile. */
-const SOME = 115;
+const SOME = 78;
 /** Megabytes that the engine starts in, and no photo has room in. */
 const HARDLY_ANY = 40;
 /** Pages of a memory in a megabyte. */

@@ -149,9 +149,9 @@ mod cpu {
     }
 
     /// In the place of `x`, where nobody else holds it; gives it back where it is elsewhere.
-    pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
+    pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Box<Tensor<4>>> {
         let shape = x.dims();
-        let Some(here) = on_cpu(&x) else { return Err(x) };
+        let Some(here) = on_cpu(&x) else { return Err(Box::new(x)) };
         drop(x);
         let mut x = channels_last(here);
         if let Some(values) = owned(&mut x) {
@@ -188,8 +188,8 @@ mod cpu {
         None
     }
 
-    pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
-        Err(x)
+    pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Box<Tensor<4>>> {
+        Err(Box::new(x))
     }
 }
 
