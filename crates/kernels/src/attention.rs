@@ -209,7 +209,7 @@ impl Matrices {
         let columns = self.k.len() / features;
         let filled = self.v.len() / columns;
         for (i, at) in places.keys.iter().enumerate() {
-            let step = panel_width(lanes, columns, i / (2 * lanes) * (2 * lanes));
+            let step = panel_width(lanes, columns, i);
             let k = self.k[place_in_panel(lanes, [features, columns], 0, i)..].iter_mut().step_by(step);
             let v = (0..features).step_by(2 * lanes).map(|first| {
                 let to = place_in_panel(lanes, [columns, filled], i, first);

@@ -12,13 +12,13 @@ pub(crate) const fn place_in_panel(
     column: usize,
 ) -> usize {
     let first = column / (2 * lanes) * (2 * lanes);
-    first * rows + row * panel_width(lanes, columns, first) + column - first
+    first * rows + row * panel_width(lanes, columns, column) + column - first
 }
 
-/// Columns of the panel that begins at column `first`.
+/// Columns of the panel that a column is in.
 #[inline(always)]
-pub(crate) const fn panel_width(lanes: usize, columns: usize, first: usize) -> usize {
-    if first + lanes == columns { lanes } else { 2 * lanes }
+pub(crate) const fn panel_width(lanes: usize, columns: usize, column: usize) -> usize {
+    if column / (2 * lanes) * (2 * lanes) + lanes == columns { lanes } else { 2 * lanes }
 }
 
 /// Packs a matrix of `k` rows and `n` columns, given by a function, for the products here; columns are filled up with zeros.

@@ -88,7 +88,7 @@ mod cpu {
     use unnoise_kernels::{Geometry, weight_gradient};
 
     use super::{Positions, Windows};
-    use crate::nn::kernels::flex::{blank, channels_last, contiguous, into_values, owned, tensor, view};
+    use crate::nn::kernels::flex::{blank, changed, channels_last, contiguous, tensor, view};
 
     fn on_cpu<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
         x.clone().try_into_primitive::<Flex>().ok()
@@ -150,17 +150,9 @@ mod cpu {
 
     /// In the place of `x`, where nobody else holds it; gives it back where it is elsewhere.
     pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Box<Tensor<4>>> {
-        let shape = x.dims();
         let Some(here) = on_cpu(&x) else { return Err(Box::new(x)) };
         drop(x);
-        let mut x = channels_last(here);
-        if let Some(values) = owned(&mut x) {
-            kernels::gelu(values);
-            return Ok(Tensor::from_primitive::<Flex>(x));
-        }
-        let mut values = into_values(x);
-        kernels::gelu(&mut values);
-        Ok(Tensor::from_primitive::<Flex>(tensor(values, shape)))
+        Ok(Tensor::from_primitive::<Flex>(changed(here, kernels::gelu)))
     }
 }
 

@@ -53,14 +53,7 @@ impl Kernels for Flex {
         let shape = x.shape().dims();
         let layers = [packed(first, geometry.clone()), packed(second, geometry)];
         let layers = [&*layers[0], &*layers[1]];
-        let mut x = channels_last(x);
-        if let Some(out) = owned(&mut x) {
-            residual_block(layers, out, shape);
-            return x;
-        }
-        let mut out = into_values(x);
-        residual_block(layers, &mut out, shape);
-        tensor(out, shape)
+        changed(x, |x| residual_block(layers, x, shape))
     }
 
     fn convolution_input_gradient(
@@ -99,17 +92,13 @@ impl Kernels for Flex {
     }
 
     fn activation_gradient(gradient: FlexTensor, y: FlexTensor, slope: f32) -> FlexTensor {
-        let shape = gradient.shape().dims();
-        let mut out = into_values(channels_last(gradient));
-        activation_gradient(&mut out, view(&channels_last(y)).data, slope);
-        tensor(out, shape)
+        let y = channels_last(y);
+        changed(gradient, |gradient| activation_gradient(gradient, view(&y).data, slope))
     }
 
     fn activated_sum(a: FlexTensor, b: FlexTensor, slope: f32) -> FlexTensor {
-        let shape = a.shape().dims();
-        let mut out = into_values(channels_last(a));
-        add(&mut out, view(&channels_last(b)).data, slope);
-        tensor(out, shape)
+        let b = channels_last(b);
+        changed(a, |a| add(a, view(&b).data, slope))
     }
 
     fn concatenation(x: Inputs<Self>) -> FlexTensor {
@@ -227,14 +216,21 @@ pub(super) fn view(x: &FlexTensor) -> View<'_> {
 }
 
 /// The values of images that lie channels last, if nobody else holds them.
-pub(super) fn owned(x: &mut FlexTensor) -> Option<&mut [f32]> {
+fn owned(x: &mut FlexTensor) -> Option<&mut [f32]> {
     let whole = strided(x).floats() == x.storage::<f32>().len();
     whole.then(|| x.try_storage_mut()).flatten()
 }
 
-/// A copy of the values of images that lie channels last.
-pub(super) fn into_values(x: FlexTensor) -> Vec<f32> {
-    view(&x).data.to_vec()
+/// Images with other values, in the place of `x` where nobody else holds it.
+pub(super) fn changed(x: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
+    let mut x = channels_last(x);
+    if let Some(values) = owned(&mut x) {
+        change(values);
+        return x;
+    }
+    let mut values = view(&x).data.to_vec();
+    change(&mut values);
+    tensor(values, x.shape().dims())
 }
 
 /// Values in burn's order.
