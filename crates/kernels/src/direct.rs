@@ -172,17 +172,23 @@ impl<const R: usize> Block<'_, R> {
         finish: &Finish,
         out: &mut [f32],
     ) {
-        let whole = N * V::LANES <= writable;
-        for (&at, sums) in self.at.iter().zip(sums).take(self.valid) {
-            for (i, &sum) in sums.iter().enumerate() {
-                let (first, at) = (i * V::LANES, at + channel + i * V::LANES);
-                unsafe {
-                    if whole || first + V::LANES <= writable {
-                        finish.write(sum, channel + first, at, out);
-                    } else if first < writable {
-                        let rest = &mut out[at..at + writable - first];
-                        finish.write_in_part(sum, channel + first, at, rest);
-                    }
+        let pixels = self.at.iter().map(|at| at + channel).zip(sums).take(self.valid);
+        // Two loops: one that asks for each vector takes a tenth more of the whole convolution's time.
+        if N * V::LANES <= writable {
+            for (at, sums) in pixels {
+                for (i, &sum) in sums.iter().enumerate() {
+                    unsafe { finish.write(sum, channel + i * V::LANES, at + i * V::LANES, out) };
+                }
+            }
+            return;
+        }
+        for (at, sums) in pixels {
+            for (first, &sum) in (0..).step_by(V::LANES).zip(sums) {
+                if first + V::LANES <= writable {
+                    unsafe { finish.write(sum, channel + first, at + first, out) };
+                } else if first < writable {
+                    let rest = &mut out[at + first..at + writable];
+                    finish.write_in_part(sum, channel + first, at + first, rest);
                 }
             }
         }
