@@ -12,16 +12,19 @@ use crate::package::{self, Profile};
 use crate::tools::{self, root};
 
 /// How many tests passed and failed.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Count {
     passed: u64,
     failed: u64,
+    /// What is to be said of those that failed once more at the end, where it is seen.
+    complaints: Vec<String>,
 }
 
 impl Count {
     fn add(&mut self, other: Count) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.complaints.extend(other.complaints);
     }
 
     /// Counts a check that passes or fails as a whole.
@@ -29,8 +32,10 @@ impl Count {
         match result {
             Ok(()) => self.passed += 1,
             Err(error) => {
-                tools::say(&format!("FAILED: {error:#}"));
+                let complaint = format!("FAILED: {error:#}");
+                tools::say(&complaint);
                 self.failed += 1;
+                self.complaints.push(complaint);
             }
         }
     }
@@ -52,6 +57,9 @@ pub fn run(browser_only: bool) -> Result<()> {
     let native = native_results()?;
     bundlers(&native, &mut count)?;
     count.add(browser(&native)?);
+    for complaint in &count.complaints {
+        tools::say(complaint);
+    }
     println!("\n{} passed, {} failed", count.passed, count.failed);
     if count.failed > 0 {
         std::process::exit(1);
@@ -105,6 +113,9 @@ fn rust() -> Result<Count> {
     for line in BufReader::new(child.stdout.take().context("piped above")?).lines() {
         let line = line?;
         echo(&line);
+        if line.starts_with("test ") && line.ends_with("... FAILED") {
+            count.complaints.push(line.clone());
+        }
         if let Some(summary) = line.strip_prefix("test result: ") {
             count.passed += number_before(summary, " passed")?;
             count.failed += number_before(summary, " failed")?;
@@ -149,6 +160,8 @@ fn browser(native: &Path) -> Result<Count> {
         passed: number("expected")?,
         // A test that passes only when tried again has failed once.
         failed: number("unexpected")? + number("flaky")?,
+        // Playwright lists them itself as its last words.
+        complaints: Vec::new(),
     })
 }
 
