@@ -69,9 +69,7 @@ test("50 megapixels with the memory of a control group", async ({ baseURL }) => 
     localStorage.setItem("at-once", "no");
   });
   await app.open();
-  const dialog = app.page.waitForEvent("filechooser");
-  await app.page.getByRole("button", { name: "Open photo…" }).click();
-  await (await dialog).setFiles(path);
+  await app.choose(path);
   await expect(app.photoName).toHaveText("fifty.jpg", { timeout: PATIENCE });
   await app.denoiseButton.click();
   await expect(app.status).toContainText("Done in", { timeout: PATIENCE });

@@ -72,8 +72,8 @@ export class UnnoisePage {
     await this.page.getByText("Advanced", { exact: true }).click();
   }
 
-  /** Opens a photo with the file dialog. */
-  async choose(file: TestFile): Promise<void> {
+  /** Opens a photo, perhaps by its path, with the file dialog. */
+  async choose(file: TestFile | string): Promise<void> {
     const dialog = this.page.waitForEvent("filechooser");
     await this.page.getByRole("button", { name: "Open photo…" }).click();
     await (await dialog).setFiles(file);

@@ -1,6 +1,7 @@
 //! Gradients for the weights. The gradient for an input is a convolution, see [`Geometry::adjoint`].
 
 use crate::convolution::Geometry;
+use crate::pixelwise::pixel_sums;
 use crate::product::add_transposed_product;
 use crate::scratch::Scratch;
 use crate::simd::{Task, Vector, with_simd};
@@ -32,20 +33,7 @@ pub fn weight_gradient(geometry: &Geometry, input: View, gradient: View) -> Vec<
 
 /// The gradient for the biases: the sum over all pixels, for each channel.
 pub fn bias_gradient(gradient: View) -> Vec<f32> {
-    let mut sums = vec![0.0; gradient.channels];
-    let rows = gradient.width * gradient.pitch();
-    if rows == 0 {
-        return sums;
-    }
-    // Row by row, so that rounding stays small.
-    for row in gradient.data.chunks_exact(rows) {
-        let mut of_row = vec![0.0; gradient.channels];
-        for pixel in row.chunks_exact(gradient.pitch()) {
-            of_row.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
-        }
-        sums.iter_mut().zip(of_row).for_each(|(sum, value)| *sum += value);
-    }
-    sums
+    pixel_sums(&gradient, gradient.data).into_iter().map(|sum| sum as f32).collect()
 }
 
 struct WeightGradient<'a> {

@@ -68,21 +68,23 @@ unsafe fn gelu_of<V: Vector>(x: V) -> V {
 
 /// The mean of each channel over the pixels of each image, image by image.
 pub fn pixel_means(x: View) -> Vec<f32> {
-    let (pitch, pixels) = (x.pitch(), x.height * x.width);
-    let mut means = Vec::with_capacity(x.batch * x.channels);
-    for image in x.data.chunks_exact((pixels * pitch).max(1)) {
-        let mut sums = vec![0.0f64; pitch];
-        // Row by row, so that rounding stays small.
-        for row in image.chunks_exact(x.width * pitch) {
-            let mut of_row = vec![0.0f32; pitch];
-            for pixel in row.chunks_exact(pitch) {
-                of_row.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
-            }
-            sums.iter_mut().zip(of_row).for_each(|(sum, value)| *sum += f64::from(value));
+    let pixels = (x.height * x.width) as f64;
+    let images = x.data.chunks_exact(x.image().max(1));
+    images.flat_map(|image| pixel_sums(&x, image)).map(|sum| (sum / pixels) as f32).collect()
+}
+
+/// The sum of each channel over all pixels of `rows`, which lie as those of `x` do.
+pub(crate) fn pixel_sums(x: &View, rows: &[f32]) -> Vec<f64> {
+    let mut sums = vec![0.0; x.channels];
+    // Row by row, so that rounding stays small.
+    for row in rows.chunks_exact((x.width * x.pitch()).max(1)) {
+        let mut of_row = vec![0.0f32; x.channels];
+        for pixel in row.chunks_exact(x.pitch()) {
+            of_row.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
         }
-        means.extend(sums[..x.channels].iter().map(|sum| (sum / pixels as f64) as f32));
+        sums.iter_mut().zip(of_row).for_each(|(sum, value)| *sum += f64::from(value));
     }
-    means
+    sums
 }
 
 struct Add<'a> {
