@@ -1,16 +1,10 @@
 /** Weights are downloaded once. */
 import { expect, test } from "@playwright/test";
+import { MODULE, openModule } from "./module";
 
-type Unnoise = typeof import("unnoise");
+test.use(MODULE);
 
-test.use({ baseURL: "http://localhost:4322/" });
-
-test.beforeEach(async ({ page }) => {
-  await page.goto("tests/browser/fixtures/plain.html");
-  await page.evaluate(async (url) => {
-    window.unnoise = (await import(url)) as Unnoise;
-  }, "http://localhost:4322/pkg/dist/index.js");
-});
+test.beforeEach(({ page }) => openModule(page));
 
 test("weights are kept, listed, deleted, and fetched again when damaged", async ({ page }) => {
   const requests: string[] = [];

@@ -2,11 +2,11 @@
 import { readdirSync } from "node:fs";
 import { expect, test, type Page } from "@playwright/test";
 import { photo, read } from "./files";
+import { MODULE, openModule } from "./module";
 
-type Unnoise = typeof import("unnoise");
 type Progress = import("unnoise").Progress;
 
-test.use({ baseURL: "http://localhost:4322/" });
+test.use(MODULE);
 
 const large = photo(290, 64).buffer.toString("base64");
 const small = photo(32, 24).buffer.toString("base64");
@@ -23,16 +23,7 @@ async function open(page: Page, script = "", nth?: number): Promise<void> {
     const body = nth === undefined || nth === started ? script + own : own;
     return route.fulfill({ contentType: "text/javascript", body });
   });
-  await page.goto("tests/browser/fixtures/plain.html");
-  await page.evaluate(async (url) => {
-    window.unnoise = (await import(url)) as Unnoise;
-    window.fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    window.codeOf = (promise) =>
-      promise.then(
-        () => "none",
-        (error: unknown) => (error instanceof window.unnoise.UnnoiseError ? error.code : String(error)),
-      );
-  }, "http://localhost:4322/pkg/dist/index.js");
+  await openModule(page);
 }
 
 /** What a worker does on its nth call of a kind, before it answers. */

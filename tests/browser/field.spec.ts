@@ -3,8 +3,8 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@playwright/test";
 import { read } from "./files";
+import { MODULE, openModule } from "./module";
 
-type Unnoise = typeof import("unnoise");
 type Denoiser = import("unnoise").Denoiser;
 
 interface Case {
@@ -34,16 +34,9 @@ const cases = (JSON.parse(read(`${FOLDER}/expected.json`).toString()) as Case[])
 );
 const base64 = (name: string) => read(`${FOLDER}/${name}`).toString("base64");
 
-test.use({ baseURL: "http://localhost:4322/" });
+test.use(MODULE);
 
-test.beforeEach(async ({ page }) => {
-  await page.goto("tests/browser/fixtures/plain.html");
-  await page.evaluate(async (url) => {
-    const unnoise = (await import(url)) as Unnoise;
-    const fromBase64 = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    Object.assign(window, { unnoise, fromBase64 });
-  }, "http://localhost:4322/pkg/dist/index.js");
-});
+test.beforeEach(({ page }) => openModule(page));
 
 function says(text: string, words: readonly string[] = []): boolean {
   return words.some((word) => text.toLowerCase().includes(word.toLowerCase()));

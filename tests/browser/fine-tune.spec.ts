@@ -2,35 +2,11 @@
 import { expect, test } from "@playwright/test";
 import type { Denoiser } from "unnoise";
 import { photo, read } from "./files";
+import { MODULE, openModule } from "./module";
 
-type Unnoise = typeof import("unnoise");
+test.use(MODULE);
 
-declare global {
-  interface Window {
-    unnoise: Unnoise;
-    fromBase64: (text: string) => Uint8Array<ArrayBuffer>;
-    /** The code of the error that something ends with. */
-    failure: (promise: PromiseLike<unknown>) => Promise<string>;
-  }
-}
-
-test.use({ baseURL: "http://localhost:4322/" });
-
-test.beforeEach(async ({ page }) => {
-  await page.goto("tests/browser/fixtures/plain.html");
-  await page.evaluate(async (url) => {
-    window.unnoise = (await import(url)) as Unnoise;
-    window.fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    window.failure = async (promise) => {
-      try {
-        await promise;
-        return "none";
-      } catch (error) {
-        return error instanceof window.unnoise.UnnoiseError ? error.code : String(error);
-      }
-    };
-  }, "http://localhost:4322/pkg/dist/index.js");
-});
+test.beforeEach(({ page }) => openModule(page));
 
 const base64 = (width: number, height: number) => photo(width, height).buffer.toString("base64");
 const noisy = base64(64, 56);
@@ -164,7 +140,7 @@ test("giving up leaves the network as it was, stopping keeps the best so far", a
         controller.abort();
       },
     });
-    const code = await window.failure(given);
+    const code = await window.codeOf(given);
     const after = await denoised();
     const weights = Array.from(new Uint8Array(await (await denoiser.exportWeights()).arrayBuffer()));
     denoiser.dispose();
@@ -211,7 +187,7 @@ test("the best weights so far are told while a network learns, and are those tha
       const exported = await contentsOf(await denoiser.exportWeights());
       await denoiser.revert();
       const before = await contentsOf(await denoiser.exportWeights());
-      const thrown = await window.failure(
+      const thrown = await window.codeOf(
         denoiser.fineTune(bytes, {
           ...few,
           onBest: () => {
@@ -236,26 +212,26 @@ test("the best weights so far are told while a network learns, and are those tha
 test("a paused run ends with its denoiser; what cannot be done is said", async ({ page }) => {
   const codes = await page.evaluate(async (text) => {
     const { Denoiser, objectives } = window.unnoise;
-    const { failure } = window;
+    const { codeOf } = window;
     const bytes = window.fromBase64(text);
     const denoiser = await Denoiser.create({ device: "flex", model: "noise2void", preset: "small" });
     const few = { steps: 1, patch: 32, batch: 1 };
-    const unsuitable = await failure(denoiser.fineTune(bytes, { objective: "blind-spot-nll" }));
-    const unknown = await failure(denoiser.fineTune(bytes, { objective: "magic" }));
-    const alone = await failure(denoiser.fineTune(bytes, { objective: "supervised" }));
-    const negative = await failure(denoiser.fineTune(bytes, { steps: -1 }));
+    const unsuitable = await codeOf(denoiser.fineTune(bytes, { objective: "blind-spot-nll" }));
+    const unknown = await codeOf(denoiser.fineTune(bytes, { objective: "magic" }));
+    const alone = await codeOf(denoiser.fineTune(bytes, { objective: "supervised" }));
+    const negative = await codeOf(denoiser.fineTune(bytes, { steps: -1 }));
     const outside = { x: 60, y: 0, width: 8, height: 8 };
-    const beyond = await failure(denoiser.fineTune(bytes, { ...few, preview: outside }));
-    const nothing = await failure(denoiser.fineTune([], few));
-    const aborted = await failure(denoiser.fineTune(bytes, { signal: AbortSignal.abort() }));
-    const damaged = await failure(denoiser.fineTune(new Uint8Array(20)));
-    const preset = await failure(Denoiser.create({ device: "flex", preset: "gigantic" }));
-    const both = await failure(Denoiser.create({ preset: "small", weights: bytes }));
-    const clean = await failure(denoiser.fineTune(bytes, { ...few, objective: "supervised", clean: bytes }));
-    const pair = await failure(denoiser.fineTune([bytes, bytes], { ...few, objective: "noise2noise" }));
+    const beyond = await codeOf(denoiser.fineTune(bytes, { ...few, preview: outside }));
+    const nothing = await codeOf(denoiser.fineTune([], few));
+    const aborted = await codeOf(denoiser.fineTune(bytes, { signal: AbortSignal.abort() }));
+    const damaged = await codeOf(denoiser.fineTune(new Uint8Array(20)));
+    const preset = await codeOf(Denoiser.create({ device: "flex", preset: "gigantic" }));
+    const both = await codeOf(Denoiser.create({ preset: "small", weights: bytes }));
+    const clean = await codeOf(denoiser.fineTune(bytes, { ...few, objective: "supervised", clean: bytes }));
+    const pair = await codeOf(denoiser.fineTune([bytes, bytes], { ...few, objective: "noise2noise" }));
     const paused = denoiser.fineTune(bytes, few);
     paused.pause();
-    const disposed = failure(paused);
+    const disposed = codeOf(paused);
     // Long enough to be in the pause.
     await new Promise((resolve) => setTimeout(resolve, 500));
     denoiser.dispose();

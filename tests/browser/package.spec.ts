@@ -1,34 +1,13 @@
 /** The package in a page without a bundler, under the strict policy. */
 import { expect, test } from "@playwright/test";
 import { fixture, photo, read } from "./files";
+import { MODULE, openModule } from "./module";
 import { worstDifference } from "./pixels";
 import { readPng } from "./png";
 
-type Unnoise = typeof import("unnoise");
+test.use(MODULE);
 
-declare global {
-  /** The package, and a decoder of base64, in the page. */
-  interface Window {
-    unnoise: Unnoise;
-    fromBase64: (text: string) => Uint8Array<ArrayBuffer>;
-    codeOf: (promise: Promise<unknown>) => Promise<string>;
-  }
-}
-
-test.use({ baseURL: "http://localhost:4322/" });
-
-test.beforeEach(async ({ page }) => {
-  await page.goto("tests/browser/fixtures/plain.html");
-  await page.evaluate(async (url) => {
-    window.unnoise = (await import(url)) as Unnoise;
-    window.fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    window.codeOf = (promise) =>
-      promise.then(
-        () => "none",
-        (error: unknown) => (error instanceof window.unnoise.UnnoiseError ? error.code : String(error)),
-      );
-  }, "http://localhost:4322/pkg/dist/index.js");
-});
+test.beforeEach(({ page }) => openModule(page));
 
 const base64 = (bytes: Buffer) => bytes.toString("base64");
 

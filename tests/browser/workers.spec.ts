@@ -1,23 +1,11 @@
 /** Tiles shared by several workers: the same bits, less time, and nothing lost when one of them is. */
 import { expect, test } from "@playwright/test";
 import { photo, read } from "./files";
+import { MODULE, openModule } from "./module";
 
-type Unnoise = typeof import("unnoise");
+test.use(MODULE);
 
-test.use({ baseURL: "http://localhost:4322/" });
-
-test.beforeEach(async ({ page }) => {
-  await page.goto("tests/browser/fixtures/plain.html");
-  await page.evaluate(async (url) => {
-    window.unnoise = (await import(url)) as Unnoise;
-    window.fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    window.codeOf = (promise) =>
-      promise.then(
-        () => "none",
-        (error: unknown) => (error instanceof window.unnoise.UnnoiseError ? error.code : String(error)),
-      );
-  }, "http://localhost:4322/pkg/dist/index.js");
-});
+test.beforeEach(({ page }) => openModule(page));
 
 const large = photo(290, 64).buffer.toString("base64");
 // One that sees only its receptive field, and one that surveys the whole photo.
