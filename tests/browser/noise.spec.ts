@@ -87,7 +87,8 @@ test("a page in German tells in German what noise was found", async ({ app, page
     "Gefunden: Rauschen von etwa 18 von 255 Stufen, von Pixel zu Pixel verschieden. Das Netz wird trainiert, das zu entfernen.",
     { timeout: 60_000 },
   );
-  await expect(app.noise).toContainText(/^Rauschen: stark \(\d+,\d\)/);
+  // With the result, so after all steps.
+  await expect(app.noise).toContainText(/^Rauschen: stark \(\d+,\d\)/, { timeout: 60_000 });
 });
 
 test.describe("by the package", () => {

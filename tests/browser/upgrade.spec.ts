@@ -1,4 +1,5 @@
 /** A page of an earlier build, kept by its service worker, meets a server that has this one. */
+import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
@@ -39,7 +40,7 @@ function earlierBuild(): string {
 }
 
 /** Serves what lies in `folder()` at the moment. */
-function serve(folder: () => string): Server {
+async function serve(folder: () => string): Promise<Server> {
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://localhost").pathname.replace(/\/$/, "/index.html");
     try {
@@ -50,7 +51,8 @@ function serve(folder: () => string): Server {
       response.writeHead(404).end();
     }
   });
-  return server.listen(PORT, "localhost");
+  await once(server.listen(PORT, "localhost"), "listening");
+  return server;
 }
 
 /** Whether the page in front of us is of the earlier build. */
@@ -75,7 +77,7 @@ test("the page of an earlier build works on, says that there is a new one, and g
   test.slow();
   const earlier = earlierBuild();
   let folder = earlier;
-  const server = serve(() => folder);
+  const server = await serve(() => folder);
   const app = new UnnoisePage(page);
   try {
     await app.open();
