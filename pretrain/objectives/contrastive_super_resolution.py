@@ -22,11 +22,12 @@ def contrast(query, key, queue):
 
 class ContrastiveSuperResolution(nn.Module):
     """Patches of twice the side that the generator is to make: their opposite quarters are query and key. The first
-    `encoder_share` of the run has the contrastive loss only."""
+    `encoder_share` of the run has the contrastive loss only. `clean_share` of the pictures get no noise."""
 
-    def __init__(self, scale, encoder_share, queue, blur, noise, encoder):
+    def __init__(self, scale, encoder_share, queue, blur, noise, encoder, clean_share=0.0):
         super().__init__()
         self.scale, self.encoder_share, self.blur, self.noise = scale, encoder_share, blur, noise
+        self.clean_share = clean_share
         self.key_encoder = nets.dasr.Encoder(encoder).requires_grad_(False)
         self.register_buffer("queue", F.normalize(torch.randn(encoder[2], queue), dim=0))
         self.register_buffer("place", torch.zeros((), dtype=torch.long))
@@ -51,7 +52,8 @@ class ContrastiveSuperResolution(nn.Module):
         round_ones = torch.rand(n, 1) < 0.5
         deviations = torch.where(round_ones, deviations[:, :1], deviations)
         kernels = degradation.gaussian_kernels(deviations, math.pi * torch.rand(n))
-        return degradation.degrade(x, kernels, self.scale, self.noise * torch.rand(n))
+        noisy = torch.rand(n) >= self.clean_share
+        return degradation.degrade(x, kernels, self.scale, self.noise * noisy * torch.rand(n))
 
     def _contrastive(self, encoder, projected, key):
         with torch.no_grad():

@@ -72,8 +72,8 @@ pub const X3: Card = Card {
     presets: presets(6_006_211, 1_566_115),
     weights: Some(Bundled {
         file: "dasr-x3.safetensors",
-        bytes: 2_908_254,
-        sha256: "b2c5dcdf1897e834e98c4e12d632498c1fff58b19099068d6b0fafb387df0656",
+        bytes: 2_906_358,
+        sha256: "e9e8fe610f8c4190e5c010b2266f045b7316ecbd45a9cf0f044c95700db508a2",
         licence: "MIT OR Apache-2.0",
     }),
     ..X2
@@ -89,7 +89,12 @@ pub const X4: Card = Card {
     mac_per_pixel: 3_213_977,
     parameters: 5_969_283,
     presets: presets(5_969_283, 1_556_867),
-    weights: None,
+    weights: Some(Bundled {
+        file: "dasr-x4.safetensors",
+        bytes: 2_864_966,
+        sha256: "eb6525b95abbbae411f10b3a54b1468608df6e9be44d1ab48ab650c0415ecca7",
+        licence: "MIT OR Apache-2.0",
+    }),
     ..X2
 };
 

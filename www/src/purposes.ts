@@ -27,4 +27,5 @@ export const PURPOSES: readonly Purpose[] = [
   { id: "micrograph", ...purpose.micrograph, example: micrograph, model: "unet", adapt: "wiener" },
   { id: "enlarge2", ...purpose.enlarge2, example: enlarge, model: "dasr-x2", adapt: "auto" },
   { id: "enlarge3", ...purpose.enlarge3, example: enlarge, model: "dasr-x3", adapt: "auto" },
+  { id: "enlarge4", ...purpose.enlarge4, example: enlarge, model: "dasr-x4", adapt: "auto" },
 ];

@@ -145,7 +145,8 @@ fn heading(every: usize) -> String {
     format!(
         "PSNR in dB / SSIM{part}: white Gaussian noise of the given sigma of 255, clipped and rounded to 8 bits, on clean \
          photos, or noisy photos of cameras with their truth. Networks run as `adapt: auto` chooses, on the CPU, with the \
-         weights of the package. HQ-SSL is told sigma; all others are blind.{peer}\n\n"
+         weights of the package. HQ-SSL is told sigma; all others are blind. kMAC (multiply-accumulates) are those of the published \
+         configuration; that of the weights in the package is smaller for many.{peer}\n\n"
     )
 }
 

@@ -89,6 +89,10 @@ export const de: Strings = {
       title: "Kleines Foto: 3× vergrößern",
       about: "Entfernt Unschärfe und Rauschen und verdreifacht beide Seiten.",
     },
+    enlarge4: {
+      title: "Kleines Foto: 4× vergrößern",
+      about: "Entfernt Unschärfe und Rauschen und vervierfacht beide Seiten.",
+    },
     custom: {
       title: "Wie unter Erweitert eingestellt",
       about: "Netz und Verfahren wurden unter Erweitert gewählt.",

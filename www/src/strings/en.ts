@@ -74,6 +74,10 @@ export const en = {
     },
     enlarge2: { title: "Small photo: enlarge 2×", about: "Removes blur and noise, and doubles both sides." },
     enlarge3: { title: "Small photo: enlarge 3×", about: "Removes blur and noise, and triples both sides." },
+    enlarge4: {
+      title: "Small photo: enlarge 4×",
+      about: "Removes blur and noise, and makes both sides four times as long.",
+    },
     custom: { title: "As set under Advanced", about: "Network and method were chosen under Advanced." },
     option: (title: string, time: string) => `${title} · about ${time}`,
     takes: (time: string) => `About ${time} for this photo on this machine.`,
