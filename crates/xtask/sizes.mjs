@@ -8,8 +8,8 @@ const pkg = new URL("../../pkg/", import.meta.url).pathname;
 
 /** Bytes: wasm by brotli, all JavaScript together by gzip. The everyday build is not optimised, and has names in it. */
 const BUDGETS = {
-  dist: { cpu: 1_300_000, relaxed: 1_300_000, full: 3_000_000, glue: 53_000 },
-  quick: { cpu: 1_700_000, relaxed: 1_700_000, full: Infinity, glue: 53_000 },
+  dist: { cpu: 1_300_000, relaxed: 1_300_000, full: 3_000_000, glue: 53_200 },
+  quick: { cpu: 1_700_000, relaxed: 1_700_000, full: Infinity, glue: 53_200 },
 }[build];
 /** The best that brotli can do takes a minute, which is for publishing. */
 const QUALITY = build === "dist" ? 11 : 9;
