@@ -53,8 +53,8 @@ pub const X2: Card = Card {
     presets: presets(5_821_571, 1_519_875),
     weights: Some(Bundled {
         file: "dasr-x2.safetensors",
-        bytes: 2_700_414,
-        sha256: "a9945de7956027a964841834a916d4c9f6b1b12e92ffeba701334bbaf5244485",
+        bytes: 2_698_542,
+        sha256: "b6c72861e17986130fe85bb9a41236e13038828458f2a5eec5ce80f2921418b7",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,
