@@ -58,6 +58,7 @@ test("kinds of photos choose network and method, and say the new size", async ({
   await expect(app.model).toBeEnabled();
   await app.drop(photo(24, 16, "tiny.png"));
   await expect(app.status).toContainText("enlarged to 48 × 32", { timeout: 60_000 });
+  await expect(purpose).toHaveValue("enlarge2");
   // One run tells how long each of the others would take.
   await expect(purpose.locator("option[value=photo]")).toHaveText(/^Photo · about \d+ s$/);
 });

@@ -55,11 +55,11 @@ export class Choice {
     this.#panel.showMemory(fitting && { needed: memory.needed(photo, shown.scale), fitting });
     this.#learn.showModel(shown, waiting !== undefined);
     // Before the engine has started, it is what suits the machine that is asked for.
-    const isAuto = this.engine === undefined || shown.id === this.engine.model;
-    const model = isAuto ? ["auto", shown.id] : [shown.id];
+    const auto = this.#networks.auto ?? this.engine?.model;
+    const model = auto === undefined || shown.id === auto ? ["auto", shown.id] : [shown.id];
     const fits = own || waiting ? [] : PURPOSES.filter((one) => model.includes(one.model));
     this.#advanced.showTimes(({ model: id, adapt }) => {
-      const purposeCard = cardOf(id === "auto" ? this.engine?.model : id);
+      const purposeCard = cardOf(id === "auto" ? auto : id);
       const time = photo && this.#foresee(photo, purposeCard, adapt);
       return time === undefined ? undefined : format.about(time);
     });

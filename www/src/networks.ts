@@ -52,6 +52,11 @@ export class Networks {
     return cardOf(model === "auto" ? undefined : model);
   }
 
+  /** The id of what `auto` is on the device in use, where that is known. */
+  get auto(): string | undefined {
+    return this.#auto;
+  }
+
   /** The network that waits for weights. */
   get waiting(): ModelCard | undefined {
     return this.#waiting;
