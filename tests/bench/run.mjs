@@ -1,7 +1,7 @@
 /**
  * run.mjs OPTIONS: the benchmark. Opens `bench.html` in a headless Chromium and measures every case of the options, ours
  * and the peer in turn; writes `report.json` and `report.md` into the folder `out`. OPTIONS is JSON:
- * { pkg, weights, onnx, out, chromium, native, networks: [{ id, target }], size, runs, gpu, photos: [megapixels],
+ * { pkg, weights, onnx, out, chromium, native, networks: [{ id, target }], size, runs, gpu, software, photos: [megapixels],
  *   large: { id, onnx, size }: what all cores share }.
  */
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -23,6 +23,7 @@ const FOLDERS = {
 };
 const FLAGS = ["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update"];
 const GPU_FLAGS = ["--enable-unsafe-webgpu", "--enable-features=Vulkan"];
+const SOFTWARE_FLAGS = ["--use-webgpu-adapter=swiftshader"];
 
 /** Serves the folders, isolated across origins: onnxruntime-web needs that for threads. */
 function serve() {
@@ -71,7 +72,7 @@ async function main() {
   const server = await serve();
   const browser = await chromium.launch({
     executablePath: options.chromium,
-    args: [...FLAGS, ...(options.gpu ? GPU_FLAGS : [])],
+    args: [...FLAGS, ...(options.gpu ? GPU_FLAGS : []), ...(options.software ? SOFTWARE_FLAGS : [])],
   });
   /** Every measurement has a page, and so workers, of its own. */
   const measure = async (name, args) => {

@@ -5,12 +5,12 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 use unnoise_kernels::gpu::attention::{Windows, windowed_into};
 use unnoise_kernels::gpu::bilinear::double_into;
-use unnoise_kernels::gpu::conv::{Weights, convolve_into};
+use unnoise_kernels::gpu::conv::convolve_into;
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
 use unnoise_kernels::gpu::normalise::normalise_into;
 use unnoise_kernels::gpu::products::{Taps, products};
-use unnoise_kernels::gpu::{Epilogue, Features, Geometry, Tiling};
+use unnoise_kernels::gpu::{Epilogue, Features, Geometry, Packed, Tiling, Weights};
 
 /// Numbers between -1 and 1 that look random.
 fn numbers(count: usize, seed: usize) -> Vec<f32> {
@@ -100,7 +100,8 @@ impl Case {
             true => Features::planar(handle.clone(), shape),
             false => Features::channels_last(handle.clone(), shape),
         };
-        convolve_into(client, &views, &filters, &epilogue, g, &output);
+        let packed = Packed::new(client, &filters, g, &self.channels, self.out);
+        convolve_into(client, &views, &packed, &epilogue, &output);
         let got = download(client, handle);
 
         let active = |v: f32, slope: f32| if v < 0.0 { slope * v } else { v };

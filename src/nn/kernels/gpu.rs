@@ -1,14 +1,17 @@
 //! Kernels of our own for GPUs, on burn's tensors.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use burn::backend::ops::{FloatTensorOps, ModuleOps};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::{DType, Shape, Slice};
 use unnoise_kernels::gpu::bilinear::double_into;
-use unnoise_kernels::gpu::conv::{Weights, convolve_into};
+use unnoise_kernels::gpu::conv::convolve_into;
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
 use unnoise_kernels::gpu::products::{Taps, products};
-use unnoise_kernels::gpu::{self, Epilogue, Features};
+use unnoise_kernels::gpu::{self, Epilogue, Features, Packed, Weights};
 
 use super::{Geometry, Inputs, Kernels, Perhaps, Slopes, composed};
 
@@ -46,7 +49,8 @@ impl Kernels for CubeBackend {
             depthwise_into(&client, &x, &weights, &epilogue, shared, &features(&output));
         } else {
             let x: Vec<Features> = joined(x).iter().map(features).collect();
-            convolve_into(&client, &x, &weights(weight, &geometry), &epilogue, shared, &features(&output));
+            let packed = packed(weight, geometry, shared, &x);
+            convolve_into(&client, &x, &packed, &epilogue, &features(&output));
         }
         output
     }
@@ -170,6 +174,30 @@ fn joined(x: Vec<CubeTensor>) -> Vec<CubeTensor> {
         return x;
     }
     vec![CubeBackend::concatenation(Inputs::new(x))]
+}
+
+/// Packed weights, by where the weights lie and what they are packed for.
+type Cache = HashMap<(usize, Option<u64>, [usize; 4], Geometry), (CubeTensor, Packed)>;
+
+static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
+
+/// The weights as workgroups read them: packed once, for as long as the tensor lives. As the cache holds the weights too,
+/// burn copies before it writes to them.
+fn packed(weight: CubeTensor, geometry: Geometry, shared: gpu::Geometry, x: &[Features]) -> Packed {
+    let owner = weight.clone();
+    let id = owner.handle.memory.clone().binding().id().value;
+    let key = (id, owner.handle.offset_start, features(&weight).strides, geometry);
+    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, packed)) = cache.get(&key) {
+        return packed.clone();
+    }
+    let inputs: Vec<usize> = x.iter().map(|x| x.shape[1]).collect();
+    let client = weight.client.clone();
+    let packed = Packed::new(&client, &weights(weight, &key.3), shared, &inputs, key.3.outputs);
+    // What nobody else holds is gone.
+    cache.retain(|_, (owner, _)| !owner.can_mut());
+    cache.insert(key, (owner, packed.clone()));
+    packed
 }
 
 fn weights(weight: CubeTensor, geometry: &Geometry) -> Weights {

@@ -2,24 +2,11 @@
 //! activation and residual on the way out.
 
 use cubecl::prelude::*;
-use cubecl::server::Handle;
 
 use super::epilogue::{Epilogue, Finish, Place, Slopes, SlopesLaunch, finish};
 use super::features::{Features, Four, View, load};
+use super::weights::Packed;
 use super::{Geometry, Tiling};
-
-/// Weights: a buffer and where they lie in it. Those of one pair of channels follow each other row by row.
-#[derive(Clone, Debug)]
-pub struct Weights {
-    /// The buffer.
-    pub handle: Handle,
-    /// Step to the next output channel, in numbers.
-    pub output_step: usize,
-    /// Step to the next input channel, in numbers.
-    pub input_step: usize,
-    /// Numbers in the buffer.
-    pub len: usize,
-}
 
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 struct Sizes {
@@ -30,8 +17,8 @@ struct Sizes {
     out_channels: u32,
     /// Workgroups for the channels of one image.
     blocks: u32,
-    output_step: u32,
-    input_step: u32,
+    /// Steps over the input channels.
+    parts: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +32,7 @@ struct Recipe {
 fn convolve<NA: Size, NB: Size, NY: Size>(
     a: &[Vector<f32, NA>],
     b: ComptimeOption<&[Vector<f32, NB>]>,
-    weights: &[f32],
+    weights: &[Four],
     bias: ComptimeOption<&[f32]>,
     residual: ComptimeOption<&[Vector<f32, NY>]>,
     output: &mut [Vector<f32, NY>],
@@ -68,6 +55,7 @@ fn convolve<NA: Size, NB: Size, NY: Size>(
     let stride = comptime![g.stride as u32];
     let dilation = comptime![g.dilation as u32];
     let step = comptime![if g.transposed { 1u32 } else { stride }];
+    let reused = comptime![step == 1 && g.dilation == 1];
 
     let mut pixels = Shared::<[Four]>::new_slice(comptime![t.inputs(&g)]);
     let mut filters = Shared::<[Four]>::new_slice(comptime![t.weights(&g) * t.pitch()]);
@@ -81,17 +69,16 @@ fn convolve<NA: Size, NB: Size, NY: Size>(
     let block = CUBE_POS_Z % sizes.blocks;
     let rest = CUBE_POS_Z / sizes.blocks;
     let phases = comptime![g.phases() as u32];
+    let phase = rest % comptime![phases * phases];
     let phase_w = rest % phases;
     let phase_h = (rest / phases) % phases;
     let image = rest / comptime![phases * phases];
     let top = CUBE_POS_Y * comptime![t.tile[0] as u32];
     let left = CUBE_POS_X * comptime![t.tile[1] as u32];
 
-    // Where the taps of this phase begin among the weights, and in the window.
+    // Where the taps of this phase begin in the window.
     let padding_h = comptime![g.padding[0] as u32];
     let padding_w = comptime![g.padding[1] as u32];
-    let first_h = (phase_h + padding_h) % stride;
-    let first_w = (phase_w + padding_w) % stride;
     let from_h = (phase_h + padding_h) / stride - comptime![(g.padding[0] / g.stride) as u32]
         + comptime![g.reach(0) as u32];
     let from_w = (phase_w + padding_w) / stride - comptime![(g.padding[1] / g.stride) as u32]
@@ -109,8 +96,9 @@ fn convolve<NA: Size, NB: Size, NY: Size>(
         fours += view_b.channels.div_ceil(4);
     }
     let depth = comptime![t.depth as u32];
-    let steps = fours.div_ceil(depth);
-    for part in 0..steps {
+    let piece = comptime![4 * depth * taps * t.block as u32];
+    let pieces = (block * comptime![phases * phases] + phase) * sizes.parts;
+    for part in 0..sizes.parts {
         // Inputs.
         for i in range_stepped(UNIT_POS, comptime![window * depth], threads) {
             let four = part * depth + i % depth;
@@ -126,40 +114,10 @@ fn convolve<NA: Size, NB: Size, NY: Size>(
             }
             pixels[((i % depth) * window + at) as usize] = value;
         }
-        // Weights.
-        for i in range_stepped(UNIT_POS, comptime![taps * 4 * depth * t.block as u32], threads) {
-            let at = i % comptime![taps * 4 * depth];
-            let of = i / comptime![taps * 4 * depth];
-            let tap = at % taps;
-            let channel = at / taps;
-            let four = part * depth + channel / 4;
-            let mut input = 4 * four + channel % 4;
-            let mut known = input < view_a.channels;
-            if comptime![b.is_some()] && four >= fours_a {
-                let second = input - 4 * fours_a;
-                known = second < view_b.channels;
-                input = view_a.channels + second;
-            }
-            let mut tap_h = tap / taps_w;
-            let mut tap_w = tap % taps_w;
-            if comptime![g.transposed] {
-                tap_h = first_h + tap_h * stride;
-                tap_w = first_w + tap_w * stride;
-                known =
-                    known && tap_h < comptime![g.kernel[0] as u32] && tap_w < comptime![g.kernel[1] as u32];
-            }
-            let k = 4 * (block * comptime![t.block as u32] + of);
-            let from = input * sizes.input_step + tap_h * comptime![g.kernel[1] as u32] + tap_w;
-            let mut value = Four::new(0.0);
-            if known {
-                #[unroll]
-                for j in 0..4usize {
-                    if k + (j as u32) < sizes.out_channels {
-                        value.insert(j, weights[(from + (k + j as u32) * sizes.output_step) as usize]);
-                    }
-                }
-            }
-            filters[(at * pitch + of) as usize] = value;
+        let from = (pieces + part) * piece;
+        for i in range_stepped(UNIT_POS, piece, threads) {
+            let (of, four) = (i / comptime![t.block as u32], i % comptime![t.block as u32]);
+            filters[(of * pitch + four) as usize] = weights[(from + i) as usize];
         }
         sync_cube();
 
@@ -170,29 +128,43 @@ fn convolve<NA: Size, NB: Size, NY: Size>(
                     y = from_h - y;
                 }
                 let line = d * window + (row * step + y) * window_w + column * step;
-                for tap_w in 0..taps_w {
-                    let mut x = tap_w * dilation;
+                let filter = (d * 4 * taps + tap_h * taps_w) * pitch + group * comptime![t.vectors as u32];
+                if comptime![reused] {
+                    // Taps beside each other see the same pixels but for one.
+                    let mut left = line;
                     if comptime![g.transposed] {
-                        x = from_w - x;
+                        left = line + from_w - comptime![taps_w - 1];
                     }
-                    let mut seen = Sequence::<Four>::new();
+                    let seen = see(&pixels, left, 1u32, comptime![t.pixels + g.taps(1) - 1]);
                     #[unroll]
-                    for i in 0..comptime![t.pixels] {
-                        seen.push(pixels[(line + x + i as u32 * step) as usize]);
+                    for tap in 0..comptime![g.taps(1)] {
+                        let first = comptime![if g.transposed { g.taps(1) - 1 - tap } else { tap }];
+                        add_products(
+                            &mut sums,
+                            &seen,
+                            first,
+                            &filters,
+                            filter + tap as u32 * pitch,
+                            taps * pitch,
+                            t,
+                        );
                     }
-                    let from =
-                        (d * 4 * taps + tap_h * taps_w + tap_w) * pitch + group * comptime![t.vectors as u32];
-                    #[unroll]
-                    for channel in 0..4usize {
-                        #[unroll]
-                        for v in 0..comptime![t.vectors] {
-                            let filter = filters[(from + channel as u32 * taps * pitch + v as u32) as usize];
-                            #[unroll]
-                            for i in 0..comptime![t.pixels] {
-                                let of = comptime![i * t.vectors + v];
-                                sums[of] = fma(Four::new(seen.index(i).extract(channel)), filter, sums[of]);
-                            }
+                } else {
+                    for tap in 0..taps_w {
+                        let mut x = tap * dilation;
+                        if comptime![g.transposed] {
+                            x = from_w - x;
                         }
+                        let seen = see(&pixels, line + x, step, t.pixels);
+                        add_products(
+                            &mut sums,
+                            &seen,
+                            0usize,
+                            &filters,
+                            filter + tap * pitch,
+                            taps * pitch,
+                            t,
+                        );
                     }
                 }
             }
@@ -226,6 +198,44 @@ fn convolve<NA: Size, NB: Size, NY: Size>(
     }
 }
 
+/// Pixels in workgroup memory, `step` apart.
+#[cube]
+fn see(pixels: &Shared<[Four]>, first: u32, step: u32, #[comptime] count: usize) -> Sequence<Four> {
+    let mut seen = Sequence::<Four>::new();
+    #[unroll]
+    for i in 0..count {
+        seen.push(pixels[(first + i as u32 * step) as usize]);
+    }
+    seen
+}
+
+/// Adds what one tap makes of four input channels of the pixels from `first` on; the weights of an input channel and the
+/// next are `step` apart.
+#[cube]
+fn add_products(
+    sums: &mut Array<Four>,
+    seen: &Sequence<Four>,
+    #[comptime] first: usize,
+    filters: &Shared<[Four]>,
+    from: u32,
+    step: u32,
+    #[comptime] tiling: Tiling,
+) {
+    #[unroll]
+    for channel in 0..4usize {
+        #[unroll]
+        for v in 0..comptime![tiling.vectors] {
+            let filter = filters[(from + channel as u32 * step + v as u32) as usize];
+            #[unroll]
+            for i in 0..comptime![tiling.pixels] {
+                let of = comptime![i * tiling.vectors + v];
+                let value = *seen.index(comptime![first + i]);
+                sums[of] = fma(Four::new(value.extract(channel)), filter, sums[of]);
+            }
+        }
+    }
+}
+
 /// Convolves one image batch, or two joined along their channels, and writes `[N, K, H, W]`, channels last in memory.
 ///
 /// # Panics
@@ -233,9 +243,8 @@ fn convolve<NA: Size, NB: Size, NY: Size>(
 pub fn convolve_into(
     client: &Client,
     inputs: &[Features],
-    weights: &Weights,
+    weights: &Packed,
     epilogue: &Epilogue,
-    geometry: Geometry,
     output: &Features,
 ) {
     let [a, rest @ ..] = inputs else { panic!("a convolution needs an input") };
@@ -245,9 +254,8 @@ pub fn convolve_into(
         _ => panic!("a convolution takes two inputs at most"),
     };
     let [n, k, out_height, out_width] = output.shape;
-    let plane = client.properties().hardware.plane_size_max as usize;
-    let tiling = Tiling::choose(&geometry, k, plane);
-    let blocks = k.div_ceil(4 * tiling.block);
+    let Packed { geometry, tiling, .. } = *weights;
+    let (blocks, parts) = (weights.blocks(), weights.fours() / tiling.depth);
     let phases = geometry.phases();
     let tiles = |axis: usize, size: usize| size.div_ceil(phases).div_ceil(tiling.tile[axis]) as u32;
     let cubes =
@@ -264,7 +272,7 @@ pub fn convolve_into(
             epilogue.vector(output),
             a.buffer(),
             b.map(Features::buffer).into(),
-            BufferArg::from_raw_parts(weights.handle.clone(), weights.len),
+            weights.buffer(),
             epilogue.bias.as_ref().map(|bias| BufferArg::from_raw_parts(bias.clone(), k)).into(),
             residual.map(Features::buffer).into(),
             output.buffer(),
@@ -280,8 +288,7 @@ pub fn convolve_into(
                 out_width as u32,
                 k as u32,
                 blocks as u32,
-                weights.output_step as u32,
-                weights.input_step as u32,
+                parts as u32,
             ),
             Recipe { geometry, tiling, finish: epilogue.finish() },
         );

@@ -15,7 +15,9 @@ pub mod gather;
 pub mod normalise;
 mod plan;
 pub mod products;
+mod weights;
 
 pub use epilogue::Epilogue;
 pub use features::Features;
 pub use plan::{Geometry, Tiling};
+pub use weights::{Packed, Weights};
