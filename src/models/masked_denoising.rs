@@ -455,7 +455,8 @@ fn normalise_pixels(norm: &LayerNorm, x: Tensor<4>) -> Tensor<4> {
 fn pixelwise(layer: &Linear, x: Tensor<4>, then: Then) -> Tensor<4> {
     let weight = layer.weight.val();
     let [inputs, outputs] = weight.dims();
-    let weight = weight.transpose().reshape([outputs, inputs, 1, 1]);
+    // A view, whatever the device: kernels know weights again that they have packed.
+    let weight = weight.reshape([inputs, outputs, 1, 1]).swap_dims(0, 1);
     let bias = layer.bias.as_ref().map(Param::val);
     convolve(vec![x], weight, bias, Geometry::same(1, inputs, outputs), then)
 }

@@ -8,8 +8,9 @@ use unnoise_kernels::gpu::bilinear::double_into;
 use unnoise_kernels::gpu::conv::convolve_into;
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
-use unnoise_kernels::gpu::normalise::normalise_into;
+use unnoise_kernels::gpu::normalise::{Norm, normalise_into};
 use unnoise_kernels::gpu::products::{Taps, products};
+use unnoise_kernels::gpu::swin;
 use unnoise_kernels::gpu::{Epilogue, Features, Geometry, Packed, Tiling, Weights};
 
 /// Numbers between -1 and 1 that look random.
@@ -378,21 +379,81 @@ fn gathering_moves_numbers_where_the_axes_say() {
 }
 
 #[test]
-fn normalising_divides_by_the_deviation_and_keeps_the_mean() {
+fn normalising_divides_by_the_deviation() {
     let client = client();
     let (pixels, channels) = (37, 44);
     let values: Vec<f32> = numbers(pixels * channels, 1).iter().map(|v| 30.0 * v + 100.0).collect();
-    let weight = numbers(channels, 2);
-    let output = client.empty(4 * values.len());
-    let (input, factors) = (upload(&client, &values), upload(&client, &weight));
-    normalise_into(&client, &input, &factors, 1e-5, [pixels, channels], &output);
-    let got = download(&client, output);
-    for (pixel, got) in values.chunks(channels).zip(got.chunks(channels)) {
-        let mean = pixel.iter().sum::<f32>() / channels as f32;
-        let variance = pixel.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / channels as f32;
-        for i in 0..channels {
-            let want = pixel[i] / (variance + 1e-5).sqrt() * weight[i];
-            assert!((want - got[i]).abs() < 1e-4 * want.abs().max(1.0), "{want} {}", got[i]);
+    let [weight, bias] = [numbers(channels, 2), numbers(channels, 3)];
+    let factors = numbers(pixels, 4);
+    let handles = [&values, &weight, &bias, &factors].map(|values| upload(&client, values));
+    for (biased, scaled) in [(false, false), (true, false), (true, true)] {
+        let norm = Norm {
+            weight: &handles[1],
+            bias: biased.then_some(&handles[2]),
+            epsilon: 1e-5,
+            factors: scaled.then_some(&handles[3]),
+        };
+        let output = client.empty(4 * values.len());
+        normalise_into(&client, &handles[0], norm, [pixels, channels], &output);
+        let got = download(&client, output);
+        for (at, (pixel, got)) in values.chunks(channels).zip(got.chunks(channels)).enumerate() {
+            let mean = pixel.iter().sum::<f32>() / channels as f32;
+            let deviation =
+                (pixel.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / channels as f32 + 1e-5).sqrt();
+            for i in 0..channels {
+                let (mean, bias) = if biased { (mean, bias[i]) } else { (0.0, 0.0) };
+                let factor = if scaled { factors[at] } else { 1.0 };
+                let want = ((pixel[i] - mean) / deviation * weight[i] + bias) * factor;
+                assert!((want - got[i]).abs() < 1e-4 * want.abs().max(1.0), "{want} {}", got[i]);
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_within_windows_sees_no_other_border() {
+    let client = client();
+    // Features of a head in fours, twos and ones.
+    for (side, shift, d) in [(4, 0, 8), (4, 2, 6), (8, 4, 5)] {
+        let (n, heads, h, w) = (2, 3, 2 * side, 3 * side);
+        let (inner, pixels) = (heads * d, side * side);
+        let (qkv, bias) = (numbers(n * h * w * 3 * inner, 1), numbers(heads * pixels * pixels, 2));
+        let output = client.empty(4 * n * h * w * inner);
+        let windows = swin::Windows { side, shift, heads, features: d };
+        let handles = [&qkv, &bias].map(|values| upload(&client, values));
+        swin::attend_into(&client, &handles[0], &handles[1], windows, [n, h, w], &output);
+        let got = download(&client, output);
+        let at = |n: usize, y: usize, x: usize, part: usize, head: usize, i: usize| {
+            qkv[((n * h + y) * w + x) * 3 * inner + part * inner + head * d + i]
+        };
+        for query in 0..h * w {
+            let (image, head) = (query % n, query % heads);
+            // Rows and columns of the rolled image.
+            let (row, column) = (query / w, query % w);
+            let (y, x) = ((row + shift) % h, (column + shift) % w);
+            let (mut total, mut sums) = (0f32, vec![0f32; d]);
+            for key in 0..pixels {
+                let (key_row, key_column) =
+                    (row / side * side + key / side, column / side * side + key % side);
+                let (ky, kx) = ((key_row + shift) % h, (key_column + shift) % w);
+                let place = row % side * side + column % side;
+                let mut logit = bias[(head * pixels + key) * pixels + place];
+                logit +=
+                    (0..d).map(|i| at(image, y, x, 0, head, i) * at(image, ky, kx, 1, head, i)).sum::<f32>()
+                        / (d as f32).sqrt();
+                // Rolled over the border: further away than a window is large.
+                if y.abs_diff(ky) >= side || x.abs_diff(kx) >= side {
+                    logit -= 100.0;
+                }
+                total += logit.exp();
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum += logit.exp() * at(image, ky, kx, 2, head, i);
+                }
+            }
+            for (i, sum) in sums.iter().enumerate() {
+                let got = got[((image * h + y) * w + x) * inner + head * d + i];
+                assert!((sum / total - got).abs() < 1e-4, "{} {got} {windows:?}", sum / total);
+            }
         }
     }
 }

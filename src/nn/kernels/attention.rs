@@ -43,10 +43,8 @@ pub fn normalised(
     epsilon: f32,
     factor: Option<&Tensor<4>>,
 ) -> Option<Tensor<4>> {
-    cpu::normalised(x, weight, bias, epsilon, factor).or_else(|| match (bias, factor) {
-        (None, None) => gpu::normalised(x, weight, epsilon),
-        _ => None,
-    })
+    cpu::normalised(x, weight, bias, epsilon, factor)
+        .or_else(|| gpu::normalised(x, weight, bias, epsilon, factor))
 }
 
 /// Attention of every pixel to a window around it, each head and each phase of pixels for itself: the softmax of the
@@ -58,7 +56,7 @@ pub fn normalised(
 pub fn windowed_attention(qkv: &Tensor<4>, positions: Positions, windows: Windows) -> Option<Tensor<4>> {
     cpu::windowed_attention(qkv, positions, windows).or_else(|| match positions {
         Positions::Tables(by_row, by_column) => gpu::windowed_attention(qkv, [by_row, by_column], windows),
-        Positions::Bias(_) => None,
+        Positions::Bias(bias) => gpu::biased_attention(qkv, bias, windows),
     })
 }
 
@@ -191,11 +189,12 @@ mod gpu {
     use burn::tensor::{DType, Shape, Tensor};
     use unnoise_kernels::gpu::Features;
     use unnoise_kernels::gpu::attention::{Windows as Kernel, windowed_into};
-    use unnoise_kernels::gpu::normalise::normalise_into;
+    use unnoise_kernels::gpu::normalise::{Norm, normalise_into};
     use unnoise_kernels::gpu::products::{Taps, products};
+    use unnoise_kernels::gpu::swin;
 
     use super::Windows;
-    use crate::nn::kernels::gpu::{channels_last, empty_image, features, shape};
+    use crate::nn::kernels::gpu::{channels_last, contiguous, empty_image, features, shape};
 
     /// A tensor of burn's GPU backend.
     type GpuTensor = burn::backend::wgpu::CubeTensor;
@@ -204,15 +203,44 @@ mod gpu {
         x.clone().try_into_primitive::<Cube>().ok()
     }
 
-    pub fn normalised(x: &Tensor<4>, weight: &Tensor<1>, epsilon: f32) -> Option<Tensor<4>> {
+    pub fn normalised(
+        x: &Tensor<4>,
+        weight: &Tensor<1>,
+        bias: Option<&Tensor<1>>,
+        epsilon: f32,
+        factor: Option<&Tensor<4>>,
+    ) -> Option<Tensor<4>> {
         let (x, weight) = (on_gpu(x)?, on_gpu(weight)?);
         let [n, c, h, w] = shape(&x);
         if !c.is_multiple_of(4) {
             return None;
         }
         let x = channels_last(x);
+        let bias = bias.and_then(on_gpu).map(|bias| bias.handle);
+        let factors = factor.and_then(on_gpu).map(|factor| contiguous(factor).handle);
+        let norm = Norm { weight: &weight.handle, bias: bias.as_ref(), epsilon, factors: factors.as_ref() };
         let output = empty_image(&x, [n, c, h, w]);
-        normalise_into(&x.client, &x.handle, &weight.handle, epsilon, [n * h * w, c], &output.handle);
+        normalise_into(&x.client, &x.handle, norm, [n * h * w, c], &output.handle);
+        Some(Tensor::from_primitive::<Cube>(output))
+    }
+
+    /// Windows that do not overlap, with a bias `[heads, queries, keys]` for each pair.
+    pub fn biased_attention(
+        qkv: &Tensor<4>,
+        bias: &Tensor<3>,
+        Windows { queries, keys, dilation, shift }: Windows,
+    ) -> Option<Tensor<4>> {
+        let [n, channels, h, w] = qkv.dims();
+        let heads = bias.dims()[0];
+        let windows = swin::Windows { side: queries, shift, heads, features: channels / 3 / heads };
+        if queries != keys || dilation != 1 || !windows.fits() {
+            return None;
+        }
+        let qkv = channels_last(on_gpu(qkv)?);
+        // Queries, which are a workgroup's threads, beside each other.
+        let bias = contiguous(on_gpu(&bias.clone().unsqueeze::<4>().swap_dims(2, 3))?);
+        let output = empty_image(&qkv, [n, channels / 3, h, w]);
+        swin::attend_into(&qkv.client, &qkv.handle, &bias.handle, windows, [n, h, w], &output.handle);
         Some(Tensor::from_primitive::<Cube>(output))
     }
 
@@ -258,7 +286,17 @@ mod gpu {
 
     use super::Windows;
 
-    pub fn normalised(_: &Tensor<4>, _: &Tensor<1>, _: f32) -> Option<Tensor<4>> {
+    pub fn normalised(
+        _: &Tensor<4>,
+        _: &Tensor<1>,
+        _: Option<&Tensor<1>>,
+        _: f32,
+        _: Option<&Tensor<4>>,
+    ) -> Option<Tensor<4>> {
+        None
+    }
+
+    pub fn biased_attention(_: &Tensor<4>, _: &Tensor<3>, _: Windows) -> Option<Tensor<4>> {
         None
     }
 

@@ -209,7 +209,7 @@ fn weights(weight: CubeTensor, geometry: &Geometry) -> Weights {
 }
 
 /// The same numbers in the order of the shape.
-fn contiguous(x: CubeTensor) -> CubeTensor {
+pub(super) fn contiguous(x: CubeTensor) -> CubeTensor {
     if x.is_contiguous() {
         return x;
     }

@@ -15,6 +15,8 @@ pub mod gather;
 pub mod normalise;
 mod plan;
 pub mod products;
+#[allow(clippy::assign_op_pattern, reason = "assignment to an element is what CubeCL takes")]
+pub mod swin;
 mod weights;
 
 pub use epilogue::Epilogue;

@@ -29,7 +29,16 @@ fn over_lanes(value: Four, shared: &mut Shared<[f32]>) -> f32 {
 }
 
 #[cube(launch_unchecked)]
-fn normalise(input: &[Four], weight: &[Four], output: &mut [Four], pixels: u32, fours: u32, epsilon: f32) {
+fn normalise(
+    input: &[Four],
+    weight: &[Four],
+    bias: ComptimeOption<&[Four]>,
+    factors: ComptimeOption<&[f32]>,
+    output: &mut [Four],
+    pixels: u32,
+    fours: u32,
+    epsilon: f32,
+) {
     let lanes = comptime![LANES as u32];
     let mut shared = Shared::<[f32]>::new_slice(THREADS);
     let pixel = ABSOLUTE_POS as u32 / lanes;
@@ -48,20 +57,42 @@ fn normalise(input: &[Four], weight: &[Four], output: &mut [Four], pixels: u32, 
         squares = fma(centred, centred, squares);
     }
     let variance = over_lanes(squares, &mut shared) / count;
-    let factor = Four::new(1.0 / (variance + epsilon).sqrt());
+    let scale = Four::new(1.0 / (variance + epsilon).sqrt());
     for i in range_stepped(first, fours, lanes) {
         let at = (pixel * fours + i) as usize;
-        output[at] = input[at] * factor * weight[i as usize];
+        let mut value = input[at];
+        #[comptime]
+        if let ComptimeOption::Some(bias) = bias {
+            value = fma((value - mean) * scale, weight[i as usize], bias[i as usize]);
+        } else {
+            value = value * scale * weight[i as usize];
+        }
+        #[comptime]
+        if let ComptimeOption::Some(factors) = factors {
+            value *= Four::new(factors[pixel as usize]);
+        }
+        output[at] = value;
     }
 }
 
-/// Divides every pixel's channels by their deviation (variance plus `epsilon`, its root) and multiplies them by
-/// `weight`; the mean stays. `[pixels, C]`, C a multiple of 4.
+/// What every pixel is normalised by.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm<'a> {
+    /// `[C]`: every channel is multiplied by it.
+    pub weight: &'a Handle,
+    /// `[C]`: with it, the mean of the channels is taken away first, and it is added at last; without it, the mean stays.
+    pub bias: Option<&'a Handle>,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// `[pixels]`: every pixel is multiplied by its own at the end.
+    pub factors: Option<&'a Handle>,
+}
+
+/// Divides every pixel's channels by their deviation, the root of their variance: `[pixels, C]`, C a multiple of 4.
 pub fn normalise_into(
     client: &Client,
     input: &Handle,
-    weight: &Handle,
-    epsilon: f32,
+    norm: Norm,
     [pixels, channels]: [usize; 2],
     output: &Handle,
 ) {
@@ -73,11 +104,13 @@ pub fn normalise_into(
             cubes(pixels * LANES, THREADS as u32),
             CubeDim::new_1d(THREADS as u32),
             buffer(input, pixels * channels),
-            buffer(weight, channels),
+            buffer(norm.weight, channels),
+            norm.bias.map(|bias| buffer(bias, channels)).into(),
+            norm.factors.map(|factors| buffer(factors, pixels)).into(),
             buffer(output, pixels * channels),
             pixels as u32,
             (channels / 4) as u32,
-            epsilon,
+            norm.epsilon,
         );
     }
 }
