@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+#[cfg(feature = "wgpu")]
+use std::sync::OnceLock;
 
 pub use burn::tensor::Device;
 
@@ -31,9 +33,7 @@ impl Backend {
             #[expect(deprecated, reason = "upstream prefers flex, and so do we; ndarray stays a choice")]
             Backend::NdArray => Ok(Device::ndarray()),
             #[cfg(feature = "wgpu")]
-            Backend::Wgpu => Device::wgpu_options().init_async().await.map_err(|e| {
-                Error::new(Kind::Device, format!("no usable GPU ({e})")).caused_by(e.to_string())
-            }),
+            Backend::Wgpu => open_gpu().await,
             #[allow(unreachable_patterns, reason = "depends on the features of the build")]
             other => Err(Error::new(
                 Kind::Device,
@@ -43,6 +43,20 @@ impl Backend {
             )),
         }
     }
+}
+
+/// The GPU, which a process can open only once.
+#[cfg(feature = "wgpu")]
+async fn open_gpu() -> Result<Device> {
+    static OPENED: OnceLock<Device> = OnceLock::new();
+    if let Some(device) = OPENED.get() {
+        return Ok(device.clone());
+    }
+    let device = Device::wgpu_options()
+        .init_async()
+        .await
+        .map_err(|e| Error::new(Kind::Device, format!("no usable GPU ({e})")).caused_by(e.to_string()))?;
+    Ok(OPENED.get_or_init(|| device).clone())
 }
 
 /// Whether what is asked of a device is done beside the program, not when it is asked.
