@@ -81,10 +81,14 @@ impl Defects {
     pub fn of(pictures: &[&Planar]) -> Self {
         let impulses = Impulses::of(pictures);
         let known = Self { impulses, rows: None, columns: None };
-        let calm: Vec<Planar> = pictures.iter().map(|picture| known.removed(picture)).collect();
-        let rows = Lines::of(&calm);
-        let turned: Vec<Planar> = calm.iter().map(transposed).collect();
-        Self { rows, columns: Lines::of(&turned), ..known }
+        let calm: Vec<Planar> = match known.impulses {
+            Some(_) => pictures.iter().map(|picture| known.removed(picture)).collect(),
+            None => Vec::new(),
+        };
+        let calm: Vec<&Planar> = if calm.is_empty() { pictures.to_vec() } else { calm.iter().collect() };
+        let rows = Lines::of(calm.iter().map(|picture| Sampled::of_rows(picture)).collect());
+        let columns = Lines::of(calm.iter().map(|picture| Sampled::of_columns(picture)).collect());
+        Self { rows, columns, ..known }
     }
 
     /// The picture with medians in place of impulses, and lines brought to the level of their neighbours.
@@ -257,22 +261,11 @@ fn median_at(picture: &Planar, i: usize) -> f32 {
 }
 
 impl Lines {
-    /// Of rows. What far parts of a row have in common, beside what their neighbours have, is the row's offset: noise and
-    /// texture are not the same in all parts.
-    fn of(pictures: &[Planar]) -> Option<Self> {
-        let channels = pictures.first()?.channels;
-        let offsets: Vec<Vec<Vec<f32>>> = pictures
-            .iter()
-            .filter(|picture| picture.width >= PARTS * NEIGHBOURS && picture.height > 2 * NEIGHBOURS)
-            .map(|picture| {
-                let part = |i: usize| i * picture.width / PARTS..(i + 1) * picture.width / PARTS;
-                let above = relative(picture);
-                (0..PARTS).map(|i| row_medians(&above, part(i))).collect()
-            })
-            .collect();
-        if offsets.is_empty() {
-            return None;
-        }
+    /// What far parts of a line have in common, beside what their neighbours have, is the line's offset: noise and texture
+    /// are not the same in all parts.
+    fn of(pictures: Vec<Option<Sampled>>) -> Option<Self> {
+        let offsets: Vec<Vec<Vec<f32>>> = pictures.iter().flatten().map(Sampled::offsets).collect();
+        let channels = pictures.iter().flatten().next()?.picture.channels;
         let rows = |plane: usize, part: &[f32]| {
             let height = part.len() / channels;
             part[plane * height..(plane + 1) * height].to_vec()
@@ -336,11 +329,59 @@ fn relative(picture: &Planar) -> Planar {
     Planar { data, ..*picture }
 }
 
-/// Medians of a part of each row, plane by plane.
-fn row_medians(picture: &Planar, part: std::ops::Range<usize>) -> Vec<f32> {
-    let step = part.len().div_ceil(SAMPLES).max(1);
-    let samples = |row: &[f32]| row[part.clone()].iter().step_by(step).copied().collect();
-    picture.data.chunks(picture.width).map(|row| median(samples(row))).collect()
+/// The lines of a picture, as rows, and of each only the samples that tell the medians of its parts.
+struct Sampled {
+    picture: Planar,
+    /// Samples of the parts.
+    parts: [usize; PARTS],
+}
+
+impl Sampled {
+    /// Of rows; `None` where the picture is too small to compare them.
+    fn of_rows(picture: &Planar) -> Option<Self> {
+        let (parts, columns) = samples(picture.width, picture.height)?;
+        let sampled = |row: &[f32]| columns.iter().map(|x| row[*x]).collect::<Vec<f32>>();
+        let data = picture.data.chunks(picture.width).flat_map(sampled).collect();
+        Some(Self { parts, picture: Planar { data, width: columns.len(), ..*picture } })
+    }
+
+    /// Of columns; likewise.
+    fn of_columns(picture: &Planar) -> Option<Self> {
+        let (width, height) = (picture.width, picture.height);
+        let (parts, rows) = samples(height, width)?;
+        let mut data = Vec::with_capacity(picture.channels * rows.len() * width);
+        for plane in picture.data.chunks(width * height) {
+            rows.iter().for_each(|y| data.extend_from_slice(&plane[y * width..(y + 1) * width]));
+        }
+        let few = Planar { data, height: rows.len(), ..*picture };
+        Some(Self { parts, picture: transposed(&few) })
+    }
+
+    /// Medians of each part of the lines, less what the lines beside them have, plane by plane.
+    fn offsets(&self) -> Vec<Vec<f32>> {
+        let relative = relative(&self.picture);
+        let mut first = 0;
+        let part = |&count: &usize| {
+            let part = first..first + count;
+            first += count;
+            relative.data.chunks(relative.width).map(|line| median(line[part.clone()].to_vec())).collect()
+        };
+        self.parts.iter().map(part).collect()
+    }
+}
+
+/// Places along lines of this length, so many of which there are, that tell the medians of the parts, and their number by
+/// part; `None` where there is too little to compare.
+fn samples(length: usize, lines: usize) -> Option<([usize; PARTS], Vec<usize>)> {
+    if length < PARTS * NEIGHBOURS || lines <= 2 * NEIGHBOURS {
+        return None;
+    }
+    let parts: [_; PARTS] = std::array::from_fn(|i| i * length / PARTS..(i + 1) * length / PARTS);
+    let places = |part: std::ops::Range<usize>| {
+        let step = part.len().div_ceil(SAMPLES).max(1);
+        part.step_by(step)
+    };
+    Some((parts.clone().map(|part| places(part).count()), parts.into_iter().flat_map(places).collect()))
 }
 
 /// Takes the offsets of rows off: those that explain best by how much rows differ from the next ones, and are small
