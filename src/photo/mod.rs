@@ -174,14 +174,20 @@ impl Photo {
         }
     }
 
-    /// Mean of the colours as they are seen, over a million pixels of a large photo.
+    /// Mean of the colours as they are seen, over about a million pixels of a large photo.
     pub(crate) fn mean_level(&self) -> f64 {
         const PIXELS: usize = 1 << 20;
-        let (n, pixels) = (self.samples_per_pixel(), self.width * self.height);
-        let step = pixels.div_ceil(PIXELS);
-        let chosen = (0..pixels).step_by(step).flat_map(|i| (0..self.colors).map(move |c| i * n + c));
-        let count = pixels.div_ceil(step) * self.colors;
-        chosen.map(|i| f64::from(self.level(i))).sum::<f64>() / count as f64
+        let rows = (0..self.height).step_by((self.width * self.height).div_ceil(PIXELS));
+        let count = rows.len() * self.width * self.colors;
+        let mut row = vec![0.0; self.width];
+        let mut sum = 0.0;
+        for y in rows {
+            for c in 0..self.colors {
+                self.levels(c, 0, y, &mut row);
+                sum += row.iter().copied().map(f64::from).sum::<f64>();
+            }
+        }
+        sum / count as f64
     }
 
     /// What a user should know before the photo is written in a format that cannot hold its numbers.
@@ -439,6 +445,11 @@ impl Photo {
     /// When the rectangle does not lie inside the photo.
     pub fn rgba8(&self, x: usize, y: usize, width: usize, height: usize) -> Vec<u8> {
         assert!(x + width <= self.width && y + height <= self.height);
+        if let (Samples::U8(samples), None, 3, true) = (&self.samples, &self.view, self.colors, self.alpha) {
+            let rows: Vec<&[u8]> =
+                self.ranges(Rect { x, y, width, height }).map(|row| &samples[row]).collect();
+            return rows.concat();
+        }
         let n = self.samples_per_pixel();
         let mut out = Samples::U8(vec![255; 4 * width * height]);
         for row in 0..height {
