@@ -91,8 +91,8 @@ pub const X4: Card = Card {
     presets: presets(5_969_283, 1_556_867),
     weights: Some(Bundled {
         file: "dasr-x4.safetensors",
-        bytes: 2_864_966,
-        sha256: "eb6525b95abbbae411f10b3a54b1468608df6e9be44d1ab48ab650c0415ecca7",
+        bytes: 2_864_990,
+        sha256: "2a4e35a355abe914747662cb8f1a848505e2c1f7ba0ec94adbd40ea26f509ab9",
         licence: "MIT OR Apache-2.0",
     }),
     ..X2
