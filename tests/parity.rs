@@ -1,5 +1,6 @@
-//! Every reference case, natively, on every CPU backend (with the feature `wgpu` on this machine's GPU, too): those under `tests/fixtures/`, and those under the folder
-//! that `UNNOISE_REFERENCE` names (`<model>/<case>/{case.json,*.safetensors}`).
+//! Every reference case, natively, on every CPU backend (with the feature `wgpu` on this machine's GPU, too): those under
+//! `tests/fixtures/`, and those under the folder that `UNNOISE_REFERENCE` names
+//! (`<model>/<case>/{case.json,*.safetensors}`).
 
 use std::collections::BTreeMap;
 use std::fs;

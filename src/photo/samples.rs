@@ -153,7 +153,7 @@ impl Samples {
     }
 }
 
-/// [`Samples::read`], with a loop of its own for each number of samples that pixels often have: three times as fast.
+/// [`Samples::read`], with a loop of its own for each number of samples that pixels often have: about twice as fast.
 fn read<T: Depth>(samples: &[T], step: usize, out: &mut [f32]) {
     fn read<const STEP: usize, T: Depth>(samples: &[T], out: &mut [f32]) {
         out.iter_mut().zip(samples.chunks(STEP)).for_each(|(out, v)| *out = v[0].level());
@@ -166,18 +166,12 @@ fn read<T: Depth>(samples: &[T], step: usize, out: &mut [f32]) {
     }
 }
 
-/// [`Samples::blend`], likewise.
+/// [`Samples::blend`].
 fn blend<T: Depth>(out: &mut [T], original: &[T], step: usize, values: &[f32], strength: f32) {
-    let between = |out: &mut T, original: &T, value: f32| {
+    let pairs = out.iter_mut().step_by(step).zip(original.iter().step_by(step));
+    for ((out, original), value) in pairs.zip(values) {
         let before = original.level();
         *out = if is_number(before) { T::of(before + strength * (value - before)) } else { *original };
-    };
-    let one = |((out, original), value): ((&mut [T], &[T]), &f32)| between(&mut out[0], &original[0], *value);
-    match step {
-        1 => out.chunks_mut(1).zip(original.chunks(1)).zip(values).for_each(one),
-        3 => out.chunks_mut(3).zip(original.chunks(3)).zip(values).for_each(one),
-        4 => out.chunks_mut(4).zip(original.chunks(4)).zip(values).for_each(one),
-        _ => out.chunks_mut(step).zip(original.chunks(step)).zip(values).for_each(one),
     }
 }
 

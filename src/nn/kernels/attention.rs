@@ -3,6 +3,11 @@
 
 use burn::tensor::{Tensor, activation};
 
+#[cfg(not(feature = "flex"))]
+use absent as cpu;
+#[cfg(not(feature = "wgpu"))]
+use absent as gpu;
+
 /// Windows of attention among the pixels of one phase; see [`windowed_attention`].
 #[derive(Clone, Copy, Debug)]
 pub struct Windows {
@@ -54,10 +59,8 @@ pub fn normalised(
 /// - `qkv`: `[N, 3 * heads * d, H, W]`: queries, keys, values; both sides multiples of `queries * dilation`
 /// - output: `[N, heads * d, H, W]`
 pub fn windowed_attention(qkv: &Tensor<4>, positions: Positions, windows: Windows) -> Option<Tensor<4>> {
-    cpu::windowed_attention(qkv, positions, windows).or_else(|| match positions {
-        Positions::Tables(by_row, by_column) => gpu::windowed_attention(qkv, [by_row, by_column], windows),
-        Positions::Bias(bias) => gpu::biased_attention(qkv, bias, windows),
-    })
+    cpu::windowed_attention(qkv, positions, windows)
+        .or_else(|| gpu::windowed_attention(qkv, positions, windows))
 }
 
 /// Products of all pairs of the first `channels`, summed over the pixels of an image.
@@ -154,35 +157,6 @@ mod cpu {
     }
 }
 
-#[cfg(not(feature = "flex"))]
-mod cpu {
-    use burn::tensor::Tensor;
-
-    use super::{Positions, Windows};
-
-    pub fn normalised(
-        _: &Tensor<4>,
-        _: &Tensor<1>,
-        _: Option<&Tensor<1>>,
-        _: f32,
-        _: Option<&Tensor<4>>,
-    ) -> Option<Tensor<4>> {
-        None
-    }
-
-    pub fn windowed_attention(_: &Tensor<4>, _: Positions, _: Windows) -> Option<Tensor<4>> {
-        None
-    }
-
-    pub fn channel_products(_: &Tensor<4>, _: usize) -> Option<Tensor<2>> {
-        None
-    }
-
-    pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Box<Tensor<4>>> {
-        Err(Box::new(x))
-    }
-}
-
 #[cfg(feature = "wgpu")]
 mod gpu {
     use burn::backend::Cube;
@@ -193,7 +167,7 @@ mod gpu {
     use unnoise_kernels::gpu::products::{Taps, products};
     use unnoise_kernels::gpu::swin;
 
-    use super::Windows;
+    use super::{Positions, Windows};
     use crate::nn::kernels::gpu::{channels_last, contiguous, empty_image, features, shape};
 
     /// A tensor of burn's GPU backend.
@@ -224,8 +198,15 @@ mod gpu {
         Some(Tensor::from_primitive::<Cube>(output))
     }
 
+    pub fn windowed_attention(qkv: &Tensor<4>, positions: Positions, windows: Windows) -> Option<Tensor<4>> {
+        match positions {
+            Positions::Tables(by_row, by_column) => overlapping(qkv, [by_row, by_column], windows),
+            Positions::Bias(bias) => biased(qkv, bias, windows),
+        }
+    }
+
     /// Windows that do not overlap, with a bias `[heads, queries, keys]` for each pair.
-    pub fn biased_attention(
+    fn biased(
         qkv: &Tensor<4>,
         bias: &Tensor<3>,
         Windows { queries, keys, dilation, shift }: Windows,
@@ -244,7 +225,8 @@ mod gpu {
         Some(Tensor::from_primitive::<Cube>(output))
     }
 
-    pub fn windowed_attention(
+    /// Windows that overlap, with tables for the distance of each pair.
+    fn overlapping(
         qkv: &Tensor<4>,
         [by_row, by_column]: [&Tensor<2>; 2],
         Windows { queries, keys, dilation, .. }: Windows,
@@ -280,11 +262,13 @@ mod gpu {
     }
 }
 
-#[cfg(not(feature = "wgpu"))]
-mod gpu {
+/// In place of [`cpu`] or [`gpu`] in a build without it: no tensor is there.
+#[cfg(not(all(feature = "flex", feature = "wgpu")))]
+#[allow(dead_code, reason = "GELU has a kernel on CPUs only")]
+mod absent {
     use burn::tensor::Tensor;
 
-    use super::Windows;
+    use super::{Positions, Windows};
 
     pub fn normalised(
         _: &Tensor<4>,
@@ -296,15 +280,15 @@ mod gpu {
         None
     }
 
-    pub fn biased_attention(_: &Tensor<4>, _: &Tensor<3>, _: Windows) -> Option<Tensor<4>> {
-        None
-    }
-
-    pub fn windowed_attention(_: &Tensor<4>, _: [&Tensor<2>; 2], _: Windows) -> Option<Tensor<4>> {
+    pub fn windowed_attention(_: &Tensor<4>, _: Positions, _: Windows) -> Option<Tensor<4>> {
         None
     }
 
     pub fn channel_products(_: &Tensor<4>, _: usize) -> Option<Tensor<2>> {
         None
+    }
+
+    pub fn gelu(x: Tensor<4>) -> Result<Tensor<4>, Box<Tensor<4>>> {
+        Err(Box::new(x))
     }
 }

@@ -68,11 +68,11 @@ pub struct Tiling {
 }
 
 /// Bytes of workgroup memory that every WebGPU adapter has.
-const WORKGROUP_BYTES: usize = 16384;
+pub(super) const WORKGROUP_BYTES: usize = 16384;
 /// Fours of channels that a workgroup makes at most.
 const LARGEST_BLOCK: usize = 16;
 /// Threads that every WebGPU adapter lets a workgroup have.
-const THREADS: usize = 256;
+pub(super) const THREADS: usize = 256;
 
 impl Tiling {
     /// The tiling for a convolution to `channels` channels.

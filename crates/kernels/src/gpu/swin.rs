@@ -3,10 +3,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-/// Bytes of workgroup memory that every WebGPU adapter has.
-const WORKGROUP_BYTES: usize = 16384;
-/// Threads that every WebGPU adapter lets a workgroup have.
-const THREADS: usize = 256;
+use super::plan::{THREADS, WORKGROUP_BYTES};
 
 /// Windows that fill an image, and their heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
