@@ -92,8 +92,11 @@ impl Job {
             let message = "an enlarged photo has no detail of its own that could be given back";
             return Err(Error::new(Kind::Option, message));
         }
-        let mended = if options.mend { mended(&input)? } else { None };
-        let noise = NoiseEstimate::of_photo(mended.as_ref().unwrap_or(&input));
+        let (mended, noise) = if options.mend && input.width() * input.height() <= MENDED_PIXELS {
+            mended(input.planar())?
+        } else {
+            (None, NoiseEstimate::of_photo(&input))
+        };
         let mode = options.adapt.or(model.mode());
         let mut adapt = mode.choose(card, &noise, input.width() * input.height())?;
         let demands = model.network().demands();
@@ -170,7 +173,7 @@ impl Job {
     }
 
     /// Denoises the next tile and returns the part of the output (in its own pixels) that is now final; `None` when
-    /// all are done. A GPU is given the tile after it as well, so that it never waits for what is done here.
+    /// all are done. See [`Job::denoise`].
     ///
     /// # Errors
     /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number.
@@ -180,6 +183,16 @@ impl Job {
         let (Some(index), next) = (waiting.next(), waiting.next()) else {
             return Ok(None);
         };
+        self.denoise(index, next).await.map(Some)
+    }
+
+    /// Denoises a tile and returns the part of the output (in its own pixels) that is now final. A GPU is given the `next`
+    /// one as well, so that it never waits for what is done here.
+    ///
+    /// # Errors
+    /// [`Kind::Device`] when the device fails, [`Kind::Internal`] when the network gives something that is no number,
+    /// [`Kind::Option`] when there is no such tile.
+    pub async fn denoise(&mut self, index: usize, next: Option<usize>) -> Result<Rect> {
         if let Some(overview) = self.overview() {
             self.worker.see_overview(overview);
         }
@@ -191,7 +204,7 @@ impl Job {
             self.ahead = Some((next, self.worker.launch(self.task(next)?)));
         }
         let block = coming.await?;
-        self.place(index, &block).map(Some)
+        self.place(index, &block)
     }
 
     /// What a worker has to see of the whole photo before its first tile (the photo, or the middle of a large one), for
@@ -297,14 +310,14 @@ impl Job {
     }
 }
 
-/// The colours of a photo without impulses and offsets of lines; `None` where there are none.
-fn mended(photo: &Photo) -> Result<Option<Photo>> {
-    if photo.width() * photo.height() > MENDED_PIXELS {
-        return Ok(None);
-    }
-    let planes = photo.planar();
+/// The colours of a photo without impulses and offsets of lines, where there are any, and the noise beside these.
+fn mended(planes: Planar) -> Result<(Option<Photo>, NoiseEstimate)> {
     let defects = Defects::of(&[&planes]);
-    (!defects.is_empty()).then(|| Photo::from_planar(&defects.removed(&planes))).transpose()
+    if defects.is_empty() {
+        return Ok((None, NoiseEstimate::of(&planes)));
+    }
+    let planes = defects.removed(&planes);
+    Ok((Some(Photo::from_planar(&planes)?), NoiseEstimate::of(&planes)))
 }
 
 /// Size of the part of a photo that a global context is computed of: the same proportions, at most [`OVERVIEW_PIXELS`].

@@ -153,43 +153,65 @@ impl<F: Fn(usize, usize, usize, &mut [f32])> View<F> {
         if columns == 0 {
             return Vec::new();
         }
-        let mut band = Band::new(self.channels, self.width);
+        let mut band = Band::new(self.channels, self.width, step);
         (0..rows).step_by(step).flat_map(|y| band.candidates(self, y, columns, step)).collect()
     }
 }
 
-/// The rows that the blocks of one row of blocks lie in. All that is asked of a block is computed for the blocks at all
-/// columns at once: such loops over columns become vectors, and blocks share what they overlap in.
+/// What is known of a row of blocks. All that is asked of a block is computed for the blocks at all columns (where these
+/// are even, for those) at once: such loops over columns become vectors, and blocks share what they overlap in.
 struct Band {
     channels: usize,
-    /// Rows of samples, by row modulo [`SIDE`], channel after channel, and which rows they are.
-    rows: [(Option<usize>, Vec<f32>); SIDE],
-    /// Of the 2x2 pixels at each column, for the four pairs of rows.
-    means: [Vec<f32>; SIDE / 2],
-    /// Squared differences from these means, of all pairs of rows.
-    within: Vec<f32>,
-    /// Samples that are clipped, in all rows and channels.
+    /// Columns between cells of 2x2 pixels: 2 where all blocks begin at even ones.
+    stride: usize,
+    /// Pairs of rows, by the upper one modulo [`SIDE`].
+    pairs: [Pair; SIDE],
+    /// By cell, over all channels and rows of the band.
     clipped: Vec<f32>,
+    within: Vec<f32>,
+    /// By block, over all channels.
     brightness: Vec<f32>,
     texture: Vec<f32>,
     fine: Vec<f32>,
+    mean: Vec<f32>,
+}
+
+/// Two rows, in cells of 2x2 pixels, channel after channel.
+#[derive(Clone, Default)]
+struct Pair {
+    /// The upper row.
+    row: Option<usize>,
+    means: Vec<f32>,
+    /// Squared differences from the means.
+    within: Vec<f32>,
+    /// Samples that are clipped.
+    clipped: Vec<f32>,
 }
 
 /// More than a block has samples: what a sample that is no number counts as.
 const NO_NUMBER: f32 = 1e6;
 
 impl Band {
-    fn new(channels: usize, width: usize) -> Self {
-        let row = || vec![0.0; width];
+    fn new(channels: usize, width: usize, step: usize) -> Self {
+        let stride = if step.is_multiple_of(2) { 2 } else { 1 };
+        let cells = (width - 1).div_ceil(stride);
+        let blocks = (width + 1 - SIDE).div_ceil(stride);
+        let pair = || Pair {
+            row: None,
+            means: vec![0.0; channels * cells],
+            within: vec![0.0; channels * cells],
+            clipped: vec![0.0; channels * cells],
+        };
         Self {
             channels,
-            rows: std::array::from_fn(|_| (None, vec![0.0; channels * width])),
-            means: std::array::from_fn(|_| row()),
-            within: row(),
-            clipped: row(),
-            brightness: row(),
-            texture: row(),
-            fine: row(),
+            stride,
+            pairs: std::array::from_fn(|_| pair()),
+            clipped: vec![0.0; cells],
+            within: vec![0.0; cells],
+            brightness: vec![0.0; blocks],
+            texture: vec![0.0; blocks],
+            fine: vec![0.0; blocks],
+            mean: vec![0.0; blocks],
         }
     }
 
@@ -202,76 +224,104 @@ impl Band {
         columns: usize,
         step: usize,
     ) -> Vec<Candidate> {
-        self.load(view, y);
+        for row in (y..y + SIDE).step_by(2) {
+            let pair = &mut self.pairs[row % SIDE];
+            if pair.row.replace(row) != Some(row) {
+                pair.measure(view, row, self.stride);
+            }
+        }
         for sums in [&mut self.clipped, &mut self.brightness, &mut self.texture, &mut self.fine] {
             sums.fill(0.0);
         }
         for channel in 0..self.channels {
-            self.measure(view.width, y, channel, columns);
+            self.measure(y, channel);
         }
         let count = self.channels as f32;
         let most = MAX_CLIPPED * count * AREA as f32;
         let candidate = |x: usize| {
-            let clipped: f32 = self.clipped[x..x + SIDE].iter().sum();
+            let i = x / self.stride;
+            let clipped: f32 = cells(self.stride).map(|cell| self.clipped[i + cell]).iter().sum();
             (clipped <= most).then(|| Candidate {
                 x,
                 y,
-                brightness: self.brightness[x] / count,
-                texture: self.texture[x],
-                fine: self.fine[x] / count,
+                brightness: self.brightness[i] / count,
+                texture: self.texture[i],
+                fine: self.fine[i] / count,
             })
         };
         (0..columns).step_by(step).filter_map(candidate).collect()
     }
 
-    /// Reads the rows that are not there yet.
-    fn load<F: Fn(usize, usize, usize, &mut [f32])>(&mut self, view: &View<F>, y: usize) {
-        for row in y..y + SIDE {
-            let (known, samples) = &mut self.rows[row % SIDE];
-            if known.replace(row) == Some(row) {
-                continue;
+    /// Adds what a channel has to say about the blocks at all columns.
+    fn measure(&mut self, y: usize, channel: usize) {
+        let Self { pairs, stride, clipped, within, brightness, texture, fine, mean, .. } = self;
+        let count = within.len();
+        let pairs = [0, 2, 4, 6].map(|row| &pairs[(y + row) % SIDE]);
+        let of_channel = channel * count..(channel + 1) * count;
+        let means = pairs.map(|pair| &pair.means[of_channel.clone()]);
+        within.fill(0.0);
+        for pair in pairs {
+            add(clipped, &pair.clipped[of_channel.clone()], 1.0);
+            add(within, &pair.within[of_channel.clone()], 1.0);
+        }
+        mean.fill(0.0);
+        for (means, cell) in means.iter().flat_map(|means| cells(*stride).map(|cell| (means, cell))) {
+            add(mean, &means[cell..], 1.0 / 16.0);
+        }
+        for (means, cell) in means.iter().flat_map(|means| cells(*stride).map(|cell| (means, cell))) {
+            for ((texture, mean), v) in texture.iter_mut().zip(&*mean).zip(&means[cell..]) {
+                *texture += (v - mean) * (v - mean) / 16.0;
             }
-            for (channel, samples) in samples.chunks_exact_mut(view.width).enumerate() {
-                (view.read)(channel, 0, row, samples);
+        }
+        for cell in cells(*stride) {
+            add(fine, &within[cell..], 1.0 / AREA as f32);
+        }
+        add(brightness, mean, 1.0);
+    }
+}
+
+/// Where the cells of a block lie, beside its first one.
+fn cells(stride: usize) -> [usize; SIDE / 2] {
+    std::array::from_fn(|i| 2 * i / stride)
+}
+
+fn add(sums: &mut [f32], values: &[f32], factor: f32) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value * factor);
+}
+
+impl Pair {
+    fn measure<F: Fn(usize, usize, usize, &mut [f32])>(&mut self, view: &View<F>, row: usize, stride: usize) {
+        let mut rows = [vec![0.0; view.width], vec![0.0; view.width]];
+        for channel in 0..view.channels {
+            for (i, samples) in rows.iter_mut().enumerate() {
+                (view.read)(channel, 0, row + i, samples);
+            }
+            match stride {
+                1 => self.cells::<1>(&rows, channel),
+                _ => self.cells::<2>(&rows, channel),
             }
         }
     }
 
-    /// Adds what a channel has to say about the blocks at all columns.
-    fn measure(&mut self, width: usize, y: usize, channel: usize, columns: usize) {
-        let rows = &self.rows;
-        let row = |i: usize| &rows[(y + i) % SIDE].1[channel * width..][..width];
-        for i in 0..SIDE {
-            for (clipped, v) in self.clipped.iter_mut().zip(row(i)) {
-                let outside = if *v > 0.0 && *v < 1.0 { 0.0 } else { 1.0 };
-                *clipped += if v.is_finite() { outside } else { NO_NUMBER };
-            }
+    fn cells<const STRIDE: usize>(&mut self, [upper, lower]: &[Vec<f32>; 2], channel: usize) {
+        let count = (upper.len() - 1).div_ceil(STRIDE);
+        let of_channel = channel * count..(channel + 1) * count;
+        let means = &mut self.means[of_channel.clone()];
+        let within = &mut self.within[of_channel.clone()];
+        let clipped = &mut self.clipped[of_channel];
+        let clip = |v: f32| {
+            let outside = if v > 0.0 && v < 1.0 { 0.0 } else { 1.0 };
+            if v.is_finite() { outside } else { NO_NUMBER }
+        };
+        for i in 0..count {
+            let x = i * STRIDE;
+            let cell = [upper[x], upper[x + 1], lower[x], lower[x + 1]];
+            let mean = (cell[0] + cell[1] + cell[2] + cell[3]) / 4.0;
+            let square = |v: f32| (v - mean) * (v - mean);
+            means[i] = mean;
+            within[i] = square(cell[0]) + square(cell[1]) + square(cell[2]) + square(cell[3]);
+            clipped[i] = clip(cell[0]) + clip(cell[1]) + clip(cell[2]) + clip(cell[3]);
         }
-        self.within.fill(0.0);
-        for (i, means) in self.means.iter_mut().enumerate() {
-            let (upper, lower) = (row(2 * i), row(2 * i + 1));
-            for x in 0..width - 1 {
-                let cell = [upper[x], upper[x + 1], lower[x], lower[x + 1]];
-                let mean = (cell[0] + cell[1] + cell[2] + cell[3]) / 4.0;
-                let square = |v: f32| (v - mean) * (v - mean);
-                means[x] = mean;
-                self.within[x] += square(cell[0]) + square(cell[1]) + square(cell[2]) + square(cell[3]);
-            }
-        }
-        let mut mean = vec![0.0; columns];
-        for (means, j) in self.means.iter().flat_map(|means| [0, 2, 4, 6].map(|j| (means, j))) {
-            mean.iter_mut().zip(&means[j..]).for_each(|(sum, v)| *sum += v / 16.0);
-        }
-        for (means, j) in self.means.iter().flat_map(|means| [0, 2, 4, 6].map(|j| (means, j))) {
-            for ((texture, mean), v) in self.texture.iter_mut().zip(&mean).zip(&means[j..]) {
-                *texture += (v - mean) * (v - mean) / 16.0;
-            }
-        }
-        for j in [0, 2, 4, 6] {
-            let within = self.within[j..].iter().take(columns);
-            self.fine.iter_mut().zip(within).for_each(|(fine, v)| *fine += v / AREA as f32);
-        }
-        self.brightness.iter_mut().zip(&mean).for_each(|(sum, mean)| *sum += mean);
     }
 }
 

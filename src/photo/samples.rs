@@ -134,6 +134,15 @@ impl Samples {
         }
     }
 
+    /// Sum of the brightness of some samples.
+    pub(super) fn sum(&self, range: Range<usize>) -> f64 {
+        match self {
+            Samples::U8(v) => Depth::sum(&v[range]),
+            Samples::U16(v) => Depth::sum(&v[range]),
+            Samples::F32(v) => Depth::sum(&v[range]),
+        }
+    }
+
     /// Sets every `step`-th sample from `first` on to what lies between the one of `original`, of the same depth, and
     /// `value`, by `strength`. What is no number in `original` stays none.
     pub(super) fn blend(
@@ -168,6 +177,11 @@ fn read<T: Depth>(samples: &[T], step: usize, out: &mut [f32]) {
 
 /// [`Samples::blend`].
 fn blend<T: Depth>(out: &mut [T], original: &[T], step: usize, values: &[f32], strength: f32) {
+    if T::ALWAYS_NUMBERS && strength == 1.0 {
+        let rounded: Vec<T> = values.iter().map(|value| T::of(*value)).collect();
+        out.iter_mut().step_by(step).zip(rounded).for_each(|(out, value)| *out = value);
+        return;
+    }
     let pairs = out.iter_mut().step_by(step).zip(original.iter().step_by(step));
     for ((out, original), value) in pairs.zip(values) {
         let before = original.level();
@@ -187,8 +201,14 @@ const LEVELS: [f32; 256] = {
 };
 
 /// The type of a sample: how it stands for brightness, 0 black and 1 white.
-trait Depth: Copy {
+pub(super) trait Depth: Copy {
+    /// Whether there is nothing else.
+    const ALWAYS_NUMBERS: bool = true;
+
     fn level(self) -> f32;
+
+    /// Sum of the levels, in loops that can be vectors.
+    fn sum(samples: &[Self]) -> f64;
 
     /// Clipped and rounded, where numbers are integers.
     fn of(level: f32) -> Self;
@@ -200,10 +220,17 @@ impl Depth for u8 {
         LEVELS[usize::from(self)]
     }
 
+    fn sum(samples: &[Self]) -> f64 {
+        // As many at a time as 32 bits hold, which are faster than 64.
+        let sums = samples.chunks(1 << 16).map(|some| some.iter().map(|&v| u32::from(v)).sum::<u32>());
+        sums.map(f64::from).sum::<f64>() / 255.0
+    }
+
     #[inline]
     fn of(level: f32) -> Self {
-        // Half a step and truncation round faster than `round`, which is a function call in WebAssembly.
-        (level.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
+        // Half a step and truncation round faster than `round`, which is a function call in WebAssembly; there are vectors
+        // for truncation to 32 bits.
+        (level.clamp(0.0, 1.0) * 255.0 + 0.5) as i32 as u8
     }
 }
 
@@ -213,16 +240,28 @@ impl Depth for u16 {
         f32::from(self) / 65535.0
     }
 
+    fn sum(samples: &[Self]) -> f64 {
+        let sums = samples.chunks(1 << 16).map(|some| some.iter().map(|&v| u32::from(v)).sum::<u32>());
+        sums.map(f64::from).sum::<f64>() / 65535.0
+    }
+
     #[inline]
     fn of(level: f32) -> Self {
-        (level.clamp(0.0, 1.0) * 65535.0 + 0.5) as u16
+        (level.clamp(0.0, 1.0) * 65535.0 + 0.5) as i32 as u16
     }
 }
 
 impl Depth for f32 {
+    const ALWAYS_NUMBERS: bool = false;
+
     #[inline]
     fn level(self) -> f32 {
         self
+    }
+
+    fn sum(samples: &[Self]) -> f64 {
+        // Few at a time, so that no sum waits for the one before it.
+        samples.chunks(8).map(|few| f64::from(few.iter().sum::<f32>())).sum()
     }
 
     #[inline]

@@ -63,10 +63,12 @@ export interface MeasuredNoise {
   readonly simulated: Block | undefined;
 }
 
-/** A rectangle of the result that has become final, 8-bit RGBA. */
+/** A rectangle of the result that has become final. */
 export interface FinalArea extends Area {
-  readonly rgba: Uint8Array<ArrayBuffer>;
-  readonly samples: Samples;
+  /** 8-bit RGBA, where that was asked for. */
+  readonly rgba: Uint8Array<ArrayBuffer> | undefined;
+  /** What another job goes on from, where there are several tiles. */
+  readonly samples: Samples | undefined;
 }
 
 /** Interleaved samples in the depth of the photo. */
@@ -240,7 +242,22 @@ impl Job {
         Ok(object.into())
     }
 
-    /// Writes what became of a task: `{x, y, width, height, rgba, samples}` of what is now final.
+    /// Denoises a tile: what is now final. A GPU begins with the `next` one.
+    ///
+    /// # Errors
+    /// `device`, `internal`; `option` when there is no such tile.
+    #[wasm_bindgen(unchecked_return_type = "FinalArea")]
+    pub async fn step(
+        &mut self,
+        index: usize,
+        next: Option<usize>,
+        pixels: bool,
+    ) -> Result<JsValue, JsValue> {
+        let rect = self.inner.denoise(index, next).await.map_err(js_error)?;
+        self.final_area(index, rect, pixels)
+    }
+
+    /// Writes what became of a task: what is now final.
     ///
     /// # Errors
     /// `option` when there is no such tile, or it has another size.
@@ -249,13 +266,10 @@ impl Job {
         &mut self,
         index: usize,
         #[wasm_bindgen(unchecked_param_type = "Block")] block: JsValue,
+        pixels: bool,
     ) -> Result<JsValue, JsValue> {
         let rect = self.inner.place(index, &planar(&block)?).map_err(js_error)?;
-        let area = rect_object(rect);
-        let rgba = self.inner.output().rgba8(rect.x, rect.y, rect.width, rect.height);
-        set(&area, "rgba", Uint8Array::from(rgba.as_slice()));
-        set(&area, "samples", samples_array(&self.inner.placed(index).map_err(js_error)?));
-        Ok(area.into())
+        self.final_area(index, rect, pixels)
     }
 
     /// Puts in place the samples that another job like this one has given for a tile.
@@ -282,6 +296,21 @@ impl Job {
     /// `internal` when tiles are still to be done.
     pub fn finish(self) -> Result<Photo, JsValue> {
         self.inner.finish().map(|photo| Photo { inner: photo.into() }).map_err(js_error)
+    }
+}
+
+impl Job {
+    /// `{x, y, width, height, rgba, samples}`, with pixels only for those who look at them.
+    fn final_area(&self, index: usize, rect: Rect, pixels: bool) -> Result<JsValue, JsValue> {
+        let area = rect_object(rect);
+        if pixels {
+            let rgba = self.inner.output().rgba8(rect.x, rect.y, rect.width, rect.height);
+            set(&area, "rgba", Uint8Array::from(rgba.as_slice()));
+        }
+        if self.inner.plan().tiles.len() > 1 {
+            set(&area, "samples", samples_array(&self.inner.placed(index).map_err(js_error)?));
+        }
+        Ok(area.into())
     }
 }
 

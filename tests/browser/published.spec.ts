@@ -31,9 +31,8 @@ for (const { id, scale } of cards) {
         );
         const start = performance.now();
         const job = engine.begin(wasm.Photo.fromRgba(256, 256, rgba), { adapt: "plain" });
-        const { execution, tiles } = job.plan();
-        const worker = engine.worker(execution, job.overview());
-        for (let tile = 0; tile < tiles; tile++) job.place(tile, await worker.denoise(job.task(tile)));
+        const { tiles } = job.plan();
+        for (let tile = 0; tile < tiles; tile++) await job.step(tile, undefined, false);
         const seconds = (performance.now() - start) / 1000;
         const photo = job.finish();
         const finite = photo.float32().every((value) => Number.isFinite(value));

@@ -3,7 +3,7 @@ import type { Hooks, Link } from "./link.js";
 import type { Pace } from "./pace.js";
 import type { Execution } from "../shared/contract.js";
 import { platform } from "../shared/platform.js";
-import type { BegunJob, Placed, Samples } from "../shared/protocol.js";
+import type { BegunJob, FinalArea, Samples } from "../shared/protocol.js";
 import type { Tile } from "../shared/types.js";
 
 /** What a caller may want to hear and say while tiles are denoised. */
@@ -75,12 +75,12 @@ export async function runTiles(
       failure = thrown;
     }
   };
-  const finished = (placed: Placed, tile: number) => {
+  const finished = (final: FinalArea, tile: number) => {
     done += 1;
     pace.end(tile);
-    if (total > 1) kept.keep(tile, placed.samples);
+    if (final.samples) kept.keep(tile, final.samples);
     if (failure !== undefined) throw failure as Error;
-    if (placed.rgba) hooks.onTile?.(toTile(placed, placed.rgba));
+    if (final.rgba) hooks.onTile?.(toTile(final, final.rgba));
     report();
   };
   const denoise = async (helper: Link, tile: number) => {
@@ -147,7 +147,7 @@ async function ready(
   return helpers.filter((helper) => !helper.ended);
 }
 
-function toTile({ x, y, width }: Placed, rgba: Uint8Array<ArrayBuffer>): Tile {
+function toTile({ x, y, width }: FinalArea, rgba: Uint8Array<ArrayBuffer>): Tile {
   const pixels = new Uint8ClampedArray(rgba.buffer, rgba.byteOffset, rgba.byteLength);
   return { x, y, image: platform.imageData(pixels, width) };
 }

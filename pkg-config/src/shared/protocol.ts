@@ -1,10 +1,10 @@
 /** Everything that passes between the page's thread and the worker. Nothing else does. */
 import type { ErrorCode } from "./errors.js";
-import type { Area, Block, MeasuredNoise, Samples, Task } from "../../wasm/cpu/unnoise.js";
+import type { Area, Block, FinalArea, MeasuredNoise, Samples, Task } from "../../wasm/cpu/unnoise.js";
 import type { Execution, LearningProgress, RunOptions, RunPlan, TrainingOptions } from "./contract.js";
 import type { DeviceChoice, EngineInfo, ImageType, Step } from "./types.js";
 
-export type { Area, Block, MeasuredNoise, Samples, Task };
+export type { Area, Block, FinalArea, MeasuredNoise, Samples, Task };
 
 /** A photo on its way to the worker: a file for the Rust decoder, or pixels. */
 export type Source =
@@ -81,13 +81,6 @@ export interface BegunJob {
   readonly notes: readonly string[];
 }
 
-/** A rectangle of the result that has become final, with its pixels where they were asked for. */
-export interface Placed extends Area {
-  readonly rgba: Uint8Array<ArrayBuffer> | undefined;
-  /** What {@link Calls.restore} takes, for a worker that goes on in place of this one. */
-  readonly samples: Samples;
-}
-
 /** A job of the worker, and whether the pixels of its tiles are wanted. */
 interface JobArgs {
   readonly job: number;
@@ -124,12 +117,12 @@ export interface Calls {
     value: BegunJob;
   };
   /** Denoises a tile; a GPU begins with the one after it. */
-  step: { args: JobArgs & { tile: number; next: number | undefined }; value: Placed };
+  step: { args: JobArgs & { tile: number; next: number | undefined }; value: FinalArea };
   /** What workers that help with a job have to see of the whole photo, if anything. */
   overview: { args: { job: number }; value: { overview: Block | undefined } };
   /** The work for one tile, for another worker, whose answer comes back by `place`. */
   task: { args: { job: number; tile: number }; value: Task };
-  place: { args: JobArgs & { tile: number; block: Block }; value: Placed };
+  place: { args: JobArgs & { tile: number; block: Block }; value: FinalArea };
   /** Puts a tile in place that another worker has finished. */
   restore: { args: { job: number; tile: number; samples: Samples }; value: object };
   /** The result has the number of the job. */

@@ -4,13 +4,11 @@ import { chooseDevice, type DeviceDecision } from "../shared/device.js";
 import { artifactFor, loadWasm } from "./engine.js";
 import { lendAdapter } from "../shared/gpu.js";
 import type {
-  Block,
   CallName,
   CallRequest,
   Calls,
   OpenArgs,
   OpenedEngine,
-  Placed,
   Reply,
   Request,
   ResultView,
@@ -18,7 +16,6 @@ import type {
 } from "../shared/protocol.js";
 import type {
   Engine,
-  FinalArea,
   ImageFile,
   Job,
   Photo,
@@ -27,7 +24,6 @@ import type {
   Trainer,
 } from "../../wasm/cpu/unnoise.js";
 import type { Wasm } from "../artifacts.js";
-import type { RunPlan } from "../shared/contract.js";
 
 type Handlers = {
   [K in CallName]: (args: Calls[K]["args"], id: number) => Promise<Calls[K]["value"]>;
@@ -53,12 +49,7 @@ interface Kept {
 /** A job under way. */
 interface Begun {
   readonly job: Job;
-  readonly plan: RunPlan;
   readonly original: Photo;
-  /** Denoises its tiles, from the first on. */
-  worker: TileWorker | undefined;
-  /** The next tile, when the device works on it already. */
-  ahead: { readonly tile: number; readonly block: Promise<Block> } | undefined;
 }
 
 /** A photo, and what a user should know of the file it came from. */
@@ -174,30 +165,16 @@ const handlers: Handlers = {
     const { photo: original, notes } = await toPhoto(source);
     try {
       const job = engine().engine.begin(original, options);
-      const plan = job.plan();
-      jobs.set(id, { job, plan, original, worker: undefined, ahead: undefined });
-      return { job: id, plan, adapt: job.adapt, range: rangeOf(original), notes };
+      jobs.set(id, { job, original });
+      return { job: id, plan: job.plan(), adapt: job.adapt, range: rangeOf(original), notes };
     } catch (thrown) {
       original.free();
       throw thrown;
     }
   },
 
-  async step({ job: id, tile, next, pixels }) {
-    const run = begun(id);
-    const { job, plan } = run;
-    run.worker ??= engine().engine.worker(plan.execution, job.overview());
-    const { worker, ahead } = run;
-    const launch = (index: number) => worker.denoise(job.task(index));
-    const coming = ahead?.tile === tile ? ahead.block : launch(tile);
-    run.ahead = undefined;
-    if (next !== undefined && running?.gpu) {
-      // So that the device never waits for what is done here.
-      const later = launch(next);
-      later.catch(() => undefined);
-      run.ahead = { tile: next, block: later };
-    }
-    return placed(job.place(tile, await coming), pixels);
+  step({ job: id, tile, next, pixels }) {
+    return begun(id).job.step(tile, next, pixels);
   },
 
   overview({ job: id }) {
@@ -209,7 +186,7 @@ const handlers: Handlers = {
   },
 
   place({ job: id, tile, block, pixels }) {
-    return Promise.resolve(placed(begun(id).job.place(tile, block), pixels));
+    return Promise.resolve(begun(id).job.place(tile, block, pixels));
   },
 
   restore({ job: id, tile, samples }) {
@@ -218,10 +195,9 @@ const handlers: Handlers = {
   },
 
   finish({ job: id }) {
-    const { job, original, worker } = begun(id);
+    const { job, original } = begun(id);
     // Finishing uses the job up, whether it succeeds or not.
     jobs.delete(id);
-    worker?.free();
     const { note } = job;
     const denoised = job.finish();
     kept.set(id, { original, denoised });
@@ -399,10 +375,6 @@ function training(id: number): Trainer {
   return found;
 }
 
-function placed({ rgba, ...area }: FinalArea, pixels: boolean): Placed {
-  return { ...area, rgba: pixels ? rgba : undefined };
-}
-
 function throwIfCanceled(id: number): void {
   if (canceledIds.has(id)) throw new UnnoiseError("canceled", "The operation was canceled.");
 }
@@ -511,12 +483,9 @@ function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** Frees a job of any kind, or the result that it became. */
-async function release(id: number): Promise<void> {
+function release(id: number): void {
   const unfinished = jobs.get(id);
   jobs.delete(id);
-  // What the device works on is not taken from under it.
-  await unfinished?.ahead?.block.catch(() => undefined);
-  unfinished?.worker?.free();
   unfinished?.job.free();
   unfinished?.original.free();
   trainers.get(id)?.free();
@@ -537,7 +506,7 @@ async function answer(request: CallRequest): Promise<void> {
     throwIfCanceled(id);
     const handler = handlers[kind] as (args: unknown, id: number) => Promise<Calls[CallName]["value"]>;
     const value = await handler(request.args, id);
-    if (canceledIds.has(id)) await release(id);
+    if (canceledIds.has(id)) release(id);
     post({ kind: "done", id, value }, transferable(value));
   } catch (thrown) {
     const code = codeOf(thrown);
@@ -588,7 +557,9 @@ function receive(request: Request): void {
       break;
     // A job must not be freed in the middle of a step.
     case "release":
-      inTurn(() => release(request.job));
+      inTurn(() => {
+        release(request.job);
+      });
       break;
     // Decoding and encoding slip in while the device is at work.
     case "decode":

@@ -80,7 +80,7 @@ impl Tiling {
     /// Where threads run together in groups of `plane`, 16 or more, they hide each other's waiting, and should be many: a
     /// thread makes 4 pixels of 4 channels (for `unet` at 1024x1024 on an H200 9 ms, with 4 x 8 channels 13, 8 x 8 24).
     /// Adapters that are software count every load, and should make more of each: 8 pixels of 8 channels take half the
-    /// time there.
+    /// time there, 16 of 16 about half of that; still more take longer to compile than they save.
     pub fn choose(geometry: &Geometry, channels: usize, plane: usize) -> Self {
         let fours = channels.div_ceil(4);
         let mut blocks = fours.div_ceil(LARGEST_BLOCK);
@@ -89,7 +89,10 @@ impl Tiling {
             blocks += 1;
         }
         let block = fours.div_ceil(blocks);
-        let (vectors, pixels) = if plane < 16 && block >= 4 { (2, 8) } else { (1, 4) };
+        let (vectors, pixels) = match block {
+            4.. if plane < 16 => (if block.is_multiple_of(4) { 4 } else { 2 }, 16),
+            _ => (1, 4),
+        };
         let block = block.next_multiple_of(vectors);
         // Many channels make a workgroup large; few need many pixels.
         let tile = match (block / vectors, pixels) {
