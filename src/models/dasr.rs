@@ -72,8 +72,8 @@ pub const X3: Card = Card {
     presets: presets(6_006_211, 1_566_115),
     weights: Some(Bundled {
         file: "dasr-x3.safetensors",
-        bytes: 2_906_358,
-        sha256: "e9e8fe610f8c4190e5c010b2266f045b7316ecbd45a9cf0f044c95700db508a2",
+        bytes: 2_906_382,
+        sha256: "3db5adf70e87668e6d8375055ba805c7bd9934a9b4211b9fba677db20d0166ff",
         licence: "MIT OR Apache-2.0",
     }),
     ..X2

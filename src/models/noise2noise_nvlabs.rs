@@ -33,7 +33,7 @@ pub const CARD: Card = Card {
     scale: 1,
     noise: "white Gaussian noise up to sigma 55 of 255, blind",
     correlated: false,
-    adapt: Some(Adapt::PLAIN),
+    adapt: Some(Adapt::X2),
     mac_per_pixel: 173_945,
     parameters: 991_203,
     objective: "noise2noise",

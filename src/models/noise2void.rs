@@ -48,7 +48,7 @@ pub const CARD: Card = Card {
     scale: 1,
     noise: "white Gaussian noise, sigma 5 to 55 of 255, blind",
     correlated: false,
-    adapt: Some(Adapt::PLAIN),
+    adapt: Some(Adapt::X2),
     mac_per_pixel: 83_904,
     parameters: 334_371,
     objective: "noise2void",
