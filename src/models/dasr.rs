@@ -54,7 +54,7 @@ pub const X2: Card = Card {
     weights: Some(Bundled {
         file: "dasr-x2.safetensors",
         bytes: 2_698_542,
-        sha256: "b6c72861e17986130fe85bb9a41236e13038828458f2a5eec5ce80f2921418b7",
+        sha256: "3a22f9790eea0207a6eaae8c735308ff10c99edbae1e36d6fe0cb5599aa1fa45",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,
