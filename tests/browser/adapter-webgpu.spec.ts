@@ -1,8 +1,7 @@
 /** Adapters that are there only when asked for again, and offer no more than they must. */
 import { expect, test } from "@playwright/test";
 import { fixture } from "./files";
-
-type Unnoise = typeof import("unnoise");
+import { openModule } from "./module";
 
 /** Runs before the package's worker: no adapter for the first two who ask, and none that tells the time. */
 const RELUCTANT = `
@@ -30,21 +29,15 @@ test("an adapter that comes late and has no timestamp-query is used", async ({ p
     // Imports are hoisted, and ask for nothing.
     await route.fulfill({ response, body: RELUCTANT + (await response.text()) });
   });
-  const root = "http://localhost:4322/";
-  await page.goto(`${root}tests/browser/fixtures/plain.html`);
-  const got = await page.evaluate(
-    async ({ url, photo }) => {
-      const { Denoiser } = (await import(url)) as Unnoise;
-      const file = Uint8Array.from(atob(photo), (c) => c.charCodeAt(0));
-      const denoiser = await Denoiser.create({ device: "webgpu" });
-      const result = await denoiser.denoise(file);
-      const { data } = await result.float32();
-      const { device } = denoiser.info();
-      denoiser.dispose();
-      return { device, finite: data.every(Number.isFinite), brightest: Math.max(...data) };
-    },
-    { url: `${root}pkg/dist/index.js`, photo: fixture("gray.png").buffer.toString("base64") },
-  );
+  await openModule(page);
+  const got = await page.evaluate(async (photo) => {
+    const denoiser = await window.unnoise.Denoiser.create({ device: "webgpu" });
+    const result = await denoiser.denoise(window.fromBase64(photo));
+    const { data } = await result.float32();
+    const { device } = denoiser.info();
+    denoiser.dispose();
+    return { device, finite: data.every(Number.isFinite), brightest: Math.max(...data) };
+  }, fixture("gray.png").buffer.toString("base64"));
   expect(got.device).toBe("webgpu");
   expect(got.finite).toBe(true);
   expect(got.brightest).toBeGreaterThan(0.1);

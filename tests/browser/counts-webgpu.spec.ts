@@ -1,8 +1,7 @@
 /** What a tile costs on a GPU beside arithmetic: dispatches and the buffers that are read back, by network. */
 import { expect, test } from "@playwright/test";
 import { fixture } from "./files";
-
-type Unnoise = typeof import("unnoise");
+import { MODULE, openModule } from "./module";
 
 /**
  * Dispatches of a tile at most. `unet` has 22 convolutions. Noise2Void's batch normalisations and bilinear doublings are made
@@ -43,12 +42,10 @@ test("a tile takes few dispatches and one readback", async ({ page }) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: COUNTING + (await response.text()) });
   });
-  const root = "http://localhost:4322/";
-  await page.goto(`${root}tests/browser/fixtures/plain.html`);
+  await openModule(page);
   for (const [model, most] of Object.entries(DISPATCHES)) {
     const counts = await page.evaluate(
-      async ({ url, photo, model, weightsUrl }) => {
-        const { Denoiser } = (await import(url)) as Unnoise;
+      async ({ photo, model, weightsUrl }) => {
         const channel = new BroadcastChannel("counts");
         // Workers that wait for work answer, too.
         const told = async () => {
@@ -61,8 +58,8 @@ test("a tile takes few dispatches and one readback", async ({ page }) => {
           await new Promise((resolve) => setTimeout(resolve, 1000));
           return sum;
         };
-        const file = Uint8Array.from(atob(photo), (c) => c.charCodeAt(0));
-        const denoiser = await Denoiser.create({ device: "webgpu", model, weightsUrl });
+        const file = window.fromBase64(photo);
+        const denoiser = await window.unnoise.Denoiser.create({ device: "webgpu", model, weightsUrl });
         await denoiser.denoise(file, { adapt: "plain" });
         await told();
         const result = await denoiser.denoise(file, { adapt: "plain" });
@@ -72,10 +69,9 @@ test("a tile takes few dispatches and one readback", async ({ page }) => {
         return { ...counts, tiles: result.info.tiles };
       },
       {
-        url: `${root}pkg/dist/index.js`,
         photo: fixture("gray.png").buffer.toString("base64"),
         model,
-        weightsUrl: `${root}${model === "unet" ? "pkg/weights" : "pkg-weights"}/${model}.safetensors`,
+        weightsUrl: `${MODULE.baseURL}${model === "unet" ? "pkg/weights" : "pkg-weights"}/${model}.safetensors`,
       },
     );
     test.info().annotations.push({ type: model, description: JSON.stringify(counts) });

@@ -1,10 +1,8 @@
 /** GPUs that fail, on a software adapter that says it is none. */
 import { expect, test } from "@playwright/test";
 import { photo, read } from "./files";
+import { openModule } from "./module";
 
-type Unnoise = typeof import("unnoise");
-
-const ROOT = "http://localhost:4322/";
 const large = photo(150, 32).buffer.toString("base64");
 const WEIGHTS = read("../fixtures/rednet/rednet20_tiny_stride1_c3/weights.safetensors").toString("base64");
 
@@ -74,11 +72,13 @@ for (const { name, script, device } of CASES) {
       const body = `const WORKER = ${workers++};` + script + read("../../pkg/dist/worker.js").toString();
       return route.fulfill({ contentType: "text/javascript", body });
     });
-    await page.goto(`${ROOT}tests/browser/fixtures/plain.html`);
+    await openModule(page);
     const got = await page.evaluate(
-      async ({ url, photo, weights }) => {
-        const { Denoiser } = (await import(url)) as Unnoise;
-        const decoded = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      async ({ photo, weights }) => {
+        const {
+          fromBase64: decoded,
+          unnoise: { Denoiser },
+        } = window;
         const start = performance.now();
         const denoiser = await Denoiser.create({ weights: decoded(weights), workers: 1, timeout: 8 });
         const seconds = (performance.now() - start) / 1000;
@@ -103,7 +103,7 @@ for (const { name, script, device } of CASES) {
         denoiser.dispose();
         return { ...went, seconds, restarts: restarts.length, dones };
       },
-      { url: `${ROOT}pkg/dist/index.js`, photo: large, weights: WEIGHTS },
+      { photo: large, weights: WEIGHTS },
     );
     expect(got).toMatchObject({ device, now: device });
     // What happens before the photo is there is not told of the photo.

@@ -1,41 +1,35 @@
 /** Fine-tuning on WebGPU: the software adapter that machines without a GPU have, so a small network and few steps. */
 import { expect, test } from "@playwright/test";
 import { photo } from "./files";
-
-type Unnoise = typeof import("unnoise");
-
-test.use({ baseURL: "http://localhost:4322/" });
+import { openModule } from "./module";
 
 test("twenty steps on WebGPU follow the CPU", async ({ page }) => {
-  await page.goto("tests/browser/fixtures/plain.html");
-  const [onCpu, onGpu] = await page.evaluate(
-    async ({ url, text }) => {
-      const { Denoiser } = (await import(url)) as Unnoise;
-      const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-      // Devices draw different random numbers, so both load the weights that one has drawn.
-      const drawn = await Denoiser.create({ device: "flex", model: "unet", preset: "small", seed: 1 });
-      const weights = await drawn.exportWeights();
-      drawn.dispose();
-      const learned = async (device: "flex" | "webgpu") => {
-        const denoiser = await Denoiser.create({ device, weights, model: "unet" });
-        const losses = new Map<number, number>();
-        const tuned = await denoiser.fineTune(bytes, {
-          objective: "noise2void",
-          learningRate: 1e-3,
-          steps: 20,
-          patch: 32,
-          batch: 2,
-          onProgress: ({ step, loss }) => {
-            if (loss !== null) losses.set(step, loss);
-          },
-        });
-        denoiser.dispose();
-        return { ...tuned, loss: [...losses.values()].at(-1) ?? Number.NaN };
-      };
-      return [await learned("flex"), await learned("webgpu")] as const;
-    },
-    { url: "http://localhost:4322/pkg/dist/index.js", text: photo(64, 64).buffer.toString("base64") },
-  );
+  await openModule(page);
+  const [onCpu, onGpu] = await page.evaluate(async (text) => {
+    const { Denoiser } = window.unnoise;
+    const bytes = window.fromBase64(text);
+    // Devices draw different random numbers, so both load the weights that one has drawn.
+    const drawn = await Denoiser.create({ device: "flex", model: "unet", preset: "small", seed: 1 });
+    const weights = await drawn.exportWeights();
+    drawn.dispose();
+    const learned = async (device: "flex" | "webgpu") => {
+      const denoiser = await Denoiser.create({ device, weights, model: "unet" });
+      const losses = new Map<number, number>();
+      const tuned = await denoiser.fineTune(bytes, {
+        objective: "noise2void",
+        learningRate: 1e-3,
+        steps: 20,
+        patch: 32,
+        batch: 2,
+        onProgress: ({ step, loss }) => {
+          if (loss !== null) losses.set(step, loss);
+        },
+      });
+      denoiser.dispose();
+      return { ...tuned, loss: [...losses.values()].at(-1) ?? Number.NaN };
+    };
+    return [await learned("flex"), await learned("webgpu")] as const;
+  }, photo(64, 64).buffer.toString("base64"));
   expect([onCpu.device, onGpu.device]).toEqual(["flex", "webgpu"]);
   expect([onCpu.steps, onGpu.steps]).toEqual([20, 20]);
   const near = (a: number, b: number) => {

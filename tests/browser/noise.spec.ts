@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { Locator } from "@playwright/test";
 import { file, fixture, photo } from "./files";
+import { MODULE, openModule } from "./module";
 import { expect, test } from "./page";
 
 /** The red, green and blue of a canvas. */
@@ -92,24 +93,20 @@ test("a page in German tells in German what noise was found", async ({ app, page
 });
 
 test.describe("by the package", () => {
-  test.use({ baseURL: "http://localhost:4322/" });
+  test.use(MODULE);
 
   test("a model of the noise is measured, canceled, and learned from another photo", async ({ browser }) => {
     const page = await browser.newPage();
-    await page.goto("http://localhost:4322/tests/browser/fixtures/plain.html");
+    await openModule(page);
     const texts = [photo(160, 120).buffer, fixture("kodak23_noisy.png").buffer, photo(40, 20).buffer];
     const got = await page.evaluate(
-      async ([url, ...photos]) => {
-        const { Denoiser, UnnoiseError } = (await import(url)) as typeof import("unnoise");
-        const [mine, large, small] = photos.map((text) =>
-          Uint8Array.from(atob(text), (c) => c.charCodeAt(0)),
-        );
+      async (photos) => {
+        const {
+          codeOf,
+          unnoise: { Denoiser },
+        } = window;
+        const [mine, large, small] = photos.map((text) => window.fromBase64(text));
         if (!mine || !large || !small) throw new Error("there are no photos");
-        const codeOf = (promise: PromiseLike<unknown>) =>
-          promise.then(
-            () => "none",
-            (error: unknown) => (error instanceof UnnoiseError ? error.code : String(error)),
-          );
         const denoiser = await Denoiser.create({ device: "flex" });
         const { patches, ...noise } = await denoiser.noiseModel(mine);
         const begun = performance.now();
@@ -140,7 +137,7 @@ test.describe("by the package", () => {
           learned,
         };
       },
-      ["http://localhost:4322/pkg/dist/index.js", ...texts.map((bytes) => bytes.toString("base64"))] as const,
+      texts.map((bytes) => bytes.toString("base64")),
     );
     await page.close();
     test.info().annotations.push({ type: "milliseconds", description: String(got.milliseconds) });

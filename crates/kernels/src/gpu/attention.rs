@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::features::Four;
+use super::features::{Four, numbers};
 use super::gather::cubes;
 
 /// Threads of a workgroup.
@@ -158,15 +158,14 @@ pub fn windowed_into(
     let scale = (windows.features as f32).powf(-0.5);
     // SAFETY: pixels outside the image are not read, and the tables hold all distances.
     unsafe {
-        let buffer = |handle: &Handle, len: usize| BufferArg::from_raw_parts(handle.clone(), len);
         windowed::launch_unchecked(
             client,
             cubes(n * heads * height * width, THREADS),
             CubeDim::new_1d(THREADS),
-            buffer(qkv, n * 3 * inner * height * width),
-            buffer(by_row, table_rows * windows.features),
-            buffer(by_column, table_rows * windows.features),
-            buffer(output, n * inner * height * width),
+            numbers(qkv, n * 3 * inner * height * width),
+            numbers(by_row, table_rows * windows.features),
+            numbers(by_column, table_rows * windows.features),
+            numbers(output, n * inner * height * width),
             SizesLaunch::new(n as u32, height as u32, width as u32, heads as u32, scale),
             windows,
         );

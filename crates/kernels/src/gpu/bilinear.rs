@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::features::Four;
+use super::features::{Four, numbers};
 use super::gather::cubes;
 
 /// Threads of a workgroup.
@@ -47,20 +47,19 @@ pub fn double_into(
     [batch, channels, height, width]: [usize; 4],
     output: &Handle,
 ) {
-    let numbers = batch * channels * height * width;
+    let count = batch * channels * height * width;
     // SAFETY: the kernel stays inside of the images.
     unsafe {
-        let buffer = |handle: &Handle, len: usize| BufferArg::from_raw_parts(handle.clone(), len);
         double::launch_unchecked(
             client,
-            cubes(numbers, THREADS),
+            cubes(count, THREADS),
             CubeDim::new_1d(THREADS),
-            buffer(input, numbers),
-            buffer(output, 4 * numbers),
+            numbers(input, count),
+            numbers(output, 4 * count),
             height as u32,
             width as u32,
             (channels / 4) as u32,
-            numbers as u32,
+            count as u32,
         );
     }
 }

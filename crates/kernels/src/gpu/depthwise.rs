@@ -5,7 +5,7 @@ use cubecl::server::Handle;
 
 use super::Geometry;
 use super::epilogue::{Epilogue, Finish, Place, Slopes, SlopesLaunch, finish};
-use super::features::{Features, Four, View};
+use super::features::{Features, Four, View, numbers};
 use super::gather::cubes;
 
 /// Neighbouring pixels that a thread makes.
@@ -108,15 +108,14 @@ pub fn depthwise_into(
     let [images, fours, height, width, out_height, out_width] = sizes;
     // SAFETY: the kernel stays inside of both images.
     unsafe {
-        let buffer = |handle: &Handle, len: usize| BufferArg::from_raw_parts(handle.clone(), len);
         depthwise::launch_unchecked(
             client,
             cubes(units, THREADS),
             CubeDim::new_1d(THREADS),
             epilogue.vector(output),
             input.buffer(),
-            buffer(weights, c * geometry.kernel[0] * geometry.kernel[1]),
-            epilogue.bias.as_ref().map(|bias| buffer(bias, c)).into(),
+            numbers(weights, c * geometry.kernel[0] * geometry.kernel[1]),
+            epilogue.bias.as_ref().map(|bias| numbers(bias, c)).into(),
             residual.map(Features::buffer).into(),
             output.buffer(),
             residual.unwrap_or(output).view(),

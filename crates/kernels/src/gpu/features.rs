@@ -6,6 +6,15 @@ use cubecl::server::Handle;
 /// Four neighbouring channels of a pixel.
 pub(super) type Four = Vector<f32, Const<4>>;
 
+/// A buffer of so many numbers, for a kernel.
+///
+/// # Safety
+/// It has as many.
+pub(super) unsafe fn numbers(handle: &Handle, len: usize) -> BufferArg {
+    // SAFETY: as asked for.
+    unsafe { BufferArg::from_raw_parts(handle.clone(), len) }
+}
+
 /// A view of features: a buffer and where `[N, C, H, W]` lie in it.
 #[derive(Clone, Debug)]
 pub struct Features {

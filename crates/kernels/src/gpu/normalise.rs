@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::features::Four;
+use super::features::{Four, numbers};
 use super::gather::cubes;
 
 /// Threads that share a pixel.
@@ -98,16 +98,15 @@ pub fn normalise_into(
 ) {
     // SAFETY: the kernel stays inside of the image.
     unsafe {
-        let buffer = |handle: &Handle, len: usize| BufferArg::from_raw_parts(handle.clone(), len);
         normalise::launch_unchecked(
             client,
             cubes(pixels * LANES, THREADS as u32),
             CubeDim::new_1d(THREADS as u32),
-            buffer(input, pixels * channels),
-            buffer(norm.weight, channels),
-            norm.bias.map(|bias| buffer(bias, channels)).into(),
-            norm.factors.map(|factors| buffer(factors, pixels)).into(),
-            buffer(output, pixels * channels),
+            numbers(input, pixels * channels),
+            numbers(norm.weight, channels),
+            norm.bias.map(|bias| numbers(bias, channels)).into(),
+            norm.factors.map(|factors| numbers(factors, pixels)).into(),
+            numbers(output, pixels * channels),
             pixels as u32,
             (channels / 4) as u32,
             norm.epsilon,

@@ -3,6 +3,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
+use super::features::numbers;
 use super::plan::{THREADS, WORKGROUP_BYTES};
 
 /// Windows that fill an image, and their heads.
@@ -166,15 +167,14 @@ pub fn attend_into(
     let scale = (features as f32).powf(-0.5);
     // SAFETY: the kernel stays inside of the image, whose sides are multiples of the window's.
     unsafe {
-        let buffer = |handle: &Handle, len: usize| BufferArg::from_raw_parts(handle.clone(), len);
         attend::launch_unchecked(
             client,
             cubes,
             CubeDim::new_1d(pixels as u32),
             windows.vector(),
-            buffer(qkv, n * 3 * inner * height * width),
-            buffer(bias, heads * pixels * pixels),
-            buffer(output, n * inner * height * width),
+            numbers(qkv, n * 3 * inner * height * width),
+            numbers(bias, heads * pixels * pixels),
+            numbers(output, n * inner * height * width),
             SizesLaunch::new(height as u32, width as u32, shift as u32, scale),
             side,
             heads,
