@@ -177,7 +177,6 @@ struct Band {
 }
 
 /// Two rows, in cells of 2x2 pixels, channel after channel.
-#[derive(Clone, Default)]
 struct Pair {
     /// The upper row.
     row: Option<usize>,

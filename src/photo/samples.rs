@@ -214,6 +214,11 @@ pub(super) trait Depth: Copy {
     fn of(level: f32) -> Self;
 }
 
+/// Sum of numbers of 16 bits at most: as many at a time as 32 bits hold, which are faster than 64.
+fn sum_of_integers<T: Copy + Into<u32>>(samples: &[T]) -> f64 {
+    samples.chunks(1 << 16).map(|some| f64::from(some.iter().map(|&v| v.into()).sum::<u32>())).sum()
+}
+
 impl Depth for u8 {
     #[inline]
     fn level(self) -> f32 {
@@ -221,9 +226,7 @@ impl Depth for u8 {
     }
 
     fn sum(samples: &[Self]) -> f64 {
-        // As many at a time as 32 bits hold, which are faster than 64.
-        let sums = samples.chunks(1 << 16).map(|some| some.iter().map(|&v| u32::from(v)).sum::<u32>());
-        sums.map(f64::from).sum::<f64>() / 255.0
+        sum_of_integers(samples) / 255.0
     }
 
     #[inline]
@@ -241,8 +244,7 @@ impl Depth for u16 {
     }
 
     fn sum(samples: &[Self]) -> f64 {
-        let sums = samples.chunks(1 << 16).map(|some| some.iter().map(|&v| u32::from(v)).sum::<u32>());
-        sums.map(f64::from).sum::<f64>() / 65535.0
+        sum_of_integers(samples) / 65535.0
     }
 
     #[inline]
