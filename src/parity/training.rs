@@ -1,11 +1,12 @@
 //! One step of training: the gradients, and the weights after it.
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
 use super::{Case, Check, check};
 use crate::error::{Error, Kind, Result};
+use crate::train::optimiser::Adam;
 use crate::weights::{self, StateDict};
 
 /// Where a gradient is smaller than this part of its array's largest, a first step of Adam tells rounding errors apart
@@ -29,8 +30,8 @@ impl Optimiser {
 
     fn init(&self) -> ModuleOptimizer {
         match *self {
-            Self::Adam([a, b]) => AdamConfig::new().with_beta_1(a).with_beta_2(b).with_epsilon(1e-8).init(),
-            Self::AdamW(decay) => AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(decay).init(),
+            Self::Adam(betas) => Adam { betas, ..Adam::TORCH }.init(),
+            Self::AdamW(decay) => Adam { decay, ..Adam::TORCH }.init(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! A network while it learns: steps of the optimiser, and the running average of the weights.
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
+use super::optimiser::Adam;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Card, Network, Optimiser};
 use crate::nn::read;
@@ -95,10 +96,11 @@ impl Learning {
 }
 
 fn optimiser(card: &Card) -> ModuleOptimizer {
-    match card.training.optimiser {
-        Optimiser::AdamW => AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.01).init(),
-        Optimiser::Adam => AdamConfig::new().with_beta_2(0.99).with_epsilon(1e-8).init(),
-    }
+    let adam = match card.training.optimiser {
+        Optimiser::AdamW => Adam { decay: 0.01, ..Adam::TORCH },
+        Optimiser::Adam => Adam { betas: [0.9, 0.99], ..Adam::TORCH },
+    };
+    adam.init()
 }
 
 #[cfg(test)]

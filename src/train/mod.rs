@@ -5,6 +5,7 @@
 //! so far by [`Trainer::finish`]; or drops it, and keeps the network as it was.
 
 mod learning;
+pub(crate) mod optimiser;
 mod options;
 mod stages;
 mod validation;

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use burn::backend::Dispatch;
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
+
+use crate::nn::kernels::Kernels;
 
 /// Keeps `keep` of the average's weights and takes the rest from `current`. Statistics of normalisations are averaged
 /// like weights.
@@ -43,7 +46,8 @@ impl ModuleMapper for Blend {
         let keep = self.keep;
         param.map(|value| {
             let shape = value.dims();
-            value * keep + current.reshape(shape) * (1.0 - keep)
+            let [value, current] = [value, current.reshape(shape)].map(Tensor::into_dispatch);
+            Tensor::from_dispatch(Dispatch::mix(value, current, keep))
         })
     }
 }

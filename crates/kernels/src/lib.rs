@@ -12,11 +12,13 @@
 //!   is unfolded (Dukhan, "The indirect convolution algorithm", 2019, <https://arxiv.org/abs/1907.02129>);
 //! - depthwise ones run over channels;
 //! - residual blocks are two convolutions by turns, over bands of rows, in the place of what they see;
-//! - attention within windows is two products for each head and window.
+//! - attention within windows is two products for each head and window;
+//! - a step of Adam passes over the weights once.
 //!
 //! The same source runs with AVX-512, or AVX2 and FMA, where the processor has them, with NEON, with WebAssembly's `simd128`, and with
 //! its relaxed SIMD (feature `relaxed-simd`).
 
+mod adam;
 mod attention;
 mod convolution;
 mod depthwise;
@@ -35,6 +37,7 @@ mod view;
 mod winograd;
 mod winograd_rows;
 
+pub use adam::{AdamStep, adam, mix};
 pub use attention::{Positions, Windows, windowed_attention};
 pub use convolution::{Addend, Convolution, Epilogue, Geometry};
 pub use gradient::{bias_gradient, weight_gradient};

@@ -3,15 +3,18 @@
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;
+use unnoise_kernels::gpu::adam::{adam_into, mix_into};
 use unnoise_kernels::gpu::attention::{Windows, windowed_into};
 use unnoise_kernels::gpu::bilinear::double_into;
 use unnoise_kernels::gpu::conv::convolve_into;
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
 use unnoise_kernels::gpu::normalise::{Norm, normalise_into};
+use unnoise_kernels::gpu::pixelwise::{activated_sum_into, activation_gradient_into};
 use unnoise_kernels::gpu::products::{Taps, products};
 use unnoise_kernels::gpu::swin;
 use unnoise_kernels::gpu::{Epilogue, Features, Geometry, Packed, Tiling, Weights};
+use unnoise_kernels::{AdamStep, activation_gradient, adam, add, mix};
 
 /// Numbers between -1 and 1 that look random.
 fn numbers(count: usize, seed: usize) -> Vec<f32> {
@@ -525,5 +528,55 @@ fn bilinear_doubling_lies_between_pixels() {
             |y: usize| (1.0 - across) * at(image, y, x, channel) + across * at(image, y, x + 1, channel);
         let expected = (1.0 - down) * row(y) + down * row(y + 1);
         assert!((value - expected).abs() < 1e-5, "{i}: {value}, {expected}");
+    }
+}
+
+#[test]
+fn number_by_number_it_is_what_the_cpu_makes() {
+    let client = client();
+    for count in [4 * 1000, 1003] {
+        let [a, b, c] = [1, 2, 3].map(|seed| numbers(count, seed));
+        let squares: Vec<f32> = c.iter().map(|v| v * v).collect();
+        let [on_a, on_b, on_c, on_squares] = [&a, &b, &c, &squares].map(|values| upload(&client, values));
+        let same = |got: Handle, want: &[f32], what: &str| {
+            for (got, want) in download(&client, got).iter().zip(want) {
+                assert!((got - want).abs() < 1e-5 * want.abs().max(1.0), "{what} of {count}: {got} {want}");
+            }
+        };
+        let empty = || client.empty(4 * count);
+
+        let step = AdamStep {
+            betas: [0.9, 0.99],
+            corrections: [0.271, 0.03],
+            epsilon: 1e-3,
+            rate: 0.01,
+            kept: 0.99,
+        };
+        let to = [empty(), empty(), empty()];
+        adam_into(&client, &step, &on_b, [&on_a, &on_c, &on_squares], to.each_ref(), count);
+        let (mut weights, mut means, mut squares) = (a.clone(), c.clone(), squares.clone());
+        adam(&step, &b, &mut weights, &mut means, &mut squares);
+        let [new_weights, new_means, new_squares] = to;
+        same(new_weights, &weights, "weights");
+        same(new_means, &means, "means");
+        same(new_squares, &squares, "squares");
+
+        let output = empty();
+        mix_into(&client, [&on_a, &on_b], 0.8, &output, count);
+        let mut mixed = a.clone();
+        mix(&mut mixed, &b, 0.8);
+        same(output, &mixed, "mix");
+
+        let output = empty();
+        activated_sum_into(&client, [&on_a, &on_b], 0.1, &output, count);
+        let mut sum = a.clone();
+        add(&mut sum, &b, 0.1);
+        same(output, &sum, "sum");
+
+        let output = empty();
+        activation_gradient_into(&client, &on_a, &on_b, 0.0, &output, count);
+        let mut gradient = a.clone();
+        activation_gradient(&mut gradient, &b, 0.0);
+        same(output, &gradient, "gradient");
     }
 }

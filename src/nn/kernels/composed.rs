@@ -7,7 +7,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::{Shape, Slice};
 
-use super::{Geometry, Inputs, Kernels, Perhaps, Slopes};
+use super::{AdamStep, Geometry, Inputs, Kernels, Perhaps, Slopes};
 
 pub fn convolution<B: Kernels>(
     x: Inputs<B>,
@@ -69,6 +69,26 @@ pub fn activation_gradient<B: Kernels>(
 
 pub fn activated_sum<B: Kernels>(a: FloatTensor<B>, b: FloatTensor<B>, slope: f32) -> FloatTensor<B> {
     leaky::<B>(B::float_add(a, b), slope)
+}
+
+pub fn adam<B: Kernels>(
+    weights: FloatTensor<B>,
+    gradient: FloatTensor<B>,
+    means: FloatTensor<B>,
+    squares: FloatTensor<B>,
+    step: AdamStep,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let [correction, correction_squares] = step.corrections;
+    let means = mix::<B>(means, gradient.clone(), step.betas[0]);
+    let squares = mix::<B>(squares, B::float_mul(gradient.clone(), gradient), step.betas[1]);
+    let root = B::float_sqrt(B::float_div_scalar(squares.clone(), correction_squares.into()));
+    let change = B::float_div(means.clone(), B::float_add_scalar(root, step.epsilon.into()));
+    let change = B::float_mul_scalar(change, (step.rate / correction).into());
+    (B::float_sub(B::float_mul_scalar(weights, step.kept.into()), change), means, squares)
+}
+
+pub fn mix<B: Kernels>(a: FloatTensor<B>, b: FloatTensor<B>, keep: f32) -> FloatTensor<B> {
+    B::float_add(B::float_mul_scalar(a, keep.into()), B::float_mul_scalar(b, (1.0 - keep).into()))
 }
 
 fn leaky<B: Backend>(x: FloatTensor<B>, slope: f32) -> FloatTensor<B> {

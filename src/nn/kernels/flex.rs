@@ -7,10 +7,10 @@ use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{Bytes, DType, Shape};
 use unnoise_kernels::{
-    Addend, Convolution, Epilogue, Geometry, Strided, View, activation_gradient, add, bias_gradient,
-    max_pool_2x2, max_pool_2x2_gradient, pitch, pixel_means, residual_block, to_channels_last,
-    upsample_bilinear_2x, upsample_bilinear_2x_gradient, upsample_nearest_2x, upsample_nearest_2x_gradient,
-    weight_gradient,
+    AdamStep, Addend, Convolution, Epilogue, Geometry, Strided, View, activation_gradient, adam, add,
+    bias_gradient, max_pool_2x2, max_pool_2x2_gradient, mix, pitch, pixel_means, residual_block,
+    to_channels_last, upsample_bilinear_2x, upsample_bilinear_2x_gradient, upsample_nearest_2x,
+    upsample_nearest_2x_gradient, weight_gradient,
 };
 
 use super::{Inputs, Kernels, Perhaps, Slopes};
@@ -177,6 +177,25 @@ impl Kernels for Flex {
         let [n, c, h, w] = gradient.shape().dims();
         tensor(upsample_nearest_2x_gradient(view(&channels_last(gradient))), [n, c, h / 2, w / 2])
     }
+
+    fn adam(
+        weights: FlexTensor,
+        gradient: FlexTensor,
+        means: FlexTensor,
+        squares: FlexTensor,
+        step: AdamStep,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let [mut weights, mut means, mut squares] = [weights, means, squares].map(in_order);
+        let gradient = in_order(gradient);
+        adam(&step, gradient.storage(), weights.storage_mut(), means.storage_mut(), squares.storage_mut());
+        (weights, means, squares)
+    }
+
+    fn mix(a: FlexTensor, b: FlexTensor, keep: f32) -> FlexTensor {
+        let (mut a, b) = (in_order(a), in_order(b));
+        mix(a.storage_mut(), b.storage(), keep);
+        a
+    }
 }
 
 /// Values for images of this shape, with those that fill up to the pitch.
@@ -231,6 +250,15 @@ pub(super) fn changed(x: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTen
     let mut values = view(&x).data.to_vec();
     change(&mut values);
     tensor(values, x.shape().dims())
+}
+
+/// The same numbers, which are all that the storage holds, in burn's order.
+fn in_order(x: FlexTensor) -> FlexTensor {
+    if x.is_contiguous() && x.storage::<f32>().len() == x.shape().num_elements() {
+        return x;
+    }
+    let shape = x.shape();
+    FlexTensor::new(Bytes::from_elems(contiguous(x)), Layout::contiguous(shape), DType::F32)
 }
 
 /// Values in burn's order.

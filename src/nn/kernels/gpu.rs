@@ -6,14 +6,16 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use burn::backend::ops::{FloatTensorOps, ModuleOps};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::{DType, Shape, Slice};
+use unnoise_kernels::gpu::adam::{adam_into, mix_into};
 use unnoise_kernels::gpu::bilinear::double_into;
 use unnoise_kernels::gpu::conv::convolve_into;
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
+use unnoise_kernels::gpu::pixelwise::{activated_sum_into, activation_gradient_into};
 use unnoise_kernels::gpu::products::{Taps, products};
 use unnoise_kernels::gpu::{self, Epilogue, Features, Packed, Weights};
 
-use super::{Geometry, Inputs, Kernels, Perhaps, Slopes, composed};
+use super::{AdamStep, Geometry, Inputs, Kernels, Perhaps, Slopes, composed};
 
 /// Channels of a result up to which it lies plane by plane: it is an image, or about to become one.
 const FEW_CHANNELS: usize = 12;
@@ -95,11 +97,19 @@ impl Kernels for CubeBackend {
     }
 
     fn activation_gradient(gradient: CubeTensor, y: CubeTensor, slope: f32) -> CubeTensor {
-        by_image(composed::activation_gradient::<Self>(by_pixel(gradient), by_pixel(y), slope))
+        let (gradient, y) = (channels_last(gradient), channels_last(y));
+        let output = empty_image(&y, shape(&y));
+        let count = output.meta.num_elements();
+        activation_gradient_into(&y.client, &gradient.handle, &y.handle, slope, &output.handle, count);
+        output
     }
 
     fn activated_sum(a: CubeTensor, b: CubeTensor, slope: f32) -> CubeTensor {
-        by_image(composed::activated_sum::<Self>(by_pixel(a), by_pixel(b), slope))
+        let (a, b) = (channels_last(a), channels_last(b));
+        let output = empty_image(&a, shape(&a));
+        let count = output.meta.num_elements();
+        activated_sum_into(&a.client, [&a.handle, &b.handle], slope, &output.handle, count);
+        output
     }
 
     fn concatenation(x: Inputs<Self>) -> CubeTensor {
@@ -142,6 +152,34 @@ impl Kernels for CubeBackend {
     fn upsample_gradient(gradient: CubeTensor) -> CubeTensor {
         let means = Self::avg_pool2d(gradient, [2, 2], [2, 2], [0, 0], true, false);
         by_image(Self::float_mul_scalar(by_pixel(means), 4.0.into()))
+    }
+
+    fn adam(
+        weights: CubeTensor,
+        gradient: CubeTensor,
+        means: CubeTensor,
+        squares: CubeTensor,
+        step: AdamStep,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        let from = [weights, means, squares].map(in_order);
+        let [weights, means, squares] = &from;
+        let to = from.each_ref().map(|x| beside(x));
+        adam_into(
+            &weights.client,
+            &step,
+            &in_order(gradient).handle,
+            [&weights.handle, &means.handle, &squares.handle],
+            to.each_ref().map(|x| &x.handle),
+            weights.meta.num_elements(),
+        );
+        to.into()
+    }
+
+    fn mix(a: CubeTensor, b: CubeTensor, keep: f32) -> CubeTensor {
+        let (a, b) = (in_order(a), in_order(b));
+        let output = beside(&a);
+        mix_into(&a.client, [&a.handle, &b.handle], keep, &output.handle, a.meta.num_elements());
+        output
     }
 }
 
@@ -222,6 +260,23 @@ pub(super) fn contiguous(x: CubeTensor) -> CubeTensor {
         std::array::from_fn(|i| Axis::plain(shape[i], strides[i])),
     );
     output
+}
+
+/// The same numbers, of any rank, in the order of the shape.
+fn in_order(x: CubeTensor) -> CubeTensor {
+    if x.is_contiguous() {
+        return x;
+    }
+    let shape = x.meta.shape().clone();
+    let flat = CubeBackend::float_reshape(x, Shape::from([shape.num_elements()]));
+    CubeBackend::float_reshape(flat, shape)
+}
+
+/// A tensor of the shape of `like`, beside it, with nothing in it yet.
+fn beside(like: &CubeTensor) -> CubeTensor {
+    let shape = like.meta.shape().clone();
+    let handle = like.client.empty(4 * shape.num_elements());
+    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, DType::F32)
 }
 
 /// `[N, C, H, W]` as `[N, H, W, C]`, in the order of its memory: burn's operations are fast there.

@@ -16,7 +16,7 @@ mod gpu;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Slice};
-pub use unnoise_kernels::Geometry;
+pub use unnoise_kernels::{AdamStep, Geometry};
 
 /// What is done to the sums of a convolution: `leaky(leaky(sums + bias, slope) + add, slope_after)`. A slope of 1 changes
 /// nothing, 0 is ReLU.
@@ -230,6 +230,22 @@ pub trait Kernels: Backend {
         let cells = Self::float_reshape(gradient, Shape::from([n, c, h / 2, 2, w / 2, 2]));
         let sums = Self::float_sum_dim(Self::float_sum_dim(cells, 3), 5);
         Self::float_reshape(sums, Shape::from([n, c, h / 2, w / 2]))
+    }
+
+    /// A step of Adam: the weights after it, and the means of gradients and of their squares. Tensors of any rank.
+    fn adam(
+        weights: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        means: FloatTensor<Self>,
+        squares: FloatTensor<Self>,
+        step: AdamStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed::adam::<Self>(weights, gradient, means, squares, step)
+    }
+
+    /// `keep * a + (1 - keep) * b`. Tensors of any rank.
+    fn mix(a: FloatTensor<Self>, b: FloatTensor<Self>, keep: f32) -> FloatTensor<Self> {
+        composed::mix::<Self>(a, b, keep)
     }
 }
 

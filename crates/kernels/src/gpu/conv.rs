@@ -4,7 +4,7 @@
 use cubecl::prelude::*;
 
 use super::epilogue::{Epilogue, Finish, Place, Slopes, SlopesLaunch, finish};
-use super::features::{Features, Four, View, load};
+use super::features::{Features, Four, View, load, numbers};
 use super::weights::Packed;
 use super::{Geometry, Tiling};
 
@@ -273,7 +273,7 @@ pub fn convolve_into(
             a.buffer(),
             b.map(Features::buffer).into(),
             weights.buffer(),
-            epilogue.bias.as_ref().map(|bias| BufferArg::from_raw_parts(bias.clone(), k)).into(),
+            epilogue.bias.as_ref().map(|bias| numbers(bias, k)).into(),
             residual.map(Features::buffer).into(),
             output.buffer(),
             a.view(),

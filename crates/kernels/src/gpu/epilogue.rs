@@ -110,7 +110,7 @@ pub(super) fn finish<N: Size>(
 
 /// ReLU with `slope` instead of zero.
 #[cube]
-fn activate<N: Size>(value: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
+pub(super) fn activate<N: Size>(value: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
     let zero = Vector::<f32, N>::new(0.0);
     max(value, zero) + min(value, zero) * Vector::<f32, N>::new(slope)
 }

@@ -50,7 +50,7 @@ impl Features {
     pub(super) fn buffer(&self) -> BufferArg {
         let steps = self.shape.iter().zip(&self.strides).map(|(size, step)| (size - 1) * step);
         // SAFETY: the view lies in the buffer.
-        unsafe { BufferArg::from_raw_parts(self.handle.clone(), steps.sum::<usize>() + 1) }
+        unsafe { numbers(&self.handle, steps.sum::<usize>() + 1) }
     }
 
     /// The view, for a kernel.

@@ -3,6 +3,8 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
+use super::features::numbers;
+
 /// Where numbers along one axis of the output come from: index `i` is cut into `i / (outer * inner)`,
 /// `i / inner % outer` and `i % inner`, and each of them is worth a number of steps in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,8 +119,8 @@ pub fn gather_into(client: &Client, input: &Handle, output: &Handle, axes: [Axis
             cubes(count / size, THREADS),
             CubeDim::new_1d(THREADS),
             size,
-            BufferArg::from_raw_parts(input.clone(), reach),
-            BufferArg::from_raw_parts(output.clone(), count),
+            numbers(input, reach),
+            numbers(output, count),
             steps(a),
             steps(b),
             steps(c),

@@ -4,6 +4,7 @@
 
 #![expect(clippy::too_many_arguments, reason = "a kernel is handed its buffers and sizes one by one")]
 
+pub mod adam;
 #[allow(clippy::assign_op_pattern, reason = "assignment to an element is what CubeCL takes")]
 pub mod attention;
 pub mod bilinear;
@@ -13,6 +14,7 @@ mod epilogue;
 mod features;
 pub mod gather;
 pub mod normalise;
+pub mod pixelwise;
 mod plan;
 pub mod products;
 #[allow(clippy::assign_op_pattern, reason = "assignment to an element is what CubeCL takes")]

@@ -4,7 +4,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::features::{Features, Four, View, load};
+use super::features::{Features, Four, View, load, numbers};
 use super::gather::cubes;
 
 /// Rows and columns of pixels in workgroup memory.
@@ -167,7 +167,7 @@ pub fn products(client: &Client, a: &Features, b: &Features, taps: Taps) -> Hand
             b.vector(),
             a.buffer(),
             b.buffer(),
-            BufferArg::from_raw_parts(partial.clone(), count * parts),
+            numbers(&partial, count * parts),
             a.view(),
             b.view(),
             SizesLaunch::new(channels_a, channels_b, height, width, height_b, width_b, images, all),
@@ -181,8 +181,8 @@ pub fn products(client: &Client, a: &Features, b: &Features, taps: Taps) -> Hand
             client,
             cubes(count, 64),
             CubeDim::new_1d(64),
-            BufferArg::from_raw_parts(partial, count * parts),
-            BufferArg::from_raw_parts(output.clone(), count),
+            numbers(&partial, count * parts),
+            numbers(&output, count),
             count as u32,
             all,
         );

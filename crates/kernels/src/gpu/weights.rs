@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::features::Four;
+use super::features::{Four, numbers};
 use super::gather::cubes;
 use super::{Geometry, Tiling};
 
@@ -63,7 +63,7 @@ impl Packed {
                 client,
                 cubes(packed.len(), THREADS),
                 CubeDim::new_1d(THREADS),
-                BufferArg::from_raw_parts(weights.handle.clone(), weights.len),
+                numbers(&weights.handle, weights.len),
                 packed.buffer(),
                 SizesLaunch::new(packed.len() as u32, first, second, outputs, fours, output_step, input_step),
                 geometry,
@@ -86,7 +86,7 @@ impl Packed {
     /// The weights, for a kernel.
     pub(super) fn buffer(&self) -> BufferArg {
         // SAFETY: that is the size of the buffer.
-        unsafe { BufferArg::from_raw_parts(self.handle.clone(), self.len()) }
+        unsafe { numbers(&self.handle, self.len()) }
     }
 
     /// Fours of output channels in the buffer.
