@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::self_ensemble::self_ensemble;
 use crate::models::{Adapt, Conditions, GlobalContext, Network};
 
 /// What the networks of a run are told, and what is done around them.
@@ -26,9 +27,9 @@ impl Execution {
         (at, seed): ([usize; 2], u64),
     ) -> Tensor<4> {
         let forward = |x| network.denoise_tile(x, &self.conditions, context);
-        if self.adapt == Adapt::PLAIN {
+        if let Some(turns) = self.adapt.only_self_ensemble() {
             // Networks that enlarge, too.
-            return forward(x);
+            return self_ensemble(turns, x, forward);
         }
         self.adapt.apply(x, at, network.demands().size_multiple, seed, forward)
     }

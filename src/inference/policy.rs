@@ -9,7 +9,7 @@ const NO_NOISE: f32 = 0.2 / 255.0;
 /// Correlation 3 pixels apart from which phases 2 apart are not independent enough: PD 3 is taken.
 const WIDE: f32 = 0.23;
 /// Photos of at most so many pixels get a self-ensemble and a second pass: larger ones take long as it is. Ensembles
-/// larger than [`Adapt::X2`] gain hundredths of a decibel.
+/// larger than [`Adapt::X4`] gain hundredths of a decibel.
 const SMALL_PHOTO: usize = 1 << 20;
 /// Smallest difference that is taken for detail: estimates of weak noise are not to be relied on.
 const SMALLEST_DETAIL: f32 = 0.01;
@@ -25,11 +25,14 @@ impl Mode {
     /// and for networks that gain by it.
     ///
     /// # Errors
-    /// [`Kind::Option`] when a network that enlarges is asked for anything but plain.
+    /// [`Kind::Option`] when a network that enlarges is asked for anything but plain or a self-ensemble.
     pub fn choose(self, card: &Card, noise: &NoiseEstimate, pixels: usize) -> Result<Adapt> {
         match self {
             Mode::Auto => Ok(match card.adapt {
-                Some(adapt) if pixels > SMALL_PHOTO => Adapt { self_ensemble: 1, ..adapt },
+                // Networks that enlarge take as long as their result is large.
+                Some(adapt) if pixels * card.scale.pow(2) > SMALL_PHOTO => {
+                    Adapt { self_ensemble: 1, ..adapt }
+                }
                 Some(adapt) => adapt,
                 None => for_noise(noise, pixels, card.correlated),
             }),
@@ -38,9 +41,9 @@ impl Mode {
                 let plain_share = if adapt.detail.is_some() { SHARED } else { adapt.plain_share };
                 Ok(Adapt { plain_share, ..adapt })
             }
-            Mode::Fixed(adapt) if adapt == Adapt::PLAIN => Ok(adapt),
+            Mode::Fixed(adapt) if adapt.only_self_ensemble().is_some() => Ok(adapt),
             Mode::Fixed(_) | Mode::Wiener if card.scale > 1 => {
-                let message = format!("`{}` enlarges, and so can only be run plain", card.id);
+                let message = format!("`{}` enlarges, and so can only be run plain, x2 or x8", card.id);
                 Err(Error::new(Kind::Option, message))
             }
             // Without noise there is nothing to hold it back by.
@@ -105,8 +108,11 @@ mod tests {
         assert_eq!(of_size("unet-large", camera.clone(), SMALL_PHOTO), Adapt::X2);
         assert_eq!(choose("tbsn", camera.clone()), Adapt::R3);
         assert_eq!(choose("noise2noise", camera.clone()), Adapt::PLAIN);
-        assert_eq!(choose("dasr-x2", camera.clone()), Adapt::PLAIN);
+        assert_eq!(of_size("dasr-x2", camera.clone(), SMALL_PHOTO / 4), Adapt::X2);
+        assert_eq!(of_size("dasr-x4", camera.clone(), SMALL_PHOTO / 16), Adapt::X4);
+        assert_eq!(of_size("dasr-x2", camera.clone(), SMALL_PHOTO), Adapt::PLAIN);
         let dasr = crate::models::card("dasr-x2").unwrap();
+        assert_eq!(Mode::Fixed(Adapt::X2).choose(dasr, &camera, SMALL_PHOTO).unwrap(), Adapt::X2);
         assert_eq!(Mode::Fixed(Adapt::R3).choose(dasr, &camera, 1).unwrap_err().kind(), Kind::Option);
     }
 }

@@ -127,8 +127,15 @@ impl Adapt {
     };
     /// A 2x self-ensemble. [`Mode::Auto`] affords it for small photos only.
     pub const X2: Self = Self { self_ensemble: 2, ..Self::PLAIN };
+    /// A 4x self-ensemble, as [`Adapt::X2`].
+    pub const X4: Self = Self { self_ensemble: 4, ..Self::PLAIN };
     /// PD 2 and R3, as published for networks with a blind spot.
     pub const R3: Self = Self { pd: 2, refinements: R3_PASSES, ..Self::PLAIN };
+
+    /// The size of a self-ensemble (1: plain) with nothing else around the network; `None` where there is more.
+    pub fn only_self_ensemble(&self) -> Option<usize> {
+        (Self { self_ensemble: 1, ..*self } == Self::PLAIN).then_some(self.self_ensemble)
+    }
 }
 
 impl Default for Adapt {

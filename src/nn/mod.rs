@@ -82,6 +82,16 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
         .map_err(|e| Error::new(Kind::Internal, format!("the result is not made of numbers ({e:?})")))
 }
 
+/// Reads several tensors back at once, as every reading waits for the device.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_together<const N: usize>(tensors: [Tensor<1>; N]) -> Result<[Vec<f32>; N]> {
+    let sizes = tensors.each_ref().map(|tensor| tensor.dims()[0]);
+    let mut values = read(Tensor::cat(tensors.into(), 0)).await?.into_iter();
+    Ok(sizes.map(|size| values.by_ref().take(size).collect()))
+}
+
 /// A future that goes on when it is dropped. cubecl hands the buffer of a dropped reading out again, though the GPU may still
 /// be mapping it, and WebGPU refuses work with such a buffer.
 struct SeenThrough<F: Future + Unpin + 'static>(Option<F>);

@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::Result;
 use crate::inference::Execution;
 use crate::models::Network;
-use crate::nn::{Symmetry, mean, read};
+use crate::nn::{Symmetry, mean, read, read_together};
 use crate::objectives::TrainingLoss;
 use crate::photo::Planar;
 use crate::sampling::{BatchSampler, Material, Spot, Square, patch, stack};
@@ -309,10 +309,8 @@ impl Validator {
                 squares.validate(|x| execution.denoise(network, x, None, place), before).await
             }
             Validator::Loss => {
-                let mut total = 0.0;
-                for _ in 0..BATCHES {
-                    total += read(training_loss.loss(network, batches)).await?[0];
-                }
+                let losses = (0..BATCHES).map(|_| training_loss.loss(network, batches)).collect();
+                let total: f32 = read(Tensor::cat(losses, 0)).await?.iter().sum();
                 Ok(ValidationReport::of_loss(total / BATCHES as f32))
             }
         }
@@ -352,17 +350,18 @@ impl Squares {
         let [distance, follows] = risk(&self.noisy, &result, &self.noise, &denoise);
         let from = before.and_then(|before| before.result.clone()).unwrap_or_else(|| result.clone());
         let moved = blocks((result.clone() - from).square());
-        let [distance, follows] = [read(distance).await?, read(follows).await?];
-        let parts = distance.into_iter().zip(follows).zip(read(moved).await?).zip(&self.clipped);
+        let [clean, noisy] = self.simulated.clone();
+        let error = (denoise(noisy).clamp(0.0, 1.0) - clean).square().mean();
+        let [distance, follows, moved] = [distance, follows, moved].map(|of_blocks| of_blocks.flatten(0, 3));
+        let [distance, follows, moved, error] = read_together([distance, follows, moved, error]).await?;
+        let parts = distance.into_iter().zip(follows).zip(moved).zip(&self.clipped);
         let block = |(((distance, follows), moved), &clipped)| Block { distance, follows, moved, clipped };
         let blocks: Vec<Block> = parts.map(block).collect();
         let told = blocks.iter().any(Block::counts);
         let risks: Vec<f32> =
             blocks.iter().filter(|block| block.counts() || !told).map(|block| block.risk(1.0)).collect();
         let score = risks.iter().sum::<f32>() / risks.len() as f32;
-        let [clean, noisy] = self.simulated.clone();
-        let error = (denoise(noisy).clamp(0.0, 1.0) - clean).square().mean();
-        let simulated = Some(read(error).await?[0]);
+        let simulated = error.first().copied();
         let (trust, noise) = (self.trust, self.noise_square);
         Ok(ValidationReport { score, simulated, blocks, result: Some(result), trust, noise })
     }

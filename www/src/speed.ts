@@ -33,7 +33,7 @@ export class Speed {
   foresee({ card, adapt, width, height, device }: Plan): number | undefined {
     const rate = this.#rates[device];
     if (rate === undefined) return undefined;
-    const work = (card.macPerPixel * foreseen(adapt, (width * height) / 1e6) * width * height) / 1e12;
+    const work = (card.macPerPixel * foreseen(adapt, card, (width * height) / 1e6) * width * height) / 1e12;
     const tiles = Math.ceil((width * height) / card.tilePixels);
     const workers = device === "webgpu" ? 1 : Math.min(tiles, navigator.hardwareConcurrency);
     return (rate * work) / workers;
@@ -41,9 +41,7 @@ export class Speed {
 }
 
 /** How often the network is run for each pixel of a photo, by how that is asked for. */
-const MODES: Record<AdaptMode, number> = {
-  auto: 1,
-  shared: 1,
+const MODES: Record<Exclude<AdaptMode, "auto" | "shared">, number> = {
   plain: 1,
   wiener: 1,
   x2: 2,
@@ -55,8 +53,11 @@ const MODES: Record<AdaptMode, number> = {
   r3: 10,
 };
 
-function foreseen(adapt: AdaptMode, megapixels: number): number {
-  return ["auto", "shared"].includes(adapt) && megapixels <= SMALL ? 2 : MODES[adapt];
+function foreseen(mode: AdaptMode, { adapt, scale }: ModelCard, megapixels: number): number {
+  if (mode !== "auto" && mode !== "shared") return MODES[mode];
+  const small = megapixels * scale ** 2 <= SMALL;
+  if (!adapt) return small ? 2 : 1;
+  return done(small ? adapt : { ...adapt, selfEnsemble: 1 });
 }
 
 /** How often it was run. */

@@ -163,7 +163,7 @@ impl Kernels for CubeBackend {
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         let from = [weights, means, squares].map(in_order);
         let [weights, means, squares] = &from;
-        let to = from.each_ref().map(|x| beside(x));
+        let to = from.each_ref().map(beside);
         adam_into(
             &weights.client,
             &step,
