@@ -10,8 +10,9 @@ use super::kernels::Kernels;
 /// The mean of tensors of one shape, of which there must be at least one.
 pub fn mean<const D: usize>(tensors: impl Iterator<Item = Tensor<D>>) -> Tensor<D> {
     let mut count = 0;
-    let sum = tensors.inspect(|_| count += 1).reduce(|sum, next| sum + next);
-    sum.expect("at least one tensor") / count as f32
+    let sum = tensors.inspect(|_| count += 1).reduce(|sum, next| sum + next).expect("at least one tensor");
+    // A division by one would be a pass over all of it.
+    if count == 1 { sum } else { sum / count as f32 }
 }
 
 /// The mean of each channel over all pixels.
