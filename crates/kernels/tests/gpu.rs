@@ -3,14 +3,14 @@
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;
-use unnoise_kernels::gpu::adam::{adam_into, mix_into};
+use unnoise_kernels::gpu::adam::adam_into;
 use unnoise_kernels::gpu::attention::{Windows, windowed_into};
 use unnoise_kernels::gpu::bilinear::double_into;
 use unnoise_kernels::gpu::conv::convolve_into;
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
 use unnoise_kernels::gpu::normalise::{Norm, normalise_into};
-use unnoise_kernels::gpu::pixelwise::{activated_sum_into, activation_gradient_into};
+use unnoise_kernels::gpu::pixelwise::{Pairwise, pairwise_into};
 use unnoise_kernels::gpu::products::{Taps, products};
 use unnoise_kernels::gpu::swin;
 use unnoise_kernels::gpu::{Epilogue, Features, Geometry, Packed, Tiling, Weights};
@@ -562,19 +562,19 @@ fn number_by_number_it_is_what_the_cpu_makes() {
         same(new_squares, &squares, "squares");
 
         let output = empty();
-        mix_into(&client, [&on_a, &on_b], 0.8, &output, count);
+        pairwise_into(&client, Pairwise::Mix, [&on_a, &on_b], 0.8, &output, count);
         let mut mixed = a.clone();
         mix(&mut mixed, &b, 0.8);
         same(output, &mixed, "mix");
 
         let output = empty();
-        activated_sum_into(&client, [&on_a, &on_b], 0.1, &output, count);
+        pairwise_into(&client, Pairwise::ActivatedSum, [&on_a, &on_b], 0.1, &output, count);
         let mut sum = a.clone();
         add(&mut sum, &b, 0.1);
         same(output, &sum, "sum");
 
         let output = empty();
-        activation_gradient_into(&client, &on_a, &on_b, 0.0, &output, count);
+        pairwise_into(&client, Pairwise::ActivationGradient, [&on_a, &on_b], 0.0, &output, count);
         let mut gradient = a.clone();
         activation_gradient(&mut gradient, &b, 0.0);
         same(output, &gradient, "gradient");

@@ -6,12 +6,12 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use burn::backend::ops::{FloatTensorOps, ModuleOps};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::{DType, Shape, Slice};
-use unnoise_kernels::gpu::adam::{adam_into, mix_into};
+use unnoise_kernels::gpu::adam::adam_into;
 use unnoise_kernels::gpu::bilinear::double_into;
 use unnoise_kernels::gpu::conv::convolve_into;
 use unnoise_kernels::gpu::depthwise::depthwise_into;
 use unnoise_kernels::gpu::gather::{Axis, gather_into};
-use unnoise_kernels::gpu::pixelwise::{activated_sum_into, activation_gradient_into};
+use unnoise_kernels::gpu::pixelwise::{Pairwise, pairwise_into};
 use unnoise_kernels::gpu::products::{Taps, products};
 use unnoise_kernels::gpu::{self, Epilogue, Features, Packed, Weights};
 
@@ -97,19 +97,11 @@ impl Kernels for CubeBackend {
     }
 
     fn activation_gradient(gradient: CubeTensor, y: CubeTensor, slope: f32) -> CubeTensor {
-        let (gradient, y) = (channels_last(gradient), channels_last(y));
-        let output = empty_image(&y, shape(&y));
-        let count = output.meta.num_elements();
-        activation_gradient_into(&y.client, &gradient.handle, &y.handle, slope, &output.handle, count);
-        output
+        of_images(Pairwise::ActivationGradient, gradient, y, slope)
     }
 
     fn activated_sum(a: CubeTensor, b: CubeTensor, slope: f32) -> CubeTensor {
-        let (a, b) = (channels_last(a), channels_last(b));
-        let output = empty_image(&a, shape(&a));
-        let count = output.meta.num_elements();
-        activated_sum_into(&a.client, [&a.handle, &b.handle], slope, &output.handle, count);
-        output
+        of_images(Pairwise::ActivatedSum, a, b, slope)
     }
 
     fn concatenation(x: Inputs<Self>) -> CubeTensor {
@@ -178,7 +170,8 @@ impl Kernels for CubeBackend {
     fn mix(a: CubeTensor, b: CubeTensor, keep: f32) -> CubeTensor {
         let (a, b) = (in_order(a), in_order(b));
         let output = beside(&a);
-        mix_into(&a.client, [&a.handle, &b.handle], keep, &output.handle, a.meta.num_elements());
+        let count = a.meta.num_elements();
+        pairwise_into(&a.client, Pairwise::Mix, [&a.handle, &b.handle], keep, &output.handle, count);
         output
     }
 }
@@ -274,9 +267,16 @@ fn in_order(x: CubeTensor) -> CubeTensor {
 
 /// A tensor of the shape of `like`, beside it, with nothing in it yet.
 fn beside(like: &CubeTensor) -> CubeTensor {
-    let shape = like.meta.shape().clone();
-    let handle = like.client.empty(4 * shape.num_elements());
-    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, DType::F32)
+    empty(like, like.meta.shape().clone())
+}
+
+/// One number of each pair of two image batches.
+fn of_images(what: Pairwise, a: CubeTensor, b: CubeTensor, factor: f32) -> CubeTensor {
+    let (a, b) = (channels_last(a), channels_last(b));
+    let output = empty_image(&a, shape(&a));
+    let count = output.meta.num_elements();
+    pairwise_into(&a.client, what, [&a.handle, &b.handle], factor, &output.handle, count);
+    output
 }
 
 /// `[N, C, H, W]` as `[N, H, W, C]`, in the order of its memory: burn's operations are fast there.
@@ -303,15 +303,10 @@ pub(super) fn features(x: &CubeTensor) -> Features {
 }
 
 /// A tensor beside `like` with nothing in it yet.
-fn empty<const D: usize>(like: &CubeTensor, shape: [usize; D]) -> CubeTensor {
-    let handle = like.client.empty(4 * shape.iter().product::<usize>());
-    CubeTensor::new_contiguous(
-        like.client.clone(),
-        like.device.clone(),
-        Shape::from(shape),
-        handle,
-        DType::F32,
-    )
+fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    let shape = shape.into();
+    let handle = like.client.empty(4 * shape.num_elements());
+    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, DType::F32)
 }
 
 /// An image batch `[N, C, H, W]`, channels last in memory, with nothing in it yet.

@@ -1,19 +1,15 @@
-//! Steps of Adam, and running averages of weights.
+//! Steps of Adam.
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::features::numbers;
 use super::gather::cubes;
+use super::pixelwise::together;
 use crate::AdamStep;
 
 /// Threads of a workgroup.
 const THREADS: u32 = 64;
-
-/// Numbers that a thread takes: four where that fits.
-pub(super) fn together(count: usize) -> usize {
-    if count.is_multiple_of(4) { 4 } else { 1 }
-}
 
 #[derive(CubeLaunch, CubeType, Clone, Copy)]
 struct Step {
@@ -84,40 +80,6 @@ pub fn adam_into(
             numbers(to[1], count),
             numbers(to[2], count),
             StepLaunch::new(beta, beta_squares, scale, scale_squares, epsilon, rate, kept),
-            (count / size) as u32,
-        );
-    }
-}
-
-#[cube(launch_unchecked)]
-fn mix<N: Size>(
-    a: &[Vector<f32, N>],
-    b: &[Vector<f32, N>],
-    output: &mut [Vector<f32, N>],
-    keep: f32,
-    count: u32,
-) {
-    let at = ABSOLUTE_POS;
-    if at >= count as usize {
-        terminate!();
-    }
-    output[at] = a[at] * Vector::<f32, N>::new(keep) + b[at] * Vector::<f32, N>::new(1.0 - keep);
-}
-
-/// `keep * a + (1 - keep) * b`, for `count` numbers.
-pub fn mix_into(client: &Client, [a, b]: [&Handle; 2], keep: f32, output: &Handle, count: usize) {
-    let size = together(count);
-    // SAFETY: the kernel stays below `count`.
-    unsafe {
-        mix::launch_unchecked(
-            client,
-            cubes(count / size, THREADS),
-            CubeDim::new_1d(THREADS),
-            size,
-            numbers(a, count),
-            numbers(b, count),
-            numbers(output, count),
-            keep,
             (count / size) as u32,
         );
     }
