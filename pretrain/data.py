@@ -2,6 +2,7 @@
 
 import math
 import multiprocessing
+import queue
 import random
 from pathlib import Path
 
@@ -51,13 +52,17 @@ class Pictures:
         return image[:, y:y + size, x:x + size]
 
 
-def _enlarged_crop(pictures, rnd, size, most):
+def _enlarged_crop(pictures, rnd, size, most, shrink=1):
     """A crop, three times in four enlarged by up to `most`: photos at a camera's full size are soft, pictures that were
-    shrunk for the web are not."""
-    if most == 1 or rnd.random() < 0.25:
+    shrunk for the web are not. With `shrink` it is shrunk before, so that noise of the pictures' own is in no truth: where
+    it is, networks learn to keep weak coarse noise."""
+    if most == 1 or rnd.random() < (0.25 if shrink == 1 else 0.1):
         return pictures.crop(rnd, size)
-    clean = pictures.crop(rnd, math.ceil(size / math.exp(rnd.uniform(0, math.log(most)))))
-    large = F.interpolate(clean[None].float(), (size, size), mode="bicubic", align_corners=False)[0]
+    zoom = math.exp(rnd.uniform(math.log(shrink), math.log(most)))
+    clean = pictures.crop(rnd, math.ceil(shrink * size / zoom))[None].float()
+    if shrink > 1:
+        clean = F.avg_pool2d(clean, shrink)
+    large = F.interpolate(clean, (size, size), mode="bicubic", align_corners=False)[0]
     return large.clamp(0, 255).round().to(torch.uint8)
 
 
@@ -90,15 +95,16 @@ def camera_tile(pictures, recipe, seed):
     if "jpeg_share" in recipe and rnd.random() < recipe["jpeg_share"]:
         return _jpeg_tile(pictures, rnd, torch.Generator().manual_seed(rnd.getrandbits(62)), recipe["tile"])
     generator = torch.Generator().manual_seed(rnd.getrandbits(62))
-    clean = _enlarged_crop(pictures, rnd, recipe["tile"], recipe.get("camera_zoom", 1))
+    clean = _enlarged_crop(pictures, rnd, recipe["tile"], recipe.get("camera_zoom", 1),
+                           recipe.get("camera_shrink", 1))
     return torch.stack([noise.camera(clean, rnd, generator, recipe["camera_low"], recipe["camera_high"]), clean])
 
 
-def _produce(pictures, recipe, seed, first, queue):
+def _produce(pictures, recipe, seed, first, tiles):
     torch.set_num_threads(1)
     index = first
     while True:
-        queue.put(camera_tile(pictures, recipe, f"{seed}/tile/{index}").numpy())
+        tiles.put(camera_tile(pictures, recipe, f"{seed}/tile/{index}").numpy())
         index += 1
 
 
@@ -129,8 +135,16 @@ class Batches:
         while len(self.bank) < recipe["bank_start"]:
             self._add_tile()
 
+    def _next_tile(self):
+        while True:
+            try:
+                return torch.from_numpy(self.queue.get(timeout=10))
+            except queue.Empty:
+                if not self.worker.is_alive():
+                    raise RuntimeError("the process that makes camera tiles has ended") from None
+
     def _add_tile(self):
-        tile = torch.from_numpy(self.queue.get())
+        tile = self._next_tile()
         if len(self.bank) < self.recipe["bank"]:
             self.bank.append(tile)
         else:

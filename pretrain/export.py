@@ -2,6 +2,7 @@
 
     python export.py weights RUN/last.pt OUT.safetensors [--figures FIGURES.json]
     python export.py grow RUN/last.pt RECIPE.toml GROWN.pt
+    python export.py mean ONE.safetensors OTHER.safetensors OUT.safetensors --share 0.4
 """
 
 import argparse
@@ -75,16 +76,28 @@ def grow(checkpoint, recipe, grown):
     torch.save(state, grown)
 
 
+def mean(one, other, out, share):
+    """Mean of the weights of two files of one run, with the notes of the first."""
+    with safe_open(one, "pt") as f, safe_open(other, "pt") as g:
+        notes = f.metadata() | {"mean": json.dumps({"steps": int(g.metadata()["steps"]), "share": share})}
+        named = {name: f.get_tensor(name).float().lerp(g.get_tensor(name).float(), share) for name in f.keys()}
+    network, config = notes.pop("model"), json.loads(notes.pop("config"))
+    save(out, network, config, named, **notes)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
-    for function, *paths in ((weights, "checkpoint", "out"), (grow, "checkpoint", "recipe", "grown")):
+    for function, *paths in ((weights, "checkpoint", "out"), (grow, "checkpoint", "recipe", "grown"),
+                             (mean, "one", "other", "out")):
         kind = kinds.add_parser(function.__name__, help=function.__doc__)
         for path in paths:
             kind.add_argument(path, type=Path)
         kind.set_defaults(function=function)
         if function is weights:
             kind.add_argument("--figures", type=Path, help="JSON to put into the metadata")
+        if function is mean:
+            kind.add_argument("--share", type=float, required=True, help="of the other, 0 to 1")
     args = vars(parser.parse_args())
     del args["kind"]
     args.pop("function")(**args)

@@ -49,8 +49,8 @@ pub const CARD: Card = Card {
     presets: presets(1_227_264, 311_040),
     weights: Some(Bundled {
         file: "unet.safetensors",
-        bytes: 2_457_744,
-        sha256: "22153fe69f01a6139380ed57526df1e05fe7ab6319a8ce698964d68f309f6a87",
+        bytes: 2_457_912,
+        sha256: "44a75476fec14c053253058fc80746a96a19e4fdf09898747b98a26264d5a2e5",
         licence: "MIT OR Apache-2.0",
     }),
     default: true,
@@ -68,8 +68,8 @@ pub const LARGE: Card = Card {
     presets: presets(4_743_424, 311_040),
     weights: Some(Bundled {
         file: "unet-large.safetensors",
-        bytes: 9_490_472,
-        sha256: "b939cc90d43d7e7f4f0fe5c4c2d12244b996b1049815032523933041c6e19e43",
+        bytes: 9_490_600,
+        sha256: "1d09e77c9b88359122c2e63068e17b1a6f58b4001f0be9dd0a5b0359987aa748",
         licence: "MIT OR Apache-2.0",
     }),
     default: false,
