@@ -16,7 +16,7 @@ function pixels(canvas: Locator): Promise<{ width: number; height: number; data:
 }
 
 /** Deviation of the noise of `photo`, levels of 255: whole numbers below 64, all as likely. */
-const SIGMA = Math.sqrt((64 ** 2 - 1) / 12);
+const SIGMA = Math.sqrt((64 ** 2 - 1) / 12);  // 18.47: in whole levels 18 or 19, as the estimate errs
 
 /** The number in a text after these words. */
 function numberAfter(text: string | null, words: string): number {
@@ -72,7 +72,7 @@ test("the page shows the noise of a photo when asked to, saves its model, and tu
   await choose("{}");
   await expect(app.alert).toContainText("this is no model of noise");
   await choose(json);
-  await expect(app.learned).toContainText(/^Found: noise of about 18 of 255 levels/, { timeout: 60_000 });
+  await expect(app.learned).toContainText(/^Found: noise of about 1[89] of 255 levels/, { timeout: 60_000 });
   await expect(app.learned).toHaveText(/^(Better after|Not clearly better)/, { timeout: 60_000 });
 });
 
@@ -85,7 +85,7 @@ test("a page in German tells in German what noise was found", async ({ app, page
   await page.locator("#file").setInputFiles(photo(160, 120));
   await page.getByRole("button", { name: "Anpassen", exact: true }).click();
   await expect(app.learned).toHaveText(
-    "Gefunden: Rauschen von etwa 18 von 255 Stufen, von Pixel zu Pixel verschieden. Das Netz wird trainiert, das zu entfernen.",
+    /^Gefunden: Rauschen von etwa 1[89] von 255 Stufen, von Pixel zu Pixel verschieden\. Das Netz wird trainiert, das zu entfernen\.$/,
     { timeout: 60_000 },
   );
   // With the result, so after all steps.
@@ -141,7 +141,7 @@ test.describe("by the package", () => {
     );
     await page.close();
     test.info().annotations.push({ type: "milliseconds", description: String(got.milliseconds) });
-    expect(got.noise.words).toContain("noise of about 18 of 255 levels, different from pixel to pixel");
+    expect(got.noise.words).toMatch(/noise of about 1[89] of 255 levels, different from pixel to pixel/);
     expect(got.noise.curves.map((curve) => curve.length)).toEqual([17, 17, 17]);
     expect(got.noise).toMatchObject({
       white: true,
