@@ -15,8 +15,8 @@ function pixels(canvas: Locator): Promise<{ width: number; height: number; data:
   });
 }
 
-/** Deviation of the noise of `photo`, levels of 255: whole numbers below 64, all as likely. */
-const SIGMA = Math.sqrt((64 ** 2 - 1) / 12);  // 18.47: in whole levels 18 or 19, as the estimate errs
+/** Deviation of the noise of `photo`, levels of 255: whole numbers below 64, all as likely. 18.47: told in whole levels 18 or 19. */
+const SIGMA = Math.sqrt((64 ** 2 - 1) / 12);
 
 /** The number in a text after these words. */
 function numberAfter(text: string | null, words: string): number {
