@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 import data
+import evaluate
 import noise
 
 DISTANCES = (1, 2, 4, 8)  # pixels
@@ -30,11 +31,6 @@ def parse():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--draws", type=int, default=6, help="noisy photos of the model for each pair")
     return parser.parse_args()
-
-
-def luma(x):
-    """[H,W] of [3,H,W]."""
-    return (x * noise.LUMA[:, None, None]).sum(0)
 
 
 def _inside(brightness):
@@ -58,7 +54,7 @@ def _correlation(field, inside, dy, dx):
 def _by_texture(fields, brightness, inside):
     """How much stronger each field is in the most textured parts than in the flattest ones, at equal brightness; and the first
     field's deviation in the darkest fifth to that in the brightest."""
-    texture = noise.blur((brightness - noise.blur(brightness[None], 1.5)[0]).square()[None], 3)[0].clamp(min=0).sqrt()
+    texture = noise.texture(brightness[None], 3)[0]
     low, high = np.quantile(texture[inside].numpy(), (0.3, 0.85))
     edges = np.quantile(brightness[inside].numpy(), np.linspace(0, 1, 6))
     fifths = [inside & (brightness >= a) & (brightness <= b) for a, b in zip(edges, edges[1:])]
@@ -73,8 +69,9 @@ def statistics(noisy, clean):
     """Of two [3,H,W] in 0..1: name to number."""
     field = noisy - clean
     field = field - noise.blur(field, SLOW)
-    brightness, inside = luma(clean), _inside(luma(clean))
-    light = luma(field)
+    brightness = noise.luma(clean)[0]
+    inside = _inside(brightness)
+    light = noise.luma(field)[0]
     colour = field - light
     found = {"deviation": 255 * _deviation(field, inside), "colour / luma": _deviation(colour, inside) / _deviation(light, inside)}
     for name, plane in (("luma", light), ("colour", colour)):
@@ -101,9 +98,9 @@ def main():
     args = parse()
     torch.set_num_threads(1)
     real, model = [], []
-    for seed, path in enumerate([p for p in data.list_images(args.pairs) if "_real" in p.name][::args.every]):
-        clean = data.load_rgb(path.with_name(path.name.replace("_real", "_mean")))
-        real.append(statistics(data.load_rgb(path).float() / 255, clean.float() / 255))
+    for seed, (noisy, truth) in enumerate(evaluate.list_pairs(args.pairs)[::args.every]):
+        clean = data.load_rgb(truth)
+        real.append(statistics(data.load_rgb(noisy).float() / 255, clean.float() / 255))
         model += of_model(clean, real[-1]["deviation"], seed, args.draws)
     print(f"{len(real)} pairs, {len(model)} of the model\n{'':24}  real: mean  10 %  50 %  90 %   model: mean  10 %  50 %  90 %   lies at")
     for name in real[0]:

@@ -54,14 +54,12 @@ class Pictures:
 
 def _enlarged_crop(pictures, rnd, size, most, shrink=1):
     """A crop, three times in four enlarged by up to `most`: photos at a camera's full size are soft, pictures that were
-    shrunk for the web are not. With `shrink` it is shrunk before, so that noise of the pictures' own is in no truth: where
-    it is, networks learn to keep weak coarse noise."""
+    shrunk for the web are not. With `shrink` it is, nine times in ten, shrunk before, so that noise of the pictures' own is
+    in no truth: where it is, networks learn to keep weak coarse noise."""
     if most == 1 or rnd.random() < (0.25 if shrink == 1 else 0.1):
         return pictures.crop(rnd, size)
     zoom = math.exp(rnd.uniform(math.log(shrink), math.log(most)))
-    clean = pictures.crop(rnd, math.ceil(shrink * size / zoom))[None].float()
-    if shrink > 1:
-        clean = F.avg_pool2d(clean, shrink)
+    clean = F.avg_pool2d(pictures.crop(rnd, math.ceil(shrink * size / zoom))[None].float(), shrink)
     large = F.interpolate(clean, (size, size), mode="bicubic", align_corners=False)[0]
     return large.clamp(0, 255).round().to(torch.uint8)
 
@@ -165,7 +163,7 @@ class Batches:
             clean = self.pictures.crop(rnd, size).float() / 255
             sigma = rnd.uniform(r.get("white_low", 0), r["white_sigma"]) / 255
             if rnd.random() < r["gray_share"]:
-                clean = noise.quantise((clean * noise.LUMA[:, None, None]).sum(0, keepdim=True))
+                clean = noise.quantise(noise.luma(clean))
             noisy = clean + sigma * torch.randn(clean.shape, generator=generator)
             if r.get("clip", True):
                 noisy = noise.quantise(noisy)

@@ -20,6 +20,11 @@ def quantise(x):
     return (x.clamp(0, 1) * 255).round() / 255
 
 
+def luma(x):
+    """[1,H,W] of [3,H,W]."""
+    return (x * LUMA[:, None, None]).sum(0, keepdim=True)
+
+
 def gray(x):
     """Luma of [N,3,H,W], one channel, 8 bits."""
     return quantise((x * LUMA.to(x.device).view(1, 3, 1, 1)).sum(1, keepdim=True))
@@ -149,44 +154,43 @@ def _process(noise, rnd):
         zoom = rnd.uniform(1.0, 1.8)
         size = (math.ceil(h / zoom), math.ceil(w / zoom))
         noise = F.interpolate(noise[None, :, :size[0], :size[1]], (h, w), mode="bicubic", align_corners=False)[0]
-    luma = (noise * LUMA[:, None, None]).sum(0, keepdim=True)
-    chroma = noise - luma
+    light = luma(noise)
+    chroma = noise - light
     if rnd.random() < 0.6:
-        luma = _coarser(luma, rnd, 0.4, 1.2, 0.5)
+        light = _coarser(light, rnd, 0.4, 1.2, 0.5)
     if rnd.random() < 0.15:
-        luma = luma + rnd.uniform(0.2, 0.8) * (luma - blur(luma, rnd.uniform(0.6, 1.2)))
+        light = light + rnd.uniform(0.2, 0.8) * (light - blur(light, rnd.uniform(0.6, 1.2)))
     if rnd.random() < 0.8:
         fine = chroma
         chroma = _coarser(fine, rnd, 0.8, 4, 0.6)
         if rnd.random() < 0.35:
             chroma = chroma.lerp(_coarser(fine, rnd, 4, 10, 0.9), rnd.uniform(0.2, 0.7))
-    share = log_uniform(rnd, 0.3, 1.6) * luma.std() / chroma.std().clamp(min=1e-6)
-    return luma + share * chroma
+    share = log_uniform(rnd, 0.3, 1.6) * light.std() / chroma.std().clamp(min=1e-6)
+    return light + share * chroma
 
 
-def _texture(luma, rnd):
-    """Local contrast of [1,H,W] luma, a standard deviation."""
-    detail = luma - blur(luma, 1.5)
-    return blur(detail.square(), rnd.uniform(1.5, 4)).clamp(min=0).sqrt()
+def texture(light, width):
+    """Local contrast of [1,H,W] luma, a standard deviation; `width` of the window in pixels."""
+    return blur((light - blur(light, 1.5)).square(), width).sqrt()
 
 
 def _reduced(noise, display, rnd):
     """What a camera's own noise reduction leaves: where there is no texture, noise is weaker and coarser.
 
     In photos of CC15 and PolyU of equal brightness, noise of textured parts is 1.0 to 3.5 times as strong as that of
-    flat ones (median 1.2 and 1.6), of chroma more than of luma.
+    flat ones (median 1.2 and 1.5), of chroma more than of luma.
     """
-    luma = (noise * LUMA[:, None, None]).sum(0, keepdim=True)
-    texture = _texture((display * LUMA[:, None, None]).sum(0, keepdim=True), rnd)
-    threshold = log_uniform(rnd, 0.2, 3) * luma.std()
-    kept = texture.square() / (texture.square() + threshold.square() + 1e-9)
+    light = luma(noise)
+    contrast = texture(luma(display), rnd.uniform(1.5, 4)).square()
+    threshold = log_uniform(rnd, 0.2, 3) * light.std()
+    flat = 1 - contrast / (contrast + threshold.square() + 1e-9)
     strength = rnd.uniform(0.2, 0.95)
 
     def smoothed(plane, strength, finest, coarsest):
-        return plane.lerp(plane.lerp(blur(plane, log_uniform(rnd, finest, coarsest)), strength), 1 - kept)
+        return plane.lerp(blur(plane, log_uniform(rnd, finest, coarsest)), strength * flat)
 
-    return (smoothed(luma, strength, 1, 10)
-            + smoothed(noise - luma, min(1, strength * rnd.uniform(0.8, 1.5)), 2, 12))
+    return (smoothed(light, strength, 1, 10)
+            + smoothed(noise - light, min(1, strength * rnd.uniform(0.8, 1.5)), 2, 12))
 
 
 def jpeg(image, quality, subsampling):

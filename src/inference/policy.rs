@@ -15,7 +15,7 @@ const SMALL_PHOTO: usize = 1 << 20;
 const SMALLEST_DETAIL: f32 = 0.01;
 /// Share of the plain result in that of PD, for networks that were trained for such noise: the two err in different ways, so that a
 /// mean is better than either. Measured with `unet` on the public halves of CC15 and PolyU100: 0.05 and 0.01 dB above a share of 0.3
-/// and 0.16 and 0.18 above the plain result alone; 0.65 does as well. That of other networks has too much noise left.
+/// and 0.16 and 0.18 above the plain result alone; 0.65 does as well. Other networks leave too much noise.
 const PLAIN_SHARE: f32 = 0.5;
 /// The same for [`Mode::Shared`].
 const SHARED: f32 = 0.65;
