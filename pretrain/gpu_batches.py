@@ -73,6 +73,11 @@ class TileRing:
             index += 1
             self.counts[process] = index
 
+    def check(self):
+        """Raises RuntimeError when a process has ended."""
+        if not all(worker.is_alive() for worker in self.workers):
+            raise RuntimeError("a process that makes camera tiles has ended")
+
     def close(self):
         for worker in self.workers:
             worker.terminate()
@@ -94,6 +99,7 @@ class Bank:
         self.stream = torch.cuda.Stream() if device.type == "cuda" else None
         self.closed = threading.Event()
         while self.filled < least:
+            self.ring.check()
             self._fetch()
             time.sleep(0.2)
         self.thread = threading.Thread(target=self._keep_fetching, daemon=True)
@@ -119,6 +125,7 @@ class Bank:
 
     def crop(self, n, size):
         """(noisy, clean) [N,2,3,size,size]."""
+        self.ring.check()
         start = (torch.rand(n) * self.filled).long() * self.bytes
         y, x = ((torch.rand(n) * (self.tile - size + 1)).long() for _ in range(2))
         side = torch.full((n,), self.tile)
