@@ -3,6 +3,7 @@
 //! A [`Job`] is pumped: each [`Job::step`] denoises one tile. Whoever pumps it shows progress between the steps,
 //! and cancels by dropping it.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use super::execution::Execution;
@@ -92,13 +93,17 @@ impl Job {
             let message = "an enlarged photo has no detail of its own that could be given back";
             return Err(Error::new(Kind::Option, message));
         }
-        let (mended, noise) = if options.mend && input.width() * input.height() <= MENDED_PIXELS {
+        let (planes, mended) = if options.mend && input.width() * input.height() <= MENDED_PIXELS {
             mended(input.planar())?
         } else {
-            (None, NoiseEstimate::of_photo(&input))
+            (None, None)
         };
+        let estimate = LazyCell::new(|| match &planes {
+            Some(planes) => NoiseEstimate::of(planes),
+            None => NoiseEstimate::of_photo(&input),
+        });
         let mode = options.adapt.or(model.mode());
-        let mut adapt = mode.choose(card, &noise, input.width() * input.height())?;
+        let mut adapt = mode.choose(card, &estimate, input.width() * input.height())?;
         let demands = model.network().demands();
         let tile_pixels = options.tile_pixels.unwrap_or(card.tile_pixels);
         let plan =
@@ -113,13 +118,21 @@ impl Job {
         let output = input.blank_like(card.scale)?;
         let placed = vec![false; plan.tiles.len()];
         let Options { strength, detail, conditions, .. } = options;
-        let conditions = Conditions {
-            sigma: conditions.sigma.or(Some(noise.sigma.max(SMALLEST_SIGMA))),
-            range: conditions.range.or(Some(input.range())),
-            ..conditions
+        let range = conditions.range.or(Some(input.range()));
+        let conditions = Conditions { range, ..conditions };
+        let mut worker = Worker::new(model, Execution { conditions, adapt });
+        // A GPU need not wait for the noise of the photo where nothing depends on it.
+        let ahead = match worker.is_ready() && device::is_gpu(worker.model().device()) {
+            true => {
+                let source = mended.as_ref().unwrap_or(&input);
+                Some((0, worker.launch(cut(source, &plan, 0, worker.model())?)))
+            }
+            false => None,
         };
-        let worker = Worker::new(model, Execution { conditions, adapt });
-        Ok(Self { worker, input, mended, output, plan, strength, detail, placed, noise, ahead: None })
+        let noise = LazyCell::force(&estimate).clone();
+        drop(estimate);
+        worker.tell_sigma(noise.sigma.max(SMALLEST_SIGMA));
+        Ok(Self { worker, input, mended, output, plan, strength, detail, placed, noise, ahead })
     }
 
     /// The tiles of this run.
@@ -213,7 +226,7 @@ impl Job {
         self.worker.lacks_context().then(|| {
             let (width, height) = overview_size(self.input.width(), self.input.height());
             let (x, y) = ((self.input.width() - width) / 2, (self.input.height() - height) / 2);
-            self.window(x, y, width, height)
+            window(self.source(), x, y, width, height, self.model())
         })
     }
 
@@ -222,10 +235,7 @@ impl Job {
     /// # Errors
     /// [`Kind::Option`] when there is no such tile.
     pub fn task(&self, index: usize) -> Result<Task> {
-        let Tile { x, y, core } = self.tile(index)?;
-        let window = self.window(x, y, self.plan.tile_width, self.plan.tile_height);
-        let core = Rect { x: core.x - x, y: core.y - y, ..core };
-        Ok(Task { index, at: [x, y], window, core })
+        cut(self.source(), &self.plan, index, self.model())
     }
 
     /// Writes what became of a task, and returns the part of the output that is now final.
@@ -271,7 +281,7 @@ impl Job {
 
     /// The part of the output, in its own pixels, that a tile is responsible for.
     fn output_of(&self, index: usize) -> Result<Rect> {
-        let (core, scale) = (self.tile(index)?.core, self.model().card().scale);
+        let (core, scale) = (tile(&self.plan, index)?.core, self.model().card().scale);
         Ok(Rect {
             x: core.x * scale,
             y: core.y * scale,
@@ -280,17 +290,9 @@ impl Job {
         })
     }
 
-    fn tile(&self, index: usize) -> Result<Tile> {
-        self.plan.tiles.get(index).copied().ok_or_else(|| {
-            let message = format!("there is no tile {index}: there are {}", self.plan.tiles.len());
-            Error::new(Kind::Option, message)
-        })
-    }
-
-    /// A window of the photo as the network takes it, in `[0, 1]`.
-    fn window(&self, x: usize, y: usize, width: usize, height: usize) -> Planar {
-        let source = self.mended.as_ref().unwrap_or(&self.input);
-        source.window(x as isize, y as isize, width, height, self.model().card().channels)
+    /// What the network denoises.
+    fn source(&self) -> &Photo {
+        self.mended.as_ref().unwrap_or(&self.input)
     }
 
     /// The denoised photo.
@@ -310,14 +312,35 @@ impl Job {
     }
 }
 
-/// The colours of a photo without impulses and offsets of lines, where there are any, and the noise beside these.
-fn mended(planes: Planar) -> Result<(Option<Photo>, NoiseEstimate)> {
+fn tile(plan: &Plan, index: usize) -> Result<Tile> {
+    plan.tiles.get(index).copied().ok_or_else(|| {
+        let message = format!("there is no tile {index}: there are {}", plan.tiles.len());
+        Error::new(Kind::Option, message)
+    })
+}
+
+/// The work for one tile of a photo.
+fn cut(photo: &Photo, plan: &Plan, index: usize, model: &Model) -> Result<Task> {
+    let Tile { x, y, core } = tile(plan, index)?;
+    let window = window(photo, x, y, plan.tile_width, plan.tile_height, model);
+    let core = Rect { x: core.x - x, y: core.y - y, ..core };
+    Ok(Task { index, at: [x, y], window, core })
+}
+
+/// A window of a photo as the network takes it, in `[0, 1]`.
+fn window(photo: &Photo, x: usize, y: usize, width: usize, height: usize, model: &Model) -> Planar {
+    photo.window(x as isize, y as isize, width, height, model.card().channels)
+}
+
+/// The colours of a photo without impulses and offsets of lines, and the photo of these where it had any.
+fn mended(planes: Planar) -> Result<(Option<Planar>, Option<Photo>)> {
     let defects = Defects::of(&[&planes]);
     if defects.is_empty() {
-        return Ok((None, NoiseEstimate::of(&planes)));
+        return Ok((Some(planes), None));
     }
     let planes = defects.removed(&planes);
-    Ok((Some(Photo::from_planar(&planes)?), NoiseEstimate::of(&planes)))
+    let photo = Photo::from_planar(&planes)?;
+    Ok((Some(planes), Some(photo)))
 }
 
 /// Size of the part of a photo that a global context is computed of: the same proportions, at most [`OVERVIEW_PIXELS`].

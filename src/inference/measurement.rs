@@ -64,7 +64,7 @@ impl Measurement {
             false => NoiseEstimate::of(&parts[0].calm),
         };
         // Turns and further passes take much longer, and say no more of the noise.
-        let chosen = model.mode().choose(card, &estimate, usize::MAX)?;
+        let chosen = model.mode().choose(card, &&estimate, usize::MAX)?;
         let adapt = Adapt { self_ensemble: 1, second_pass: false, refinements: 0, ..chosen };
         let conditions = Conditions {
             sigma: Some(estimate.sigma.max(SMALLEST_SIGMA)),

@@ -1,5 +1,7 @@
 //! The policy: how a network is run on a photo, from what is asked, the card and the photo's noise.
 
+use std::ops::Deref;
+
 use crate::error::{Error, Kind, Result};
 use crate::models::{Adapt, Card, Mode};
 use crate::noise::NoiseEstimate;
@@ -22,11 +24,16 @@ const SHARED: f32 = 0.65;
 
 impl Mode {
     /// What is run on a photo of so many pixels with this noise. By itself, PD is chosen only for noise that is correlated,
-    /// and for networks that gain by it.
+    /// and for networks that gain by it. `noise` is looked at only where the choice depends on it.
     ///
     /// # Errors
     /// [`Kind::Option`] when a network that enlarges is asked for anything but plain or a self-ensemble.
-    pub fn choose(self, card: &Card, noise: &NoiseEstimate, pixels: usize) -> Result<Adapt> {
+    pub fn choose(
+        self,
+        card: &Card,
+        noise: &impl Deref<Target = NoiseEstimate>,
+        pixels: usize,
+    ) -> Result<Adapt> {
         match self {
             Mode::Auto => Ok(match card.adapt {
                 // Networks that enlarge take as long as their result is large.
@@ -81,6 +88,8 @@ fn for_noise(noise: &NoiseEstimate, pixels: usize, trained_for_it: bool) -> Adap
 
 #[cfg(test)]
 mod tests {
+    use std::cell::LazyCell;
+
     use super::*;
 
     #[test]
@@ -90,7 +99,7 @@ mod tests {
             NoiseEstimate { sigma, channels: vec![], correlated: correlation.is_high(), correlation }
         };
         let of_size = |id: &str, noise, pixels| {
-            Mode::Auto.choose(crate::models::card(id).unwrap(), &noise, pixels).unwrap()
+            Mode::Auto.choose(crate::models::card(id).unwrap(), &&noise, pixels).unwrap()
         };
         let choose = |id: &str, noise| of_size(id, noise, SMALL_PHOTO + 1);
         let camera = noise([0.4, 0.0, 0.0], [0.7, 0.4, 0.1], 0.02);
@@ -101,7 +110,7 @@ mod tests {
         assert_eq!(choose("unet", camera.clone()).to_string(), "pd2+detail");
         assert_eq!(choose("unet", noise([0.4, 0.1, 0.0], [0.7, 0.5, 0.3], 0.02)).to_string(), "pd3+detail");
         assert_eq!(of_size("unet", camera.clone(), SMALL_PHOTO).to_string(), "pd2+second-pass+detail+x2");
-        let shared = |id: &str| Mode::Shared.choose(crate::models::card(id).unwrap(), &camera, 1).unwrap();
+        let shared = |id: &str| Mode::Shared.choose(crate::models::card(id).unwrap(), &&camera, 1).unwrap();
         assert_eq!(shared("unet"), Adapt { plain_share: SHARED, ..of_size("unet", camera.clone(), 1) });
         assert_eq!(shared("tbsn"), Adapt::R3);
         assert_eq!(choose("unet-large", camera.clone()), Adapt::PLAIN);
@@ -111,8 +120,11 @@ mod tests {
         assert_eq!(of_size("dasr-x2", camera.clone(), SMALL_PHOTO / 4), Adapt::X2);
         assert_eq!(of_size("dasr-x4", camera.clone(), SMALL_PHOTO / 16), Adapt::X4);
         assert_eq!(of_size("dasr-x2", camera.clone(), SMALL_PHOTO), Adapt::PLAIN);
+        let unknown = LazyCell::new(|| panic!("nothing depends on the noise"));
+        let large = Mode::Auto.choose(crate::models::card("unet-large").unwrap(), &unknown, SMALL_PHOTO);
+        assert_eq!(large.unwrap(), Adapt::X2);
         let dasr = crate::models::card("dasr-x2").unwrap();
-        assert_eq!(Mode::Fixed(Adapt::X2).choose(dasr, &camera, SMALL_PHOTO).unwrap(), Adapt::X2);
-        assert_eq!(Mode::Fixed(Adapt::R3).choose(dasr, &camera, 1).unwrap_err().kind(), Kind::Option);
+        assert_eq!(Mode::Fixed(Adapt::X2).choose(dasr, &&camera, SMALL_PHOTO).unwrap(), Adapt::X2);
+        assert_eq!(Mode::Fixed(Adapt::R3).choose(dasr, &&camera, 1).unwrap_err().kind(), Kind::Option);
     }
 }

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::execution::Execution;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Conditions, GlobalContext, Model};
-use crate::nn::read;
+use crate::nn::{numbers, read_data};
 use crate::photo::Planar;
 use crate::photo::tiles::Rect;
 
@@ -62,6 +62,17 @@ impl Worker {
         self.context = network.global_context(tensor(overview, self.model.device()));
     }
 
+    /// Tells the network the noise, where nobody has told it.
+    pub(super) fn tell_sigma(&mut self, sigma: f32) {
+        self.execution.conditions.sigma.get_or_insert(sigma);
+    }
+
+    /// Whether there is nothing that the network has still to be told or shown.
+    pub(super) fn is_ready(&self) -> bool {
+        let lacks_sigma = self.model.network().needs_sigma() && self.execution.conditions.sigma.is_none();
+        !lacks_sigma && !self.lacks_context()
+    }
+
     pub(super) fn lacks_context(&self) -> bool {
         self.context.is_none() && self.model.network().has_global_context()
     }
@@ -86,14 +97,23 @@ impl Worker {
         let x = tensor(window, self.model.device());
         let result = execution.denoise(self.model.network(), x, self.context.as_ref(), place);
         let channels = self.model.card().channels;
+        let shape = [channels, height, width];
+        let wanted = Rect {
+            x: core.x * scale,
+            y: core.y * scale,
+            width: core.width * scale,
+            height: core.height * scale,
+        };
         let mut coming: Coming = Box::pin(async move {
-            let data = read(result).await?;
-            if let Some(bad) = data.iter().find(|v| !v.is_finite()) {
-                let message = format!("the network gave {bad} for a pixel");
-                return Err(Error::new(Kind::Internal, message));
+            let data = read_data(result).await?;
+            let block = Planar::cut(numbers(&data)?, shape, wanted);
+            let is_bad = |v: &&f32| !v.is_finite();
+            // To count is a loop of vectors, to find one is not.
+            if block.data.iter().filter(is_bad).count() == 0 {
+                return Ok(block);
             }
-            let tile = Planar { channels, height, width, data };
-            Ok(tile.crop(core.x * scale, core.y * scale, core.width * scale, core.height * scale))
+            let bad = block.data.iter().find(is_bad).copied().unwrap_or(f32::NAN);
+            Err(Error::new(Kind::Internal, format!("the network gave {bad} for a pixel")))
         });
         match coming.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(block) => Box::pin(ready(block)),

@@ -193,6 +193,11 @@ pub trait Architecture: Module + Sized + 'static {
         None
     }
 
+    /// Whether it has to be told the deviation of the noise ([`Conditions::sigma`]).
+    fn needs_sigma(&self) -> bool {
+        false
+    }
+
     /// Whether its result depends on the whole photo, by a [`GlobalContext`].
     fn has_global_context(&self) -> bool {
         false

@@ -341,6 +341,10 @@ impl Architecture for HqSsl {
         self.in_range_of_card(x, |x| self.posterior_mean(x, sigma))
     }
 
+    fn needs_sigma(&self) -> bool {
+        true
+    }
+
     fn negative_log_likelihood(&self, noisy: Tensor<4>, sigma: f32) -> Option<Tensor<1>> {
         self.loss(noisy, sigma)
     }

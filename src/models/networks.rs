@@ -128,6 +128,13 @@ macro_rules! networks {
                 }
             }
 
+            /// Whether it has to be told the deviation of the noise.
+            pub fn needs_sigma(&self) -> bool {
+                match self {
+                    $(Network::$name(network) => network.needs_sigma(),)*
+                }
+            }
+
             /// Whether [`Network::global_context`] gives something.
             pub fn has_global_context(&self) -> bool {
                 match self {

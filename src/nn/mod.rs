@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use burn::backend::Dispatch;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DataError, Device, Tensor, TensorData};
 
 use crate::error::{Error, Kind, Result};
 
@@ -74,12 +74,30 @@ pub fn plane_by_plane(x: Tensor<4>, channels: usize, f: impl Fn(Tensor<4>) -> Te
 /// # Errors
 /// [`Kind::Device`] when the device fails.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    read_data(tensor).await?.try_into_vec::<f32>().map_err(no_numbers)
+}
+
+/// [`read`], in the memory that the device gave it in.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_data<const D: usize>(tensor: Tensor<D>) -> Result<TensorData> {
     let data = SeenThrough(Some(Box::pin(tensor.into_data_async())))
         .await
         .map_err(|e| Error::new(Kind::Device, format!("the device failed to give its result ({e:?})")))?;
-    data.convert::<f32>()
-        .try_into_vec::<f32>()
-        .map_err(|e| Error::new(Kind::Internal, format!("the result is not made of numbers ({e:?})")))
+    Ok(data.convert::<f32>())
+}
+
+/// The numbers of what was read.
+///
+/// # Errors
+/// [`Kind::Internal`] when it has others.
+pub fn numbers(data: &TensorData) -> Result<&[f32]> {
+    data.as_slice::<f32>().map_err(no_numbers)
+}
+
+fn no_numbers(error: DataError) -> Error {
+    Error::new(Kind::Internal, format!("the result is not made of numbers ({error:?})"))
 }
 
 /// Reads several tensors back at once, as every reading waits for the device.

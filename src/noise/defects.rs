@@ -28,6 +28,8 @@ const NEIGHBOURS: usize = 4;
 const PARTS: usize = 4;
 /// Samples that tell the median of a part, at most.
 const SAMPLES: usize = 32;
+/// So many lines of a picture tell whether it is worth looking at all of them.
+const FEW_LINES: usize = 128;
 /// Least deviation of lines from each other.
 const LEAST_OFFSET: f32 = 3.0 / 255.0;
 /// What parts of lines have least in common, over what they have in common on the whole.
@@ -169,7 +171,7 @@ impl Impulses {
         let samples: usize = pictures.iter().map(|picture| picture.data.len()).sum();
         // What is one at most, found without a look at all the rest: most photos have none.
         let candidates: usize = pictures.iter().map(|picture| candidates(picture)).sum();
-        if (candidates as f32) < FEWEST * samples as f32 {
+        if (candidates as f32) < FEWEST / 2.0 * samples as f32 {
             return None;
         }
         let (mut lost, mut pixels, mut lost_together) = (0, 0, 0);
@@ -233,17 +235,23 @@ fn is_end(value: f32) -> bool {
     (value <= ENDS[0]) | (value >= ENDS[1])
 }
 
-/// Samples that are black or white, and further from the median around them than impulses are at least.
+/// Samples that are black or white, and further from the median around them than impulses are at least. About, in large
+/// pictures: as many of them are black or white, parts are looked at.
 fn candidates(picture: &Planar) -> usize {
     const TOGETHER: usize = 64;
+    const ENOUGH: usize = 1 << 19;
     let apart = |i: &usize| {
         let value = picture.data[*i];
         is_end(value) && (value - median_at(picture, *i)).abs() > APART
     };
+    let step = (picture.data.len() / ENOUGH).max(1);
     // Most stretches have neither black nor white, which vectors tell fast.
     let ends = |some: &[f32]| some.iter().map(|value| u32::from(is_end(*value))).sum::<u32>();
-    let stretches = picture.data.chunks(TOGETHER).enumerate().filter(|(_, some)| ends(some) > 0);
-    stretches.map(|(i, some)| (TOGETHER * i..TOGETHER * i + some.len()).filter(apart).count()).sum()
+    let stretches =
+        picture.data.chunks(TOGETHER).enumerate().step_by(step).filter(|(_, some)| ends(some) > 0);
+    step * stretches
+        .map(|(i, some)| (TOGETHER * i..TOGETHER * i + some.len()).filter(apart).count())
+        .sum::<usize>()
 }
 
 /// The median of each sample and those around it.
@@ -268,11 +276,21 @@ fn median_at(picture: &Planar, i: usize) -> f32 {
 }
 
 impl Lines {
-    /// What far parts of a line have in common, beside what their neighbours have, is the line's offset: noise and texture
-    /// are not the same in all parts.
     fn of(pictures: Vec<Option<Sampled>>) -> Option<Self> {
-        let offsets: Vec<Vec<Vec<f32>>> = pictures.iter().flatten().map(Sampled::offsets).collect();
-        let channels = pictures.iter().flatten().next()?.picture.channels;
+        let pictures: Vec<Sampled> = pictures.into_iter().flatten().collect();
+        let (few, _) = Self::measure(&pictures, FEW_LINES)?;
+        if few.sigma() < LEAST_OFFSET / 2.0 {
+            return None;
+        }
+        let (lines, agree) = Self::measure(&pictures, usize::MAX)?;
+        (agree && lines.sigma() > LEAST_OFFSET).then_some(lines)
+    }
+
+    /// What far parts of a line have in common, beside what their neighbours have, is the line's offset: noise and texture
+    /// are not the same in all parts. And whether all parts agree. By about so many lines of each picture.
+    fn measure(pictures: &[Sampled], lines: usize) -> Option<(Self, bool)> {
+        let offsets: Vec<Vec<Vec<f32>>> = pictures.iter().map(|picture| picture.offsets(lines)).collect();
+        let channels = pictures.first()?.picture.channels;
         let rows = |plane: usize, part: &[f32]| {
             let height = part.len() / channels;
             part[plane * height..(plane + 1) * height].to_vec()
@@ -304,8 +322,7 @@ impl Lines {
                 }
             }
         }
-        let lines = Self { covariance };
-        (least > AGREEMENT * middle && lines.sigma() > LEAST_OFFSET).then_some(lines)
+        Some((Self { covariance }, least > AGREEMENT * middle))
     }
 }
 
@@ -317,23 +334,18 @@ fn calm_mean(mut values: Vec<f32>) -> f32 {
     values.iter().map(|v| v.clamp(-limit, limit)).sum::<f32>() / values.len().max(1) as f32
 }
 
-/// Each sample less the mean of those above and below it, a few each way.
-fn relative(picture: &Planar) -> Planar {
-    let (width, height) = (picture.width, picture.height);
-    let mut data = Vec::with_capacity(picture.data.len());
-    for plane in picture.data.chunks(width * height) {
-        let row = |y: usize| &plane[y * width..(y + 1) * width];
-        let window = |y: usize| y.saturating_sub(NEIGHBOURS)..(y + NEIGHBOURS + 1).min(height);
-        for y in 0..height {
-            let mut sums = vec![0.0; width];
-            for other in window(y).filter(|other| *other != y) {
-                sums.iter_mut().zip(row(other)).for_each(|(sum, value)| *sum += value);
-            }
-            let share = 1.0 / (window(y).len() - 1).max(1) as f32;
-            data.extend(row(y).iter().zip(&sums).map(|(value, sum)| value - sum * share));
-        }
+/// Row `y` of a plane, less the mean of the rows above and below it, a few each way.
+fn relative(plane: &[f32], width: usize, y: usize) -> Vec<f32> {
+    let height = plane.len() / width;
+    let row = |y: usize| &plane[y * width..(y + 1) * width];
+    let others =
+        || (y.saturating_sub(NEIGHBOURS)..(y + NEIGHBOURS + 1).min(height)).filter(|other| *other != y);
+    let mut sums = vec![0.0; width];
+    for other in others() {
+        sums.iter_mut().zip(row(other)).for_each(|(sum, value)| *sum += value);
     }
-    Planar { data, ..*picture }
+    let share = 1.0 / others().count().max(1) as f32;
+    row(y).iter().zip(&sums).map(|(value, sum)| value - sum * share).collect()
 }
 
 /// The lines of a picture, as rows, and of each only the samples that tell the medians of its parts.
@@ -347,8 +359,10 @@ impl Sampled {
     /// Of rows; `None` where the picture is too small to compare them.
     fn of_rows(picture: &Planar) -> Option<Self> {
         let (parts, columns) = samples(picture.width, picture.height)?;
-        let sampled = |row: &[f32]| columns.iter().map(|x| row[*x]).collect::<Vec<f32>>();
-        let data = picture.data.chunks(picture.width).flat_map(sampled).collect();
+        let mut data = Vec::with_capacity(picture.channels * picture.height * columns.len());
+        for row in picture.data.chunks(picture.width) {
+            data.extend(columns.iter().map(|x| row[*x]));
+        }
         Some(Self { parts, picture: Planar { data, width: columns.len(), ..*picture } })
     }
 
@@ -364,14 +378,19 @@ impl Sampled {
         Some(Self { parts, picture: transposed(&few) })
     }
 
-    /// Medians of each part of the lines, less what the lines beside them have, plane by plane.
-    fn offsets(&self) -> Vec<Vec<f32>> {
-        let relative = relative(&self.picture);
+    /// Medians of each part of the lines, or of about so many of them, less what the lines beside them have, plane by plane.
+    fn offsets(&self, lines: usize) -> Vec<Vec<f32>> {
+        let Planar { width, height, .. } = self.picture;
+        let step = height.div_ceil(lines);
+        let planes = self.picture.data.chunks(width * height);
+        let lines: Vec<Vec<f32>> = planes
+            .flat_map(|plane| (0..height).step_by(step).map(move |y| relative(plane, width, y)))
+            .collect();
         let mut first = 0;
         let part = |&count: &usize| {
             let part = first..first + count;
             first += count;
-            relative.data.chunks(relative.width).map(|line| median(line[part.clone()].to_vec())).collect()
+            lines.iter().map(|line| median(line[part.clone()].to_vec())).collect()
         };
         self.parts.iter().map(part).collect()
     }

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dct::{AREA, SIDE, dct, transposed};
+use super::dct::{AREA, LOW, SIDE, dct, low_dct, transposed};
 use super::order::median;
 use crate::photo::{Photo, Planar};
 
@@ -166,6 +166,7 @@ struct Band {
     stride: usize,
     /// Pairs of rows, by the upper one modulo [`SIDE`].
     pairs: [Pair; SIDE],
+    columns: Columns,
     /// By cell, over all channels and rows of the band.
     clipped: Vec<f32>,
     within: Vec<f32>,
@@ -205,6 +206,7 @@ impl Band {
             channels,
             stride,
             pairs: std::array::from_fn(|_| pair()),
+            columns: Columns::new(width),
             clipped: vec![0.0; cells],
             within: vec![0.0; cells],
             brightness: vec![0.0; blocks],
@@ -226,7 +228,7 @@ impl Band {
         for row in (y..y + SIDE).step_by(2) {
             let pair = &mut self.pairs[row % SIDE];
             if pair.row.replace(row) != Some(row) {
-                pair.measure(view, row, self.stride);
+                pair.measure(view, row, self.stride, &mut self.columns);
             }
         }
         for sums in [&mut self.clipped, &mut self.brightness, &mut self.texture, &mut self.fine] {
@@ -289,37 +291,72 @@ fn add(sums: &mut [f32], values: &[f32], factor: f32) {
 }
 
 impl Pair {
-    fn measure<F: Fn(usize, usize, usize, &mut [f32])>(&mut self, view: &View<F>, row: usize, stride: usize) {
-        let mut rows = [vec![0.0; view.width], vec![0.0; view.width]];
+    fn measure<F: Fn(usize, usize, usize, &mut [f32])>(
+        &mut self,
+        view: &View<F>,
+        row: usize,
+        stride: usize,
+        columns: &mut Columns,
+    ) {
         for channel in 0..view.channels {
-            for (i, samples) in rows.iter_mut().enumerate() {
-                (view.read)(channel, 0, row + i, samples);
-            }
+            (view.read)(channel, 0, row, &mut columns.upper);
+            (view.read)(channel, 0, row + 1, &mut columns.lower);
+            columns.measure();
             match stride {
-                1 => self.cells::<1>(&rows, channel),
-                _ => self.cells::<2>(&rows, channel),
+                1 => self.cells::<1>(columns, channel),
+                _ => self.cells::<2>(columns, channel),
             }
         }
     }
 
-    fn cells<const STRIDE: usize>(&mut self, [upper, lower]: &[Vec<f32>; 2], channel: usize) {
-        let count = (upper.len() - 1).div_ceil(STRIDE);
+    fn cells<const STRIDE: usize>(&mut self, columns: &Columns, channel: usize) {
+        let Columns { sums, squares, clipped, .. } = columns;
+        let count = (sums.len() - 1).div_ceil(STRIDE);
         let of_channel = channel * count..(channel + 1) * count;
         let means = &mut self.means[of_channel.clone()];
         let within = &mut self.within[of_channel.clone()];
-        let clipped = &mut self.clipped[of_channel];
+        let clips = &mut self.clipped[of_channel];
+        for i in 0..count {
+            let (left, right) = (i * STRIDE, i * STRIDE + 1);
+            let across = sums[left] - sums[right];
+            means[i] = (sums[left] + sums[right]) / 4.0;
+            within[i] = across * across / 4.0 + (squares[left] + squares[right]) / 2.0;
+            clips[i] = clipped[left] + clipped[right];
+        }
+    }
+}
+
+/// Two rows, and what pairs of pixels, one above the other, add to the cells that they are in.
+struct Columns {
+    upper: Vec<f32>,
+    lower: Vec<f32>,
+    sums: Vec<f32>,
+    /// Of their difference.
+    squares: Vec<f32>,
+    /// How many of them are clipped.
+    clipped: Vec<f32>,
+}
+
+impl Columns {
+    fn new(width: usize) -> Self {
+        let [upper, lower, sums, squares, clipped] = std::array::from_fn(|_| vec![0.0; width]);
+        Self { upper, lower, sums, squares, clipped }
+    }
+
+    fn measure(&mut self) {
+        let Self { upper, lower, sums, squares, clipped } = self;
         let clip = |v: f32| {
             let outside = if v > 0.0 && v < 1.0 { 0.0 } else { 1.0 };
             if v.is_finite() { outside } else { NO_NUMBER }
         };
-        for i in 0..count {
-            let x = i * STRIDE;
-            let cell = [upper[x], upper[x + 1], lower[x], lower[x + 1]];
-            let mean = (cell[0] + cell[1] + cell[2] + cell[3]) / 4.0;
-            let square = |v: f32| (v - mean) * (v - mean);
-            means[i] = mean;
-            within[i] = square(cell[0]) + square(cell[1]) + square(cell[2]) + square(cell[3]);
-            clipped[i] = clip(cell[0]) + clip(cell[1]) + clip(cell[2]) + clip(cell[3]);
+        let width = upper.len();
+        let (lower, sums) = (&lower[..width], &mut sums[..width]);
+        let (squares, clipped) = (&mut squares[..width], &mut clipped[..width]);
+        for x in 0..width {
+            let (a, b) = (upper[x], lower[x]);
+            sums[x] = a + b;
+            squares[x] = (a - b) * (a - b);
+            clipped[x] = clip(a) + clip(b);
         }
     }
 }
@@ -431,15 +468,27 @@ impl Group {
         let count = share.max(FLATTEST.1).min(blocks.len());
         blocks.select_nth_unstable_by(count - 1, |a, b| a.texture.total_cmp(&b.texture));
         let chosen = &blocks[..count];
-        let inside: Vec<_> = chosen.iter().map(|b| planes(view.block(b.x, b.y))).collect();
-        let around: Vec<_> =
-            chosen.iter().flat_map(|b| neighbours(b, view)).map(|(x, y)| planes(view.block(x, y))).collect();
-        let mean = |c: usize| inside.iter().flat_map(|b| &b[c]).sum::<f32>() / (count * AREA) as f32;
+        let channels: Vec<_> = chosen.iter().map(|b| view.block(b.x, b.y)).collect();
+        let mean = |c: usize| channels.iter().flat_map(|b| &b[c]).sum::<f32>() / (count * AREA) as f32;
+        let levels = (0..view.channels).map(mean).collect();
+        // The DCT of a sum is the sum of the DCTs, so channels are transformed and then mixed.
+        let bands: Vec<_> = channels
+            .iter()
+            .map(|b| planes(b.iter().map(dct).collect()).iter().map(energies).collect())
+            .collect();
+        let around: Vec<_> = chosen
+            .iter()
+            .flat_map(|b| neighbours(b, view))
+            .map(|(x, y)| {
+                planes(view.block(x, y).iter().map(low_dct).collect()).iter().map(low_energy).collect()
+            })
+            .collect();
+        let inside: Vec<_> = channels.into_iter().map(planes).collect();
         let planes = inside[0].len();
         Self {
             blocks: blocks.len(),
-            levels: (0..view.channels).map(mean).collect(),
-            spectra: (0..planes).map(|p| Spectrum::measure(&inside, &around, p)).collect(),
+            levels,
+            spectra: (0..planes).map(|p| Spectrum::measure(&bands, &around, p)).collect(),
             products: (0..planes).map(|p| lag_products(inside.iter().map(|b| &b[p]))).collect(),
         }
     }
@@ -469,7 +518,7 @@ fn neighbours<F>(block: &Candidate, view: &View<F>) -> impl Iterator<Item = (usi
 
 /// Three channels and, after them, the orthonormal opponent colours: noise that is independent in the channels has in
 /// these the same deviation.
-fn planes(mut channels: Vec<[f32; AREA]>) -> Vec<[f32; AREA]> {
+fn planes<const N: usize>(mut channels: Vec<[f32; N]>) -> Vec<[f32; N]> {
     if let [r, g, b] = channels[..] {
         let mix = |k: [f32; 3], norm: f32| {
             std::array::from_fn(|i| (k[0] * r[i] + k[1] * g[i] + k[2] * b[i]) / norm.sqrt())
@@ -491,15 +540,15 @@ struct Spectrum {
 
 impl Spectrum {
     /// Medians over blocks, so that a few textured ones do not matter. The blocks inside were chosen for their low
-    /// frequencies, which are therefore measured on those around them.
-    fn measure(inside: &[Vec<[f32; AREA]>], around: &[Vec<[f32; AREA]>], plane: usize) -> Self {
-        let bands = |blocks: &[Vec<[f32; AREA]>]| {
-            let bands: Vec<[f32; 3]> = blocks.iter().map(|block| band_variances(&block[plane])).collect();
-            [0, 1, 2].map(|band| median(bands.iter().map(|b| b[band]).collect()))
+    /// frequencies, which are therefore measured on those around them. Of each block, the energies of its planes by band.
+    fn measure(inside: &[Vec<[f32; 3]>], around: &[Vec<f32>], plane: usize) -> Self {
+        let [low_inside, middle, high] =
+            [0, 1, 2].map(|band| median(inside.iter().map(|planes| planes[plane][band]).collect()));
+        let low = match around {
+            [] => low_inside,
+            _ => median(around.iter().map(|planes| planes[plane]).collect()),
         };
-        let [low_inside, middle, high] = bands(inside);
-        let [low_around, ..] = if around.is_empty() { [low_inside; 3] } else { bands(around) };
-        Self { low: low_around, low_inside, middle, high }
+        Self { low, low_inside, middle, high }
     }
 
     /// Variance of a pixel; `colored` as [`coloredness`] tells.
@@ -529,13 +578,24 @@ const BANDS: [[f32; AREA]; 3] = {
 };
 
 /// Mean energy of a block's DCT coefficients, by band.
-fn band_variances(block: &[f32; AREA]) -> [f32; 3] {
-    let energies = dct(block).map(|coefficient| coefficient * coefficient);
-    [0, 1, 2].map(|band| {
-        // The median over blocks, taken next, of a mean of n squares is below their variance.
-        let below = (1.0 - 2.0 / (9.0 * BAND_SIZES[band])).powi(3);
-        sum_of_products(&energies, &BANDS[band]) / BAND_SIZES[band] / below
-    })
+fn energies(coefficients: &[f32; AREA]) -> [f32; 3] {
+    let squares = coefficients.map(|coefficient| coefficient * coefficient);
+    [0, 1, 2].map(|band| mean_energy(sum_of_products(&squares, &BANDS[band]), band))
+}
+
+/// Of the lowest band alone, from the coefficients of the lowest frequencies.
+fn low_energy(coefficients: &[f32; LOW * LOW]) -> f32 {
+    let mut sum = 0.0;
+    for (v, row) in coefficients.chunks_exact(LOW).enumerate() {
+        sum += row[..LOW - v].iter().map(|coefficient| coefficient * coefficient).sum::<f32>();
+    }
+    mean_energy(sum - coefficients[0] * coefficients[0], 0)
+}
+
+fn mean_energy(sum: f32, band: usize) -> f32 {
+    // The median over blocks, taken next, of a mean of n squares is below their variance.
+    let below = (1.0 - 2.0 / (9.0 * BAND_SIZES[band])).powi(3);
+    sum / BAND_SIZES[band] / below
 }
 
 /// Mean products of a block's pixels and those 0 to 3 to the right or below, less the block's mean.

@@ -538,15 +538,25 @@ impl Planar {
     /// When it does not lie inside.
     #[must_use]
     pub fn crop(&self, x: usize, y: usize, width: usize, height: usize) -> Self {
-        assert!(x + width <= self.width && y + height <= self.height);
-        let mut data = Vec::with_capacity(self.channels * width * height);
-        for c in 0..self.channels {
+        let shape = [self.channels, self.height, self.width];
+        Self::cut(&self.data, shape, Rect { x, y, width, height })
+    }
+
+    /// A rectangle of samples of this shape, `[channels, height, width]`.
+    ///
+    /// # Panics
+    /// When it does not lie inside.
+    pub(crate) fn cut(samples: &[f32], [channels, rows, columns]: [usize; 3], part: Rect) -> Self {
+        let Rect { x, y, width, height } = part;
+        assert!(x + width <= columns && y + height <= rows);
+        let mut data = Vec::with_capacity(channels * width * height);
+        for c in 0..channels {
             for row in y..y + height {
-                let start = (c * self.height + row) * self.width + x;
-                data.extend_from_slice(&self.data[start..start + width]);
+                let start = (c * rows + row) * columns + x;
+                data.extend_from_slice(&samples[start..start + width]);
             }
         }
-        Self { channels: self.channels, height, width, data }
+        Self { channels, height, width, data }
     }
 
     /// So many planes from the `first` on.

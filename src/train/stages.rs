@@ -131,8 +131,8 @@ impl Facts {
             shots[0].bit_depth() == 8 && material.scenes.iter().any(|scene| is_noise_erased(&scene.shots[0]));
         let quarter_way_mode = if mode == Mode::Auto && !erased { Mode::Shared } else { mode };
         Ok(Self {
-            untuned: mode.choose(card, &noise, pixels)?,
-            quarter_way: quarter_way_mode.choose(card, &noise, pixels)?,
+            untuned: mode.choose(card, &&noise, pixels)?,
+            quarter_way: quarter_way_mode.choose(card, &&noise, pixels)?,
             quarter_way_mode,
             pd: pd.min((material.side() / patch).max(1)),
             batch: options.batch.unwrap_or(defaults.batch),
