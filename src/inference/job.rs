@@ -10,7 +10,7 @@ use super::execution::Execution;
 use super::worker::{Coming, Task, Worker};
 use crate::device;
 use crate::error::{Error, Kind, Result};
-use crate::models::{Adapt, Conditions, Mode, Model};
+use crate::models::{Adapt, Card, Conditions, Mode, Model};
 use crate::noise::{Defects, NoiseEstimate};
 use crate::photo::tiles::{Plan, Rect, Tile};
 use crate::photo::{Photo, Planar, Samples, check_detail, check_strength};
@@ -58,6 +58,18 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    fn check(&self, card: &Card) -> Result<()> {
+        check_strength(self.strength)?;
+        check_detail(self.detail)?;
+        if self.detail > 0.0 && card.scale > 1 {
+            let message = "an enlarged photo has no detail of its own that could be given back";
+            return Err(Error::new(Kind::Option, message));
+        }
+        Ok(())
+    }
+}
+
 /// A run of one network over one photo.
 ///
 /// [`Job::step`] does all that there is to do for a tile. Where several workers share a run, each denoises the
@@ -87,12 +99,7 @@ impl Job {
     /// [`Kind::Option`] for options outside their range, [`Kind::TooLarge`] when the result would be.
     pub fn new(model: Model, input: Arc<Photo>, options: Options) -> Result<Self> {
         let card = model.card();
-        check_strength(options.strength)?;
-        check_detail(options.detail)?;
-        if options.detail > 0.0 && card.scale > 1 {
-            let message = "an enlarged photo has no detail of its own that could be given back";
-            return Err(Error::new(Kind::Option, message));
-        }
+        options.check(card)?;
         let (planes, mended) = if options.mend && input.width() * input.height() <= MENDED_PIXELS {
             mended(input.planar())?
         } else {

@@ -56,3 +56,19 @@ fn basis() -> &'static [f32; AREA] {
     });
     &BASIS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_low_frequencies_are_those_of_the_whole_dct() {
+        let block = std::array::from_fn(|i| (i * 7919 % 64) as f32 / 64.0);
+        let (low, all) = (low_dct(&block), dct(&block));
+        for (i, v) in low.iter().enumerate() {
+            assert!((v - all[i / LOW * SIDE + i % LOW]).abs() < 1e-5, "{i}: {v}");
+        }
+        let energy = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>();
+        assert!((energy(&all) - energy(&block)).abs() < 1e-3);
+    }
+}

@@ -471,18 +471,9 @@ impl Group {
         let channels: Vec<_> = chosen.iter().map(|b| view.block(b.x, b.y)).collect();
         let mean = |c: usize| channels.iter().flat_map(|b| &b[c]).sum::<f32>() / (count * AREA) as f32;
         let levels = (0..view.channels).map(mean).collect();
-        // The DCT of a sum is the sum of the DCTs, so channels are transformed and then mixed.
-        let bands: Vec<_> = channels
-            .iter()
-            .map(|b| planes(b.iter().map(dct).collect()).iter().map(energies).collect())
-            .collect();
-        let around: Vec<_> = chosen
-            .iter()
-            .flat_map(|b| neighbours(b, view))
-            .map(|(x, y)| {
-                planes(view.block(x, y).iter().map(low_dct).collect()).iter().map(low_energy).collect()
-            })
-            .collect();
+        let bands: Vec<_> = channels.iter().map(|b| by_plane(b, dct, energies)).collect();
+        let around = chosen.iter().flat_map(|b| neighbours(b, view)).map(|(x, y)| view.block(x, y));
+        let around: Vec<_> = around.map(|b| by_plane(&b, low_dct, low_energy)).collect();
         let inside: Vec<_> = channels.into_iter().map(planes).collect();
         let planes = inside[0].len();
         Self {
@@ -526,6 +517,16 @@ fn planes<const N: usize>(mut channels: Vec<[f32; N]>) -> Vec<[f32; N]> {
         channels.extend([mix([1.0, 1.0, 1.0], 3.0), mix([1.0, 0.0, -1.0], 2.0), mix([1.0, -2.0, 1.0], 6.0)]);
     }
     channels
+}
+
+/// What `energy` tells of a `transform` of each plane. Transforms of sums are sums of transforms, so that only the channels
+/// need be transformed.
+fn by_plane<const N: usize, T>(
+    channels: &[[f32; AREA]],
+    transform: fn(&[f32; AREA]) -> [f32; N],
+    energy: fn(&[f32; N]) -> T,
+) -> Vec<T> {
+    planes(channels.iter().map(transform).collect()).iter().map(energy).collect()
 }
 
 /// Variance of the noise at the frequencies `u + v` below 4, below 9, and above, of a DCT.
