@@ -73,7 +73,7 @@ def _jpeg_tile(pictures, rnd, generator, size):
     x = _enlarged_crop(pictures, rnd, size, 2.0).float() / 255
     gray = rnd.random() < 0.2
     if gray:
-        x = noise.gray(x[None])[0].expand(3, -1, -1)
+        x = noise.gray(x).expand(3, -1, -1)
     kind, alike = rnd.random(), gray or rnd.random() < 0.1
     field = torch.randn((1 if alike else 3, size, size), generator=generator).expand(3, -1, -1)
     if kind < 0.5:
@@ -163,7 +163,7 @@ class Batches:
             clean = self.pictures.crop(rnd, size).float() / 255
             sigma = rnd.uniform(r.get("white_low", 0), r["white_sigma"]) / 255
             if rnd.random() < r["gray_share"]:
-                clean = noise.quantise(noise.luma(clean))
+                clean = noise.gray(clean)
             noisy = clean + sigma * torch.randn(clean.shape, generator=generator)
             if r.get("clip", True):
                 noisy = noise.quantise(noisy)

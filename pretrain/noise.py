@@ -21,13 +21,13 @@ def quantise(x):
 
 
 def luma(x):
-    """[1,H,W] of [3,H,W]."""
-    return (x * LUMA[:, None, None]).sum(0, keepdim=True)
+    """Luma of [...,3,H,W], one channel."""
+    return (x * LUMA.to(x.device)[:, None, None]).sum(-3, keepdim=True)
 
 
 def gray(x):
-    """Luma of [N,3,H,W], one channel, 8 bits."""
-    return quantise((x * LUMA.to(x.device).view(1, 3, 1, 1)).sum(1, keepdim=True))
+    """Luma in 8 bits."""
+    return quantise(luma(x))
 
 
 def is_gray(x):

@@ -288,13 +288,7 @@ impl Job {
 
     /// The part of the output, in its own pixels, that a tile is responsible for.
     fn output_of(&self, index: usize) -> Result<Rect> {
-        let (core, scale) = (tile(&self.plan, index)?.core, self.model().card().scale);
-        Ok(Rect {
-            x: core.x * scale,
-            y: core.y * scale,
-            width: core.width * scale,
-            height: core.height * scale,
-        })
+        Ok(tile(&self.plan, index)?.core.scaled(self.model().card().scale))
     }
 
     /// What the network denoises.

@@ -96,14 +96,8 @@ impl Worker {
         let execution = Execution { conditions, adapt };
         let x = tensor(window, self.model.device());
         let result = execution.denoise(self.model.network(), x, self.context.as_ref(), place);
-        let channels = self.model.card().channels;
-        let shape = [channels, height, width];
-        let wanted = Rect {
-            x: core.x * scale,
-            y: core.y * scale,
-            width: core.width * scale,
-            height: core.height * scale,
-        };
+        let shape = [self.model.card().channels, height, width];
+        let wanted = core.scaled(scale);
         let mut coming: Coming = Box::pin(async move {
             let data = read_data(result).await?;
             let block = Planar::cut(numbers(&data)?, shape, wanted);

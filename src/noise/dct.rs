@@ -16,21 +16,17 @@ pub const LOW: usize = 4;
 
 /// The lowest frequencies of [`dct`]: `u` and `v` at `v * LOW + u`.
 pub fn low_dct(block: &[f32; AREA]) -> [f32; LOW * LOW] {
-    let mut columns = [[0.0; SIDE]; LOW];
-    for (out, cosines) in columns.iter_mut().zip(basis().chunks_exact(SIDE)) {
-        for (row, cosine) in block.chunks_exact(SIDE).zip(cosines) {
-            out.iter_mut().zip(row).for_each(|(sum, v)| *sum += cosine * v);
-        }
-    }
+    let columns = along_columns::<{ LOW * SIDE }>(block);
     std::array::from_fn(|i| {
         let cosines = &basis()[i % LOW * SIDE..][..SIDE];
-        columns[i / LOW].iter().zip(cosines).map(|(v, cosine)| v * cosine).sum()
+        let row = &columns[i / LOW * SIDE..][..SIDE];
+        row.iter().zip(cosines).map(|(v, cosine)| v * cosine).sum()
     })
 }
 
-/// The DCT of each column. The eight columns are one vector.
-fn along_columns(block: &[f32; AREA]) -> [f32; AREA] {
-    let mut out = [0.0; AREA];
+/// The DCT of each column, as many rows of frequencies as `N` holds. The eight columns are one vector.
+fn along_columns<const N: usize>(block: &[f32; AREA]) -> [f32; N] {
+    let mut out = [0.0; N];
     for (out, cosines) in out.chunks_exact_mut(SIDE).zip(basis().chunks_exact(SIDE)) {
         for (row, cosine) in block.chunks_exact(SIDE).zip(cosines) {
             out.iter_mut().zip(row).for_each(|(sum, v)| *sum += cosine * v);

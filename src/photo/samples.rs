@@ -179,25 +179,13 @@ fn read<T: Depth>(samples: &[T], step: usize, out: &mut [f32]) {
 fn blend<T: Depth>(out: &mut [T], original: &[T], step: usize, values: &[f32], strength: f32) {
     if T::ALWAYS_NUMBERS && strength == 1.0 {
         let rounded: Vec<T> = values.iter().map(|value| T::of(*value)).collect();
-        return put(out, step, &rounded);
+        out.iter_mut().step_by(step).zip(rounded).for_each(|(out, value)| *out = value);
+        return;
     }
     let pairs = out.iter_mut().step_by(step).zip(original.iter().step_by(step));
     for ((out, original), value) in pairs.zip(values) {
         let before = original.level();
         *out = if is_number(before) { T::of(before + strength * (value - before)) } else { *original };
-    }
-}
-
-/// Sets every `step`-th sample, with loops as [`read`] has them.
-fn put<T: Depth>(out: &mut [T], step: usize, values: &[T]) {
-    fn put<const STEP: usize, T: Depth>(out: &mut [T], values: &[T]) {
-        out.chunks_mut(STEP).zip(values).for_each(|(out, value)| out[0] = *value);
-    }
-    match step {
-        1 => put::<1, T>(out, values),
-        3 => put::<3, T>(out, values),
-        4 => put::<4, T>(out, values),
-        _ => out.iter_mut().step_by(step).zip(values).for_each(|(out, value)| *out = *value),
     }
 }
 

@@ -31,6 +31,15 @@ pub struct Rect {
     pub height: usize,
 }
 
+impl Rect {
+    /// The same part of a picture that is so many times as large.
+    #[must_use]
+    pub fn scaled(self, scale: usize) -> Self {
+        let Self { x, y, width, height } = self;
+        Self { x: x * scale, y: y * scale, width: width * scale, height: height * scale }
+    }
+}
+
 /// One tile: where its input starts, and which part of the photo it is responsible for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tile {
